@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* amt: what we read of the firmware's classes, as plain structs, with table-driven decoders. Missing
+ * properties keep the value of a zeroed struct, or the named "unknown". Strings are cleaned (text_clean).
+ * Pure. Source: reference protocol-cira-wsman 4. */
+#pragma once
+
+#include "base/uuid.h"
+#include "proto/wsman.h"
+
+enum { AMT_TEXT_CAP = 64, AMT_STATES_MAX = 16 };
+
+/* CIM_AssociatedPowerManagementService (4.1) */
+struct amt_power {
+    uint8_t state;                     /* CIM code; 0 = not told */
+    uint8_t available[AMT_STATES_MAX]; /* AvailableRequestedPowerStates */
+    uint8_t navailable;
+    bool available_told;               /* the property was present (an empty list is a fact, too) */
+};
+/* IPS_PowerManagementService.OSPowerSavingState */
+enum amt_os_saving { AMT_OS_UNKNOWN = 0, AMT_OS_UNSUPPORTED = 1, AMT_OS_FULL = 2, AMT_OS_SAVING = 3 };
+enum amt_control_mode { AMT_MODE_UNKNOWN, AMT_MODE_NONE, AMT_MODE_CCM, AMT_MODE_ACM };
+enum amt_me_sleep { AMT_ME_SLEEP_UNKNOWN, AMT_ME_SLEEP_OFF /* ON in S0 only */, AMT_ME_SLEEP_WAKE /* ME wake in Sx */ };
+
+/* The device card: slow-changing facts. */
+struct amt_info {
+    char version[AMT_TEXT_CAP];      /* CIM_SoftwareIdentity "AMT", e.g. 15.0.23 */
+    char sku[AMT_TEXT_CAP];
+    char host_name[AMT_TEXT_CAP];    /* AMT_GeneralSettings */
+    char digest_realm[AMT_TEXT_CAP];
+    char manufacturer[AMT_TEXT_CAP], model[AMT_TEXT_CAP], serial[AMT_TEXT_CAP]; /* CIM_Chassis */
+    char bios_version[AMT_TEXT_CAP];
+    bool have_uuid;
+    struct uuid uuid;                /* PlatformGUID, swapped to printed order */
+    enum amt_control_mode control_mode;
+    uint8_t provisioning_state;      /* 0 pre, 1 in, 2 post */
+    enum amt_os_saving os_saving;
+    enum amt_me_sleep me_sleep;      /* from the active AMT_SystemPowerScheme */
+    char power_scheme[AMT_TEXT_CAP];
+    uint32_t optin_required;         /* 0 none, 1 KVM, 4294967295 all */
+    uint32_t optin_state;
+    uint16_t redirection_state;      /* AMT_RedirectionService.EnabledState, 32768..32771; 0 unknown */
+    bool listener_enabled, kvm_present;
+    uint16_t kvm_state;              /* CIM_KVMRedirectionSAP.EnabledState; 0 unknown */
+    uint8_t power_source;            /* AMT_GeneralSettings: 0 AC, 1 DC */
+};
+
+/* Decode the payload of a response into the members it speaks of. 0; ERR_INVALID when the payload is not of
+ * that class; what is malformed is left unknown. */
+NODISCARD int amt_decode_power(const struct wsman_msg *m, struct amt_power *out);
+/* One instance node (a Get's payload or one item of a Pull) of any class of amt_info. ERR_UNSUPPORTED for others. */
+NODISCARD int amt_decode_info(const struct wsman_msg *m, uint32_t instance, struct amt_info *out);
+/* ReturnValue of a Method_OUTPUT; -1 when absent. */
+int64_t amt_return_value(const struct wsman_msg *m);
+/* Sentence for the ReturnValue of RequestPowerStateChange, incl. the vendor range (3.6). Static text. */
+const char *amt_power_return_text(int64_t value);
+/* Sentence for a PT_STATUS (3.6). Static text. */
+const char *amt_pt_status_text(int64_t value);
+
+/* AMT_BootSettingData: are any boot options set that the next boot would consume? */
+struct amt_boot {
+    bool options_set;
+};
+NODISCARD int amt_decode_boot(const struct wsman_msg *m, struct amt_boot *out);
+/* Append the Put body that clears every writable boot option, keeping what must be kept (4.6). */
+int amt_put_boot_cleared(struct buf *out, const struct wsman_msg *current);
+/* Append the body of RequestPowerStateChange / RequestOSPowerSavingStateChange. */
+int amt_put_power_request(struct buf *out, uint8_t cim_state);
+int amt_put_os_saving_request(struct buf *out, enum amt_os_saving state);

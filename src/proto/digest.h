@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* digest: HTTP digest authentication as AMT speaks it (RFC 2617 MD5, qop auth; auth-int is not offered back).
+ * Both roles. Pure. Source: reference protocol-cira-wsman 2.3. */
+#pragma once
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/slice.h"
+
+enum { DIGEST_REALM_MAX = 96, DIGEST_NONCE_MAX = 128, DIGEST_USER_MAX = 64, DIGEST_HA1_CAP = 33 };
+
+/* What a client keeps of a challenge: one a device, cached over channels. Zeroed = none yet. */
+struct digest_client {
+    char realm[DIGEST_REALM_MAX], nonce[DIGEST_NONCE_MAX];
+    uint32_t nc;   /* uses of this nonce */
+    bool qop_auth; /* the server offered qop "auth" */
+};
+
+/* Parse a WWW-Authenticate value. ERR_SYNTAX; ERR_UNSUPPORTED (not Digest, not MD5, only auth-int). Resets nc
+ * when the nonce is new. */
+NODISCARD int digest_challenge(struct digest_client *c, struct slice www_authenticate);
+/* Append an Authorization value ("Digest username=…") for one request and count nc up.
+ * cnonce: hex text from the caller, fresh a request. */
+NODISCARD int digest_authorize(struct digest_client *c, struct buf *out, const char *user, const char *password,
+                               const char *method, const char *uri, const char *cnonce);
+
+/* MD5(user:realm:password) in lower-case hex into out[DIGEST_HA1_CAP]. */
+int digest_ha1(const char *user, const char *realm, const char *password, char *out);
+
+/* Server role: append a challenge as firmware writes it; qop_both: `"auth-int, auth"` (AMT 14+). */
+int digest_put_challenge(struct buf *out, const char *realm, const char *nonce, bool qop_both);
+/* Parsed Authorization value; slices point into the header. */
+struct digest_answer {
+    struct slice user, realm, nonce, uri, response, cnonce, qop, nc;
+};
+NODISCARD int digest_parse_answer(struct slice authorization, struct digest_answer *a);
+/* Constant-time check of an answer against HA1. */
+bool digest_verify(const struct digest_answer *a, const char *ha1, const char *method);

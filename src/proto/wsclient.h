@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* wsclient: the WS-MAN client of one device: a queue of jobs with priorities over HTTP channels. Sans-IO.
+ * It spares weak firmware: few requests in flight, a token bucket, a circuit breaker; it survives a channel
+ * closed early, an endless body, a wrong RelatesTo, 401 for ever, a zero window (by deadline).
+ * Owner: the device's tunnel; its loop thread only. Source: reference protocol-cira-wsman 1.7, 2, 6.2. */
+#pragma once
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/slice.h"
+#include "proto/amt.h"
+
+/* A job is one or several WS-MAN requests with one result. J(name, retry-safe, default deadline ms). */
+#define WSC_JOB_TABLE(J)                                                                                     \
+    J(POWER_READ, true, 15000)    /* Get CIM_AssociatedPowerManagementService */                             \
+    J(INFO_READ, true, 60000)     /* the device card; a class that is absent is not an error */              \
+    J(POWER_CHANGE, false, 30000) /* wake OS if saving, clear boot settings, RequestPowerStateChange(arg) */
+
+enum wsc_job_kind {
+#define J(name, safe, ms) WSC_##name,
+    WSC_JOB_TABLE(J)
+#undef J
+        WSC_JOB_COUNT
+};
+enum wsc_priority { WSC_URGENT, WSC_NORMAL, WSC_IDLE, WSC_PRIORITY_COUNT };
+
+struct wsc_limits {
+    uint8_t in_flight_max;      /* requests at once; stops us from flooding firmware */
+    uint8_t queue_max;          /* jobs waiting */
+    uint8_t bucket_burst;       /* token bucket: requests at once after a rest … */
+    uint32_t bucket_refill_ms;  /* … and one more each this long */
+    uint8_t breaker_failures;   /* consecutive failures that open the breaker */
+    uint32_t breaker_open_ms;   /* first pause; doubles up to 16 times */
+    uint32_t response_bytes_max;
+    uint32_t idle_close_ms;     /* close an idle kept-alive channel before the firmware does */
+    uint8_t unauthorized_max;   /* 401 answers in a row before a job fails with ERR_AUTH */
+};
+#define WSC_LIMITS_DEFAULT                                                                                   \
+    ((struct wsc_limits){.in_flight_max = 3,                                                                 \
+                         .queue_max = 32,                                                                    \
+                         .bucket_burst = 8,                                                                  \
+                         .bucket_refill_ms = 250,                                                            \
+                         .breaker_failures = 5,                                                              \
+                         .breaker_open_ms = 2000,                                                            \
+                         .response_bytes_max = 262144,                                                       \
+                         .idle_close_ms = 20000,                                                             \
+                         .unauthorized_max = 3})
+
+/* The way to the device; ctx is handed back. Called from inside wsc_* calls, never re-entered.
+ * APF binding: apf_open/apf_send/apf_close; with TLS (16993) the glue puts a TLS filter between. */
+struct wsc_io {
+    void *ctx;
+    /* Open a channel to WS-MAN. A handle > 0, or an error: ERR_UNREACHABLE, ERR_LIMIT (no slot now). */
+    int (*open)(void *ctx);
+    int (*send)(void *ctx, int chan, struct slice data);
+    void (*close)(void *ctx, int chan);
+    /* Fresh random bytes for cnonces. */
+    void (*random)(void *ctx, uint8_t *out, size_t n);
+};
+
+struct wsc_result {
+    uint32_t id;              /* what wsc_submit() returned */
+    enum wsc_job_kind kind;
+    void *user;
+    int err;                  /* 0, or why: ERR_TIMEOUT, ERR_CLOSED, ERR_AUTH, ERR_FAULT, ERR_REFUSED, ERR_PROTO … */
+    char why[160];            /* sentence for err */
+    int64_t return_value;     /* POWER_CHANGE: of RequestPowerStateChange; -1 when it was not reached */
+    bool maybe_sent;          /* POWER_CHANGE failed after the request may have reached the firmware */
+    struct amt_power power;   /* POWER_READ */
+    const struct amt_info *info; /* INFO_READ; valid until the next wsc_* call */
+    int64_t rtt_us;           /* from first byte out to result */
+};
+
+struct wsclient;
+/* user, password copied. NULL when out of memory. */
+struct wsclient *wsc_new(const struct wsc_limits *lim, const struct wsc_io *io, const char *user,
+                         const char *password);
+/* Jobs that wait or run end without a result. */
+void wsc_free(struct wsclient **c);
+void wsc_set_password(struct wsclient *c, const char *user, const char *password);
+
+/* Queue a job. arg: POWER_CHANGE's CIM code. deadline_ms 0: the table's. An equal retry-safe job that still
+ * waits is shared: it is raised to the higher priority, and each id gets its own result. Id (> 0); ERR_FULL. */
+NODISCARD int wsc_submit(struct wsclient *c, enum wsc_job_kind kind, uint8_t arg, enum wsc_priority prio,
+                         uint32_t deadline_ms, struct mono now, void *user);
+/* Events of a channel opened through io.open. */
+void wsc_opened(struct wsclient *c, int chan, struct mono now);
+void wsc_data(struct wsclient *c, int chan, struct slice data, struct mono now);
+/* The channel closed or failed to open (err: ERR_CLOSED, ERR_TIMEOUT, ERR_UNREACHABLE, ERR_TLS). The handle is gone. */
+void wsc_closed(struct wsclient *c, int chan, int err, struct mono now);
+/* The tunnel is gone: all jobs fail with ERR_CLOSED; no io call is made any more for old channels. */
+void wsc_tunnel_lost(struct wsclient *c, struct mono now);
+
+/* Finished jobs: 1 and *r filled, 0 when none. Call after any other call. */
+int wsc_next_result(struct wsclient *c, struct wsc_result *r);
+struct mono wsc_deadline(const struct wsclient *c);
+void wsc_tick(struct wsclient *c, struct mono now);
+/* When the breaker is open: until then; MONO_NEVER when closed. */
+struct mono wsc_breaker_until(const struct wsclient *c);
+size_t wsc_queue_length(const struct wsclient *c);
