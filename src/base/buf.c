@@ -45,7 +45,9 @@ int buf_put(struct buf *b, struct slice s) {
     return 0;
 }
 
-int buf_puts(struct buf *b, const char *s) { return buf_put(b, slice_str(s)); }
+int buf_puts(struct buf *b, const char *s) {
+    return buf_put(b, slice_str(s));
+}
 
 int buf_vputf(struct buf *b, const char *fmt, va_list ap) {
     va_list again;
@@ -78,7 +80,9 @@ void buf_consume(struct buf *b, size_t n) {
     b->len -= n;
 }
 
-void buf_clear(struct buf *b) { b->head = b->len = 0; }
+void buf_clear(struct buf *b) {
+    b->head = b->len = 0;
+}
 
 void buf_free(struct buf *b) {
     free(b->mem);

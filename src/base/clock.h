@@ -21,15 +21,29 @@ struct wall {
 static inline struct mono mono_add_ms(struct mono t, int64_t ms) {
     return t.us > INT64_MAX - ms * 1000 ? MONO_NEVER : (struct mono){t.us + ms * 1000};
 }
-static inline bool mono_before(struct mono a, struct mono b) { return a.us < b.us; }
-static inline bool mono_due(struct mono deadline, struct mono now) { return deadline.us <= now.us; }
-static inline bool mono_is_never(struct mono t) { return t.us == INT64_MAX; }
-static inline struct mono mono_min(struct mono a, struct mono b) { return a.us < b.us ? a : b; }
-static inline struct mono mono_max(struct mono a, struct mono b) { return a.us > b.us ? a : b; }
+static inline bool mono_before(struct mono a, struct mono b) {
+    return a.us < b.us;
+}
+static inline bool mono_due(struct mono deadline, struct mono now) {
+    return deadline.us <= now.us;
+}
+static inline bool mono_is_never(struct mono t) {
+    return t.us == INT64_MAX;
+}
+static inline struct mono mono_min(struct mono a, struct mono b) {
+    return a.us < b.us ? a : b;
+}
+static inline struct mono mono_max(struct mono a, struct mono b) {
+    return a.us > b.us ? a : b;
+}
 /* b - a in milliseconds, rounded down. */
-static inline int64_t mono_ms_between(struct mono a, struct mono b) { return (b.us - a.us) / 1000; }
+static inline int64_t mono_ms_between(struct mono a, struct mono b) {
+    return (b.us - a.us) / 1000;
+}
 
-static inline struct wall wall_add_ms(struct wall t, int64_t ms) { return (struct wall){t.us + ms * 1000}; }
+static inline struct wall wall_add_ms(struct wall t, int64_t ms) {
+    return (struct wall){t.us + ms * 1000};
+}
 
 enum { WALL_TEXT_CAP = 32 };
 /* "2026-11-22T14:02:11.482Z" into out[WALL_TEXT_CAP]; "" for WALL_NEVER. Returns out. */

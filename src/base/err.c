@@ -9,10 +9,9 @@ struct err_row {
     const char *symbol, *text;
 };
 
-static const struct err_row rows[] = {
-    {ERR_OK, "OK", "ok"},
+static const struct err_row rows[] = {{ERR_OK, "OK", "ok"},
 #define E(name, num, text) {ERR_##name, #name, text},
-    ERR_TABLE(E)
+                                      ERR_TABLE(E)
 #undef E
 };
 

@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#define NODISCARD __attribute__((warn_unused_result))
+#define NODISCARD              __attribute__((warn_unused_result))
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
 
 /* E(name, number, short text). Numbers are stable: they appear in logs. */

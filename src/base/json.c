@@ -31,10 +31,18 @@ static void close_with(struct json *j, const char *bracket) {
     buf_puts(j->out, bracket);
 }
 
-void json_obj(struct json *j) { open_with(j, "{"); }
-void json_obj_end(struct json *j) { close_with(j, "}"); }
-void json_arr(struct json *j) { open_with(j, "["); }
-void json_arr_end(struct json *j) { close_with(j, "]"); }
+void json_obj(struct json *j) {
+    open_with(j, "{");
+}
+void json_obj_end(struct json *j) {
+    close_with(j, "}");
+}
+void json_arr(struct json *j) {
+    open_with(j, "[");
+}
+void json_arr_end(struct json *j) {
+    close_with(j, "]");
+}
 
 static void escape(struct buf *b, uint8_t c) {
     switch (c) {
@@ -102,8 +110,12 @@ void json_int(struct json *j, int64_t v) {
     buf_putf(j->out, "%" PRId64, v);
 }
 
-void json_bool(struct json *j, bool v) { json_raw(j, v ? SLICE_LIT("true") : SLICE_LIT("false")); }
-void json_null(struct json *j) { json_raw(j, SLICE_LIT("null")); }
+void json_bool(struct json *j, bool v) {
+    json_raw(j, v ? SLICE_LIT("true") : SLICE_LIT("false"));
+}
+void json_null(struct json *j) {
+    json_raw(j, SLICE_LIT("null"));
+}
 
 void json_wall(struct json *j, struct wall t) {
     char text[WALL_TEXT_CAP];

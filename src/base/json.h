@@ -15,7 +15,9 @@ struct json {
     bool after_key;
 };
 
-static inline struct json json_of(struct buf *out) { return (struct json){.out = out}; }
+static inline struct json json_of(struct buf *out) {
+    return (struct json){.out = out};
+}
 void json_obj(struct json *j);
 void json_obj_end(struct json *j);
 void json_arr(struct json *j);

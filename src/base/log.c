@@ -22,7 +22,9 @@ void log_setup(enum log_level min, bool json, struct wall (*clock)(void)) {
     sink.clock = clock;
 }
 
-bool log_enabled(enum log_level level) { return level >= sink.min; }
+bool log_enabled(enum log_level level) {
+    return level >= sink.min;
+}
 
 bool log_level_parse(const char *text, enum log_level *out) {
     for (int i = LOG_DEBUG; i <= LOG_ERROR; i++)

@@ -20,12 +20,24 @@ static uint64_t take_int(struct rd *r, size_t n, bool big) {
     return v;
 }
 
-uint8_t rd_u8(struct rd *r) { return (uint8_t)take_int(r, 1, true); }
-uint16_t rd_be16(struct rd *r) { return (uint16_t)take_int(r, 2, true); }
-uint32_t rd_be32(struct rd *r) { return (uint32_t)take_int(r, 4, true); }
-uint16_t rd_le16(struct rd *r) { return (uint16_t)take_int(r, 2, false); }
-uint32_t rd_le32(struct rd *r) { return (uint32_t)take_int(r, 4, false); }
-uint64_t rd_le64(struct rd *r) { return take_int(r, 8, false); }
+uint8_t rd_u8(struct rd *r) {
+    return (uint8_t)take_int(r, 1, true);
+}
+uint16_t rd_be16(struct rd *r) {
+    return (uint16_t)take_int(r, 2, true);
+}
+uint32_t rd_be32(struct rd *r) {
+    return (uint32_t)take_int(r, 4, true);
+}
+uint16_t rd_le16(struct rd *r) {
+    return (uint16_t)take_int(r, 2, false);
+}
+uint32_t rd_le32(struct rd *r) {
+    return (uint32_t)take_int(r, 4, false);
+}
+uint64_t rd_le64(struct rd *r) {
+    return take_int(r, 8, false);
+}
 
 struct slice rd_str32(struct rd *r, size_t max) {
     uint32_t n = rd_be32(r);
@@ -51,12 +63,24 @@ static void put_int(struct wr *w, uint64_t v, size_t n, bool big) {
     wr_bytes(w, slice_of(b, n));
 }
 
-void wr_u8(struct wr *w, uint8_t v) { put_int(w, v, 1, true); }
-void wr_be16(struct wr *w, uint16_t v) { put_int(w, v, 2, true); }
-void wr_be32(struct wr *w, uint32_t v) { put_int(w, v, 4, true); }
-void wr_le16(struct wr *w, uint16_t v) { put_int(w, v, 2, false); }
-void wr_le32(struct wr *w, uint32_t v) { put_int(w, v, 4, false); }
-void wr_le64(struct wr *w, uint64_t v) { put_int(w, v, 8, false); }
+void wr_u8(struct wr *w, uint8_t v) {
+    put_int(w, v, 1, true);
+}
+void wr_be16(struct wr *w, uint16_t v) {
+    put_int(w, v, 2, true);
+}
+void wr_be32(struct wr *w, uint32_t v) {
+    put_int(w, v, 4, true);
+}
+void wr_le16(struct wr *w, uint16_t v) {
+    put_int(w, v, 2, false);
+}
+void wr_le32(struct wr *w, uint32_t v) {
+    put_int(w, v, 4, false);
+}
+void wr_le64(struct wr *w, uint64_t v) {
+    put_int(w, v, 8, false);
+}
 
 void wr_zero(struct wr *w, size_t n) {
     if (w->bad || (size_t)(w->end - w->p) < n) {

@@ -10,8 +10,12 @@ struct rd {
     bool bad;
 };
 
-static inline struct rd rd_of(struct slice s) { return (struct rd){s.p, s.p ? s.p + s.n : NULL, false}; }
-static inline size_t rd_left(const struct rd *r) { return r->bad ? 0 : (size_t)(r->end - r->p); }
+static inline struct rd rd_of(struct slice s) {
+    return (struct rd){s.p, s.p ? s.p + s.n : NULL, false};
+}
+static inline size_t rd_left(const struct rd *r) {
+    return r->bad ? 0 : (size_t)(r->end - r->p);
+}
 uint8_t rd_u8(struct rd *r);
 uint16_t rd_be16(struct rd *r);
 uint32_t rd_be32(struct rd *r);

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/slice.h"
 
-static uint8_t lower(uint8_t c) { return c >= 'A' && c <= 'Z' ? (uint8_t)(c + 32) : c; }
-static bool blank(uint8_t c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+static uint8_t lower(uint8_t c) {
+    return c >= 'A' && c <= 'Z' ? (uint8_t)(c + 32) : c;
+}
+static bool blank(uint8_t c) {
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
 
 bool slice_ieq(struct slice a, struct slice b) {
     if (a.n != b.n)
@@ -56,8 +60,12 @@ static bool to_u64(struct slice a, unsigned base, uint64_t max, uint64_t *out) {
     return v <= max;
 }
 
-bool slice_to_u64(struct slice a, uint64_t max, uint64_t *out) { return to_u64(a, 10, max, out); }
-bool slice_hex_to_u64(struct slice a, uint64_t max, uint64_t *out) { return to_u64(a, 16, max, out); }
+bool slice_to_u64(struct slice a, uint64_t max, uint64_t *out) {
+    return to_u64(a, 10, max, out);
+}
+bool slice_hex_to_u64(struct slice a, uint64_t max, uint64_t *out) {
+    return to_u64(a, 16, max, out);
+}
 
 bool slice_eq_secret(struct slice a, struct slice b) {
     unsigned diff = a.n != b.n;

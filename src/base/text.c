@@ -53,8 +53,12 @@ static int base64(struct buf *out, struct slice s, const char *last_two, bool pa
     return 0;
 }
 
-int text_base64(struct buf *out, struct slice s) { return base64(out, s, "+/", true); }
-int text_base64url(struct buf *out, struct slice s) { return base64(out, s, "-_", false); }
+int text_base64(struct buf *out, struct slice s) {
+    return base64(out, s, "+/", true);
+}
+int text_base64url(struct buf *out, struct slice s) {
+    return base64(out, s, "-_", false);
+}
 
 static int six_bits(uint8_t c) {
     if (c >= 'A' && c <= 'Z')
@@ -102,7 +106,8 @@ static size_t utf8_len(struct slice s) {
         if ((s.p[i] & 0xc0) != 0x80)
             return 0;
     uint8_t d = s.p[1];
-    if ((c == 0xe0 && d < 0xa0) || (c == 0xed && d > 0x9f) || (c == 0xf0 && d < 0x90) || (c == 0xf4 && d > 0x8f))
+    if ((c == 0xe0 && d < 0xa0) || (c == 0xed && d > 0x9f) || (c == 0xf0 && d < 0x90) ||
+        (c == 0xf4 && d > 0x8f))
         return 0;
     return n;
 }

@@ -41,15 +41,21 @@ bool uuid_parse(struct slice s, struct uuid *out) {
     return text_unhex(slice_of(flat, 32), out->b, 16);
 }
 
-bool uuid_eq(struct uuid a, struct uuid b) { return memcmp(a.b, b.b, 16) == 0; }
-bool uuid_same_node(struct uuid a, struct uuid b) { return uuid_eq(a, b) || uuid_eq(uuid_swap(a), b); }
-bool uuid_is_nil(struct uuid u) { return uuid_eq(u, (struct uuid){{0}}); }
+bool uuid_eq(struct uuid a, struct uuid b) {
+    return memcmp(a.b, b.b, 16) == 0;
+}
+bool uuid_same_node(struct uuid a, struct uuid b) {
+    return uuid_eq(a, b) || uuid_eq(uuid_swap(a), b);
+}
+bool uuid_is_nil(struct uuid u) {
+    return uuid_eq(u, (struct uuid){{0}});
+}
 
 bool uuid_is_placeholder(struct uuid u) {
-    static const struct uuid ones = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-                                      0xff, 0xff, 0xff, 0xff}};
+    static const struct uuid ones = {
+        {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
     /* the factory value that the requirement and rpc-go's list name */
-    static const struct uuid ami = {{0x03, 0x00, 0x02, 0x00, 0x04, 0x00, 0x05, 0x00, 0x00, 0x06, 0x00, 0x07,
-                                     0x00, 0x08, 0x00, 0x09}};
+    static const struct uuid ami = {
+        {0x03, 0x00, 0x02, 0x00, 0x04, 0x00, 0x05, 0x00, 0x00, 0x06, 0x00, 0x07, 0x00, 0x08, 0x00, 0x09}};
     return uuid_is_nil(u) || uuid_eq(u, ones) || uuid_same_node(u, ami);
 }

@@ -14,40 +14,45 @@ struct amt_power {
     uint8_t state;                     /* CIM code; 0 = not told */
     uint8_t available[AMT_STATES_MAX]; /* AvailableRequestedPowerStates */
     uint8_t navailable;
-    bool available_told;               /* the property was present (an empty list is a fact, too) */
+    bool available_told; /* the property was present (an empty list is a fact, too) */
 };
 /* IPS_PowerManagementService.OSPowerSavingState */
 enum amt_os_saving { AMT_OS_UNKNOWN = 0, AMT_OS_UNSUPPORTED = 1, AMT_OS_FULL = 2, AMT_OS_SAVING = 3 };
 enum amt_control_mode { AMT_MODE_UNKNOWN, AMT_MODE_NONE, AMT_MODE_CCM, AMT_MODE_ACM };
-enum amt_me_sleep { AMT_ME_SLEEP_UNKNOWN, AMT_ME_SLEEP_OFF /* ON in S0 only */, AMT_ME_SLEEP_WAKE /* ME wake in Sx */ };
+enum amt_me_sleep {
+    AMT_ME_SLEEP_UNKNOWN,
+    AMT_ME_SLEEP_OFF /* ON in S0 only */,
+    AMT_ME_SLEEP_WAKE /* ME wake in Sx */
+};
 
 /* The device card: slow-changing facts. */
 struct amt_info {
-    char version[AMT_TEXT_CAP];      /* CIM_SoftwareIdentity "AMT", e.g. 15.0.23 */
+    char version[AMT_TEXT_CAP]; /* CIM_SoftwareIdentity "AMT", e.g. 15.0.23 */
     char sku[AMT_TEXT_CAP];
-    char host_name[AMT_TEXT_CAP];    /* AMT_GeneralSettings */
+    char host_name[AMT_TEXT_CAP]; /* AMT_GeneralSettings */
     char digest_realm[AMT_TEXT_CAP];
     char manufacturer[AMT_TEXT_CAP], model[AMT_TEXT_CAP], serial[AMT_TEXT_CAP]; /* CIM_Chassis */
     char bios_version[AMT_TEXT_CAP];
     bool have_uuid;
-    struct uuid uuid;                /* PlatformGUID, swapped to printed order */
+    struct uuid uuid; /* PlatformGUID, swapped to printed order */
     enum amt_control_mode control_mode;
-    uint8_t provisioning_state;      /* 0 pre, 1 in, 2 post */
+    uint8_t provisioning_state; /* 0 pre, 1 in, 2 post */
     enum amt_os_saving os_saving;
-    enum amt_me_sleep me_sleep;      /* from the active AMT_SystemPowerScheme */
+    enum amt_me_sleep me_sleep; /* from the active AMT_SystemPowerScheme */
     char power_scheme[AMT_TEXT_CAP];
-    uint32_t optin_required;         /* 0 none, 1 KVM, 4294967295 all */
+    uint32_t optin_required; /* 0 none, 1 KVM, 4294967295 all */
     uint32_t optin_state;
-    uint16_t redirection_state;      /* AMT_RedirectionService.EnabledState, 32768..32771; 0 unknown */
+    uint16_t redirection_state; /* AMT_RedirectionService.EnabledState, 32768..32771; 0 unknown */
     bool listener_enabled, kvm_present;
-    uint16_t kvm_state;              /* CIM_KVMRedirectionSAP.EnabledState; 0 unknown */
-    uint8_t power_source;            /* AMT_GeneralSettings: 0 AC, 1 DC */
+    uint16_t kvm_state;   /* CIM_KVMRedirectionSAP.EnabledState; 0 unknown */
+    uint8_t power_source; /* AMT_GeneralSettings: 0 AC, 1 DC */
 };
 
 /* Decode the payload of a response into the members it speaks of. 0; ERR_INVALID when the payload is not of
  * that class; what is malformed is left unknown. */
 NODISCARD int amt_decode_power(const struct wsman_msg *m, struct amt_power *out);
-/* One instance node (a Get's payload or one item of a Pull) of any class of amt_info. ERR_UNSUPPORTED for others. */
+/* One instance node (a Get's payload or one item of a Pull) of any class of amt_info. ERR_UNSUPPORTED for
+ * others. */
 NODISCARD int amt_decode_info(const struct wsman_msg *m, uint32_t instance, struct amt_info *out);
 /* ReturnValue of a Method_OUTPUT; -1 when absent. */
 int64_t amt_return_value(const struct wsman_msg *m);

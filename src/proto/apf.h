@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* apf: Intel AMT Port Forwarding, one instance a tunnel, either role. Sans-IO: bytes in; events and bytes out.
- * Owner: the tunnel (server) or node (device) that made it; its loop thread only.
- * Source: reference protocol-cira-wsman 1.2-1.7. */
+/* apf: Intel AMT Port Forwarding, one instance a tunnel, either role. Sans-IO: bytes in; events and bytes
+ * out. Owner: the tunnel (server) or node (device) that made it; its loop thread only. Source: reference
+ * protocol-cira-wsman 1.2-1.7. */
 #pragma once
 
 #include "base/clock.h"
@@ -13,13 +13,13 @@ enum apf_role { APF_SERVER, APF_DEVICE };
 
 /* Every limit, beside what it stops. Zero is invalid; start from APF_LIMITS_DEFAULT. */
 struct apf_limits {
-    uint16_t channels_max;        /* stops channel-open floods; AMT itself has 8 slots */
-    uint16_t forwards_max;        /* stops tcpip-forward floods */
-    uint32_t window_bytes;        /* our receive window a channel */
-    uint32_t queue_bytes;         /* a channel's send queue beyond the peer's window */
-    uint32_t output_bytes;        /* all output not yet taken by apf_sent(): a peer that does not read */
-    uint32_t preauth_bytes;       /* bytes taken before authentication is accepted */
-    uint32_t open_timeout_ms;     /* CHANNEL_OPEN without answer */
+    uint16_t channels_max;    /* stops channel-open floods; AMT itself has 8 slots */
+    uint16_t forwards_max;    /* stops tcpip-forward floods */
+    uint32_t window_bytes;    /* our receive window a channel */
+    uint32_t queue_bytes;     /* a channel's send queue beyond the peer's window */
+    uint32_t output_bytes;    /* all output not yet taken by apf_sent(): a peer that does not read */
+    uint32_t preauth_bytes;   /* bytes taken before authentication is accepted */
+    uint32_t open_timeout_ms; /* CHANNEL_OPEN without answer */
 };
 #define APF_LIMITS_DEFAULT                                                                                   \
     ((struct apf_limits){.channels_max = 8,                                                                  \
@@ -30,8 +30,8 @@ struct apf_limits {
                          .preauth_bytes = 8192,                                                              \
                          .open_timeout_ms = 10000})
 enum {
-    APF_STR_MAX = 2048,     /* any `str`; reference 1.2 */
-    APF_USER_MAX = 64,      /* user name; reference 1.2 */
+    APF_STR_MAX = 2048, /* any `str`; reference 1.2 */
+    APF_USER_MAX = 64,  /* user name; reference 1.2 */
     APF_PASSWORD_MAX = 256,
     APF_WINDOW_MAX = 0x7fffffff, /* credit is clamped here: 32-bit overflow, reference 1.5 */
 };
@@ -59,35 +59,36 @@ enum apf_open_failure {
 
 enum apf_ev_kind {
     /* server role */
-    APF_EV_VERSION,      /* message 192: uuid (printed order), trigger */
-    APF_EV_AUTH,         /* message 50: user, password, method_none; answer with apf_auth_accept/reject */
-    APF_EV_FORWARD,      /* tcpip-forward granted: port */
-    APF_EV_UNFORWARD,    /* cancel-tcpip-forward granted: port */
-    APF_EV_READY,        /* pfwd service accepted: the tunnel is up. Both roles */
+    APF_EV_VERSION,   /* message 192: uuid (printed order), trigger */
+    APF_EV_AUTH,      /* message 50: user, password, method_none; answer with apf_auth_accept/reject */
+    APF_EV_FORWARD,   /* tcpip-forward granted: port */
+    APF_EV_UNFORWARD, /* cancel-tcpip-forward granted: port */
+    APF_EV_READY,     /* pfwd service accepted: the tunnel is up. Both roles */
     /* device role */
-    APF_EV_AUTH_FAILED,  /* message 51 */
-    APF_EV_OPEN,         /* the server asks for a channel: chan, port, host; answer apf_accept/apf_refuse */
-    APF_EV_KEEPALIVE_OPTIONS, /* message 210 was answered: interval_s, timeout_s. On the server: message 211 */
+    APF_EV_AUTH_FAILED, /* message 51 */
+    APF_EV_OPEN,        /* the server asks for a channel: chan, port, host; answer apf_accept/apf_refuse */
+    APF_EV_KEEPALIVE_OPTIONS, /* message 210 was answered: interval_s, timeout_s. On the server: message 211
+                               */
     /* both roles */
-    APF_EV_OPENED,       /* our apf_open() was confirmed: chan, user */
-    APF_EV_OPEN_FAILED,  /* refused, or timed out (reason 0): chan, user, reason. The chan is gone */
-    APF_EV_DATA,         /* chan, user, data; say apf_consumed() when it is worked off */
-    APF_EV_WRITABLE,     /* a channel whose queue was limited has room again: chan, user */
-    APF_EV_CLOSED,       /* both sides closed: chan, user. The chan is gone */
-    APF_EV_KEEPALIVE,    /* the peer asked (208); the answer is queued already */
+    APF_EV_OPENED,          /* our apf_open() was confirmed: chan, user */
+    APF_EV_OPEN_FAILED,     /* refused, or timed out (reason 0): chan, user, reason. The chan is gone */
+    APF_EV_DATA,            /* chan, user, data; say apf_consumed() when it is worked off */
+    APF_EV_WRITABLE,        /* a channel whose queue was limited has room again: chan, user */
+    APF_EV_CLOSED,          /* both sides closed: chan, user. The chan is gone */
+    APF_EV_KEEPALIVE,       /* the peer asked (208); the answer is queued already */
     APF_EV_KEEPALIVE_REPLY, /* the peer answered our apf_keepalive(): cookie */
-    APF_EV_DISCONNECT,   /* message 1: reason. Nothing follows */
+    APF_EV_DISCONNECT,      /* message 1: reason. Nothing follows */
 };
 
 /* Slices are valid until the next apf_* call. */
 struct apf_ev {
     enum apf_ev_kind kind;
-    uint32_t chan;         /* our own number of the channel */
-    void *user;            /* what apf_open()/apf_accept() was given */
+    uint32_t chan; /* our own number of the channel */
+    void *user;    /* what apf_open()/apf_accept() was given */
     uint32_t port, reason, cookie, interval_s, timeout_s, trigger;
     struct uuid uuid;
     struct slice user_name, password, host, data;
-    bool method_none;      /* message 50 with method `none`: no password came */
+    bool method_none; /* message 50 with method `none`: no password came */
 };
 
 struct apf;
@@ -115,7 +116,8 @@ struct mono apf_deadline(const struct apf *a);
 int apf_tick(struct apf *a, struct mono now, struct apf_ev *ev);
 
 /* --- server role --- */
-/* After APF_EV_AUTH. accept: message 52. reject: message 51, then DISCONNECT 15; close when output is sent. */
+/* After APF_EV_AUTH. accept: message 52. reject: message 51, then DISCONNECT 15; close when output is sent.
+ */
 void apf_auth_accept(struct apf *a);
 void apf_auth_reject(struct apf *a);
 /* Ask the device for keepalives (message 210), in seconds; timeout 0 = never give up. */
@@ -127,10 +129,10 @@ size_t apf_forward_list(const struct apf *a, uint32_t *ports, size_t n);
 
 /* --- device role --- */
 struct apf_login {
-    struct uuid uuid;          /* printed order */
-    uint32_t trigger;          /* 1 user, 2 alert, 3 provisioning, 4 periodic */
+    struct uuid uuid;            /* printed order */
+    uint32_t trigger;            /* 1 user, 2 alert, 3 provisioning, 4 periodic */
     const char *user, *password; /* user NULL: method `none` */
-    const uint32_t *ports;     /* forwarded one after the other once logged in */
+    const uint32_t *ports;       /* forwarded one after the other once logged in */
     size_t nports;
 };
 /* Queue message 192 and run the login sequence of reference 1.4; APF_EV_READY when pfwd is accepted,

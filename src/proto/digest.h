@@ -21,8 +21,8 @@ struct digest_client {
 NODISCARD int digest_challenge(struct digest_client *c, struct slice www_authenticate);
 /* Append an Authorization value ("Digest username=…") for one request and count nc up.
  * cnonce: hex text from the caller, fresh a request. */
-NODISCARD int digest_authorize(struct digest_client *c, struct buf *out, const char *user, const char *password,
-                               const char *method, const char *uri, const char *cnonce);
+NODISCARD int digest_authorize(struct digest_client *c, struct buf *out, const char *user,
+                               const char *password, const char *method, const char *uri, const char *cnonce);
 
 /* MD5(user:realm:password) in lower-case hex into out[DIGEST_HA1_CAP]. */
 int digest_ha1(const char *user, const char *realm, const char *password, char *out);

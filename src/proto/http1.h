@@ -11,12 +11,13 @@
 enum http1_role { HTTP1_REQUESTS, HTTP1_RESPONSES };
 
 struct http1_limits {
-    uint32_t head_bytes;  /* start line and headers together; stops header floods */
+    uint32_t head_bytes; /* start line and headers together; stops header floods */
     uint16_t headers_max;
-    uint64_t body_bytes;  /* stops endless bodies */
+    uint64_t body_bytes; /* stops endless bodies */
 };
-#define HTTP1_LIMITS_SERVER ((struct http1_limits){.head_bytes = 16384, .headers_max = 64, .body_bytes = 1 << 20})
-#define HTTP1_LIMITS_AMT    ((struct http1_limits){.head_bytes = 8192, .headers_max = 48, .body_bytes = 262144})
+#define HTTP1_LIMITS_SERVER                                                                                  \
+    ((struct http1_limits){.head_bytes = 16384, .headers_max = 64, .body_bytes = 1 << 20})
+#define HTTP1_LIMITS_AMT ((struct http1_limits){.head_bytes = 8192, .headers_max = 48, .body_bytes = 262144})
 
 enum http1_ev_kind {
     HTTP1_HEAD, /* start line and all headers are in: use the getters */
@@ -33,8 +34,9 @@ struct http1 *http1_new(enum http1_role role, const struct http1_limits *lim);
 void http1_free(struct http1 **h);
 
 /* Take bytes off *in until one event: 1; 0 when used up; ERR_SYNTAX, ERR_LIMIT, ERR_UNSUPPORTED (a transfer
- * coding other than chunked), ERR_NOMEM: the connection is to be closed. Chunked, Content-Length, and (responses)
- * read-until-close. Both Content-Length and chunked, or two different lengths: ERR_SYNTAX (RFC 9112 6.3). */
+ * coding other than chunked), ERR_NOMEM: the connection is to be closed. Chunked, Content-Length, and
+ * (responses) read-until-close. Both Content-Length and chunked, or two different lengths: ERR_SYNTAX (RFC
+ * 9112 6.3). */
 NODISCARD int http1_input(struct http1 *h, struct slice *in, struct http1_ev *ev);
 /* The connection ended: 1 with HTTP1_END for a read-until-close body; 0 between messages;
  * ERR_SHORT in the middle of one. */

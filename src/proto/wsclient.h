@@ -25,15 +25,15 @@ enum wsc_job_kind {
 enum wsc_priority { WSC_URGENT, WSC_NORMAL, WSC_IDLE, WSC_PRIORITY_COUNT };
 
 struct wsc_limits {
-    uint8_t in_flight_max;      /* requests at once; stops us from flooding firmware */
-    uint8_t queue_max;          /* jobs waiting */
-    uint8_t bucket_burst;       /* token bucket: requests at once after a rest … */
-    uint32_t bucket_refill_ms;  /* … and one more each this long */
-    uint8_t breaker_failures;   /* consecutive failures that open the breaker */
-    uint32_t breaker_open_ms;   /* first pause; doubles up to 16 times */
+    uint8_t in_flight_max;     /* requests at once; stops us from flooding firmware */
+    uint8_t queue_max;         /* jobs waiting */
+    uint8_t bucket_burst;      /* token bucket: requests at once after a rest … */
+    uint32_t bucket_refill_ms; /* … and one more each this long */
+    uint8_t breaker_failures;  /* consecutive failures that open the breaker */
+    uint32_t breaker_open_ms;  /* first pause; doubles up to 16 times */
     uint32_t response_bytes_max;
-    uint32_t idle_close_ms;     /* close an idle kept-alive channel before the firmware does */
-    uint8_t unauthorized_max;   /* 401 answers in a row before a job fails with ERR_AUTH */
+    uint32_t idle_close_ms;   /* close an idle kept-alive channel before the firmware does */
+    uint8_t unauthorized_max; /* 401 answers in a row before a job fails with ERR_AUTH */
 };
 #define WSC_LIMITS_DEFAULT                                                                                   \
     ((struct wsc_limits){.in_flight_max = 3,                                                                 \
@@ -59,16 +59,16 @@ struct wsc_io {
 };
 
 struct wsc_result {
-    uint32_t id;              /* what wsc_submit() returned */
+    uint32_t id; /* what wsc_submit() returned */
     enum wsc_job_kind kind;
     void *user;
-    int err;                  /* 0, or why: ERR_TIMEOUT, ERR_CLOSED, ERR_AUTH, ERR_FAULT, ERR_REFUSED, ERR_PROTO … */
-    char why[160];            /* sentence for err */
-    int64_t return_value;     /* POWER_CHANGE: of RequestPowerStateChange; -1 when it was not reached */
-    bool maybe_sent;          /* POWER_CHANGE failed after the request may have reached the firmware */
-    struct amt_power power;   /* POWER_READ */
+    int err;       /* 0, or why: ERR_TIMEOUT, ERR_CLOSED, ERR_AUTH, ERR_FAULT, ERR_REFUSED, ERR_PROTO … */
+    char why[160]; /* sentence for err */
+    int64_t return_value;        /* POWER_CHANGE: of RequestPowerStateChange; -1 when it was not reached */
+    bool maybe_sent;             /* POWER_CHANGE failed after the request may have reached the firmware */
+    struct amt_power power;      /* POWER_READ */
     const struct amt_info *info; /* INFO_READ; valid until the next wsc_* call */
-    int64_t rtt_us;           /* from first byte out to result */
+    int64_t rtt_us;              /* from first byte out to result */
 };
 
 struct wsclient;
@@ -80,13 +80,15 @@ void wsc_free(struct wsclient **c);
 void wsc_set_password(struct wsclient *c, const char *user, const char *password);
 
 /* Queue a job. arg: POWER_CHANGE's CIM code. deadline_ms 0: the table's. An equal retry-safe job that still
- * waits is shared: it is raised to the higher priority, and each id gets its own result. Id (> 0); ERR_FULL. */
+ * waits is shared: it is raised to the higher priority, and each id gets its own result. Id (> 0); ERR_FULL.
+ */
 NODISCARD int wsc_submit(struct wsclient *c, enum wsc_job_kind kind, uint8_t arg, enum wsc_priority prio,
                          uint32_t deadline_ms, struct mono now, void *user);
 /* Events of a channel opened through io.open. */
 void wsc_opened(struct wsclient *c, int chan, struct mono now);
 void wsc_data(struct wsclient *c, int chan, struct slice data, struct mono now);
-/* The channel closed or failed to open (err: ERR_CLOSED, ERR_TIMEOUT, ERR_UNREACHABLE, ERR_TLS). The handle is gone. */
+/* The channel closed or failed to open (err: ERR_CLOSED, ERR_TIMEOUT, ERR_UNREACHABLE, ERR_TLS). The handle
+ * is gone. */
 void wsc_closed(struct wsclient *c, int chan, int err, struct mono now);
 /* The tunnel is gone: all jobs fail with ERR_CLOSED; no io call is made any more for old channels. */
 void wsc_tunnel_lost(struct wsclient *c, struct mono now);

@@ -79,19 +79,20 @@ enum wsman_ns {
 };
 
 struct wsman_limits {
-    uint32_t bytes_max;      /* whole document */
+    uint32_t bytes_max; /* whole document */
     uint16_t depth_max;
     uint16_t nodes_max;
     uint16_t attributes_max; /* an element */
     uint32_t text_max;       /* one element's text or one attribute value */
 };
 #define WSMAN_LIMITS_DEFAULT                                                                                 \
-    ((struct wsman_limits){.bytes_max = 262144, .depth_max = 24, .nodes_max = 8192, .attributes_max = 16, .text_max = 65536})
+    ((struct wsman_limits){                                                                                  \
+        .bytes_max = 262144, .depth_max = 24, .nodes_max = 8192, .attributes_max = 16, .text_max = 65536})
 
 /* One element. Children are the nodes whose parent is this index; document order is array order. */
 struct wsman_node {
-    struct slice name;  /* local name */
-    struct slice text;  /* character data, entities resolved, blanks trimmed */
+    struct slice name;      /* local name */
+    struct slice text;      /* character data, entities resolved, blanks trimmed */
     struct slice attr_name; /* value of its attribute Name (w:Selector), empty when none */
     uint32_t parent, next_sibling, first_child; /* indexes; 0 = none (node 0 is the Envelope) */
     enum wsman_ns ns;
@@ -106,10 +107,10 @@ struct wsman_msg {
     uint32_t header, body; /* node indexes; 0 = absent */
     /* of the header, whatever its prefixes */
     struct slice action, message_id, relates_to, resource_uri;
-    enum wsman_op op;       /* from the action; responses give the request's op */
+    enum wsman_op op; /* from the action; responses give the request's op */
     bool is_response, is_fault;
-    enum wsman_class cls;   /* from the resource URI */
-    struct slice method;    /* with WSMAN_INVOKE */
+    enum wsman_class cls; /* from the resource URI */
+    struct slice method;  /* with WSMAN_INVOKE */
     /* of a fault */
     enum wsman_ns fault_ns; /* of the subcode's QName */
     struct slice fault_subcode /* local name, e.g. DestinationUnreachable */, fault_text, fault_detail;
@@ -148,10 +149,10 @@ struct wsman_selector {
 struct wsman_request {
     enum wsman_op op;
     enum wsman_class cls;
-    const char *method;                    /* WSMAN_INVOKE */
+    const char *method;                     /* WSMAN_INVOKE */
     const struct wsman_selector *selectors; /* NULL-name terminated, or NULL */
-    struct slice body;                     /* inner XML of the body as it goes out (built with wsman_put_*) */
-    struct slice enum_context;             /* WSMAN_PULL, WSMAN_RELEASE */
+    struct slice body;         /* inner XML of the body as it goes out (built with wsman_put_*) */
+    struct slice enum_context; /* WSMAN_PULL, WSMAN_RELEASE */
 };
 /* Append a whole envelope. message_id goes out in decimal. Header order as every client writes it, 3.2. */
 int wsman_put_request(struct buf *out, const struct wsman_request *rq, uint64_t message_id);
@@ -169,6 +170,6 @@ int wsman_put_fault(struct buf *out, const struct wsman_msg *rq, bool receiver, 
 /* <prefix:name>escaped text</prefix:name> */
 int wsman_put_element(struct buf *out, const char *prefix, const char *name, struct slice text);
 int wsman_put_escaped(struct buf *out, struct slice text);
-/* An endpoint reference's inside: Address, ReferenceParameters{ResourceURI, SelectorSet}. The prefixes a and w
- * must be bound to addressing and wsman where it stands (they are, in wsman_put_request's envelope). */
+/* An endpoint reference's inside: Address, ReferenceParameters{ResourceURI, SelectorSet}. The prefixes a and
+ * w must be bound to addressing and wsman where it stands (they are, in wsman_put_request's envelope). */
 int wsman_put_epr(struct buf *out, enum wsman_class cls, const struct wsman_selector *selectors);

@@ -18,8 +18,9 @@ static void writes_nested(void **s) {
     json_kstr(&j, "n", NULL);
     json_kwall(&j, "t", WALL_NEVER);
     json_obj_end(&j);
-    assert_string_equal(buf_cstr(&b),
-                        "{\"a\":\"x\\\"\\\\\\n\\u0001\xc3\xa9\",\"l\":[-3,true,null,{}],\"n\":null,\"t\":null}");
+    assert_string_equal(
+        buf_cstr(&b),
+        "{\"a\":\"x\\\"\\\\\\n\\u0001\xc3\xa9\",\"l\":[-3,true,null,{}],\"n\":null,\"t\":null}");
     buf_free(&b);
 }
 

@@ -4,7 +4,8 @@
 
 static void base64_round_trips(void **s) {
     static const char *const plain[] = {"", "f", "fo", "foo", "foob", "fooba", "foobar"};
-    static const char *const coded[] = {"", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"}; /* RFC 4648 10 */
+    static const char *const coded[] = {"",         "Zg==",     "Zm8=",    "Zm9v",
+                                        "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"}; /* RFC 4648 10 */
     for (int i = 0; i < 7; i++) {
         struct buf b = {0};
         text_base64(&b, slice_str(plain[i]));
@@ -42,7 +43,8 @@ static void clean_tames_device_strings(void **s) {
     char out[8];
     assert_string_equal(text_clean(out, sizeof out, SLICE_LIT("a\x01\xff\x7fz")), "a???z");
     assert_string_equal(text_clean(out, sizeof out, SLICE_LIT("0123456789")), "0123456");
-    assert_string_equal(text_clean(out, sizeof out, SLICE_LIT("12345\xe2\x82\xac")), "12345"); /* never half a character */
+    assert_string_equal(text_clean(out, sizeof out, SLICE_LIT("12345\xe2\x82\xac")),
+                        "12345"); /* never half a character */
 }
 
 static void sets(void **s) {
@@ -52,4 +54,5 @@ static void sets(void **s) {
     assert_false(text_in_set(SLICE_LIT("a\0b"), TEXT_ALNUM, 1, 4));
 }
 
-UNIT_MAIN(T(base64_round_trips), T(hex_round_trips), T(utf8_is_strict), T(clean_tames_device_strings), T(sets))
+UNIT_MAIN(T(base64_round_trips), T(hex_round_trips), T(utf8_is_strict), T(clean_tames_device_strings),
+          T(sets))

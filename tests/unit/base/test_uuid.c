@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/uuid.h"
 #include "base/text.h"
+#include "base/uuid.h"
 #include "unit.h"
 
 static void wire_order(void **s) { /* reference protocol-cira-wsman 1.3 */
