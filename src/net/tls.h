@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tls: a TLS session as a byte filter on OpenSSL: ciphertext in, plain bytes out, and back; no descriptor.
+ * Streams use it for sockets; the tunnel uses it for TLS inside an APF channel (port 16993).
+ * One OSSL_LIB_CTX a tls_ctx family (a loop): what costs most with threads is sharing it.
+ * Idle cost: SSL_MODE_RELEASE_BUFFERS, one BIO buffer a thread. Owner: the stream; its thread only. */
+#pragma once
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/slice.h"
+
+struct tls_ctx; /* reference counted; sessions hold a reference, so a swapped context lives on under them */
+
+enum tls_policy {
+    TLS_MODERN, /* TLS 1.2 and 1.3, Debian's default security level */
+    TLS_LEGACY, /* TLS 1.0 up, SECLEVEL=0: the separate listener for old firmware only */
+};
+/* Server context: certificate chain and key in PEM text. Groups X25519:P-256:P-384, server preference, no tickets, no session
+ * cache, no renegotiation. NULL and ei filled. */
+struct tls_ctx *tls_server_ctx(struct slice chain_pem, struct slice key_pem, enum tls_policy policy, struct errinfo *ei);
+/* Client context. ca_pem: trusted roots; empty and use_system: the system's store; empty and not use_system: no chain check
+ * (the caller pins with tls_peer_fingerprint). */
+struct tls_ctx *tls_client_ctx(struct slice ca_pem, bool use_system, enum tls_policy policy, struct errinfo *ei);
+struct tls_ctx *tls_ctx_ref(struct tls_ctx *c);
+void tls_ctx_unref(struct tls_ctx **c);
+
+struct tls;
+/* server: role. verify_name: see connect_opts. NULL when out of memory. */
+struct tls *tls_new(struct tls_ctx *c, bool server, const char *verify_name);
+void tls_free(struct tls **t);
+/* Take ciphertext. Handshake progresses; plain bytes are appended to *plain (may be NULL during the handshake).
+ * 0; ERR_CLOSED (close_notify came: clean end); ERR_TLS (tls_error() says why; send the alert in tls_output). */
+NODISCARD int tls_input(struct tls *t, struct slice cipher, struct buf *plain);
+/* Same, but plain bytes go to a callback without a copy. */
+NODISCARD int tls_input_cb(struct tls *t, struct slice cipher, void (*fn)(void *ctx, struct slice plain), void *ctx);
+/* Start a client handshake (fills the output). */
+NODISCARD int tls_start(struct tls *t);
+bool tls_ready(const struct tls *t);
+/* Encrypt. 0; ERR_STATE before the handshake is done; ERR_TLS. */
+NODISCARD int tls_write(struct tls *t, struct slice plain);
+/* Queue close_notify. */
+void tls_close(struct tls *t);
+/* Ciphertext to send; the caller takes it with buf_consume()/buf_free(). */
+struct buf *tls_output(struct tls *t);
+const char *tls_error(const struct tls *t);
+const char *tls_version(const struct tls *t);
+const char *tls_cipher(const struct tls *t);
+/* SHA-256 over the peer's certificate (DER). False when it sent none. */
+bool tls_peer_fingerprint(const struct tls *t, uint8_t out[32]);
+/* Larger read buffer for a relayed stream. */
+void tls_bulk(struct tls *t);
