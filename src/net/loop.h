@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* loop: time, timers, byte streams, listeners and mailboxes of one thread. One interface, two implementations:
- * loop_uv.c (libuv, real sockets) and loop_sim.c (virtual clock, memory network, seeded faults).
- * Everything here belongs to the thread that runs the loop, but loop_post() and loop_stop(). */
+/* loop: time, timers, byte streams, listeners and mailboxes of one thread. One interface, two
+ * implementations: loop_uv.c (libuv, real sockets) and loop_sim.c (virtual clock, memory network, seeded
+ * faults). Everything here belongs to the thread that runs the loop, but loop_post() and loop_stop(). */
 #pragma once
 
 #include "base/clock.h"
@@ -46,8 +46,8 @@ struct loop_msg {
 };
 /* Never fails and never blocks; messages of one sender arrive in order. Bounded by who may hold a message. */
 void loop_post(struct loop *l, struct loop_msg *m);
-/* Run work(w) on a helper thread (password hashing, DNS), then done(w) on l. The simulated loop runs work at once
- * and done in a later turn. */
+/* Run work(w) on a helper thread (password hashing, DNS), then done(w) on l. The simulated loop runs work at
+ * once and done in a later turn. */
 struct loop_work {
     void (*work)(struct loop_work *w);
     void (*done)(struct loop_work *w);
@@ -67,23 +67,25 @@ enum stream_end {
     STREAM_TLS_FAILED, /* handshake or record failure: stream_error() has the sentence */
     STREAM_REFUSED,    /* connect: nobody listens */
     STREAM_UNREACHABLE,
-    STREAM_LOCAL,      /* we closed it */
+    STREAM_LOCAL, /* we closed it */
 };
 /* "reset by peer", "closed by peer", "timed out", … */
 const char *stream_end_text(enum stream_end e);
 
-/* All callbacks come from the loop, never from inside a stream_* call. After on_end nothing comes and the stream
- * is freed when on_end returns. */
+/* All callbacks come from the loop, never from inside a stream_* call. After on_end nothing comes and the
+ * stream is freed when on_end returns. */
 struct stream_handler {
-    void (*on_open)(struct stream *s, void *ctx);                     /* connected and, with TLS, handshaken; may be NULL */
-    void (*on_data)(struct stream *s, void *ctx, struct slice data);  /* plain bytes, valid during the call; use all */
-    void (*on_drain)(struct stream *s, void *ctx);                    /* what was queued is out; may be NULL */
+    void (*on_open)(struct stream *s, void *ctx); /* connected and, with TLS, handshaken; may be NULL */
+    void (*on_data)(struct stream *s, void *ctx,
+                    struct slice data);            /* plain bytes, valid during the call; use all */
+    void (*on_drain)(struct stream *s, void *ctx); /* what was queued is out; may be NULL */
     void (*on_end)(struct stream *s, void *ctx, enum stream_end why); /* once, last */
 };
 
 /* Replace the handler (an accepted stream changes hands). */
 void stream_handle(struct stream *s, const struct stream_handler *h, void *ctx);
-/* Queue bytes (copied, encrypted at once). 0; ERR_CLOSED; ERR_NOMEM. Small writes of one turn go out together. */
+/* Queue bytes (copied, encrypted at once). 0; ERR_CLOSED; ERR_NOMEM. Small writes of one turn go out
+ * together. */
 int stream_write(struct stream *s, struct slice data);
 /* Bytes queued and not yet taken by the kernel: the caller's back-pressure. */
 size_t stream_queued(const struct stream *s);
@@ -94,13 +96,15 @@ void stream_resume(struct stream *s);
 void stream_close(struct stream *s);
 /* End now with a TCP reset; on_end(STREAM_LOCAL) comes later. */
 void stream_abort(struct stream *s);
-/* "192.0.2.7:49152" / "[2001:db8::1]:4433" / "unix"; of the PROXY header when there was one. Valid with the stream. */
+/* "192.0.2.7:49152" / "[2001:db8::1]:4433" / "unix"; of the PROXY header when there was one. Valid with the
+ * stream. */
 const char *stream_peer(const struct stream *s);
 /* The address alone, for limits a peer. */
 const char *stream_peer_addr(const struct stream *s);
 /* Sentence of the last failure, "" when none. */
 const char *stream_error(const struct stream *s);
-/* TLS facts, "" without TLS: "TLSv1.2", "ECDHE-RSA-AES128-GCM-SHA256"; SHA-256 of the peer's certificate, false when none. */
+/* TLS facts, "" without TLS: "TLSv1.2", "ECDHE-RSA-AES128-GCM-SHA256"; SHA-256 of the peer's certificate,
+ * false when none. */
 const char *stream_tls_version(const struct stream *s);
 const char *stream_tls_cipher(const struct stream *s);
 bool stream_peer_fingerprint(const struct stream *s, uint8_t out[32]);
@@ -108,23 +112,25 @@ struct loop *stream_loop(const struct stream *s);
 /* Set once: the stream has a live relay, so trade memory for speed (TLS read-ahead). */
 void stream_bulk(struct stream *s);
 
-/* Move a stream to another loop (descriptor and TLS state): detach on the old loop's thread, then attach on the new
- * loop's thread. Not inside its own on_data with data still pending unless those bytes were used. Nothing queued may
- * be lost: what is queued goes along. NULL (and on_end follows on the old loop) when the descriptor cannot move. */
+/* Move a stream to another loop (descriptor and TLS state): detach on the old loop's thread, then attach on
+ * the new loop's thread. Not inside its own on_data with data still pending unless those bytes were used.
+ * Nothing queued may be lost: what is queued goes along. NULL (and on_end follows on the old loop) when the
+ * descriptor cannot move. */
 struct stream_moving;
 struct stream_moving *stream_detach(struct stream *s);
-struct stream *stream_attach(struct loop *l, struct stream_moving **m, const struct stream_handler *h, void *ctx);
+struct stream *stream_attach(struct loop *l, struct stream_moving **m, const struct stream_handler *h,
+                             void *ctx);
 /* Give up a detached stream. */
 void stream_moving_free(struct stream_moving **m);
 
 struct listen_opts {
-    const char *address;       /* "ADDR:PORT", "[::]:4433", ":0" (any), or "unix:/path" */
-    struct tls_ctx *tls;       /* NULL: plain */
-    bool proxy_v2;             /* expect a PROXY protocol v2 header before anything else */
-    bool reuse_port;           /* several loops listen on the same port */
-    uint32_t handshakes_max;   /* TLS handshakes in flight on this listener; more wait unaccepted */
-    uint32_t handshake_ms;     /* PROXY header + TLS handshake deadline */
-    uint32_t per_turn_max;     /* accepts a loop turn: live streams first */
+    const char *address;     /* "ADDR:PORT", "[::]:4433", ":0" (any), or "unix:/path" */
+    struct tls_ctx *tls;     /* NULL: plain */
+    bool proxy_v2;           /* expect a PROXY protocol v2 header before anything else */
+    bool reuse_port;         /* several loops listen on the same port */
+    uint32_t handshakes_max; /* TLS handshakes in flight on this listener; more wait unaccepted */
+    uint32_t handshake_ms;   /* PROXY header + TLS handshake deadline */
+    uint32_t per_turn_max;   /* accepts a loop turn: live streams first */
     /* Called before the handshake with the peer's address; false closes at once. May be NULL. */
     bool (*admit)(void *ctx, const char *peer_addr);
     /* Called for each peer that was admitted but never reached on_accept. May be NULL. */
@@ -134,7 +140,8 @@ struct listen_opts {
     void *ctx;
 };
 struct listener;
-/* NULL and ei filled: address malformed, in use, not permitted. The TLS context of new connections can be swapped. */
+/* NULL and ei filled: address malformed, in use, not permitted. The TLS context of new connections can be
+ * swapped. */
 struct listener *listener_open(struct loop *l, const struct listen_opts *o, struct errinfo *ei);
 void listener_close(struct listener **l);
 /* The bound address with its real port, e.g. "127.0.0.1:4433". Valid with the listener. */
@@ -145,10 +152,11 @@ void listener_set_tls(struct listener *l, struct tls_ctx *tls);
 uint32_t listener_handshakes(const struct listener *l);
 
 struct connect_opts {
-    const char *address;   /* "HOST:PORT", "[::1]:4433", or "unix:/path" */
-    struct tls_ctx *tls;   /* NULL: plain */
+    const char *address;     /* "HOST:PORT", "[::1]:4433", or "unix:/path" */
+    struct tls_ctx *tls;     /* NULL: plain */
     const char *verify_name; /* TLS: check the certificate against this name or address; NULL: chain only */
-    uint32_t timeout_ms;   /* resolve + connect + handshake */
+    uint32_t timeout_ms;     /* resolve + connect + handshake */
 };
 /* NULL only when out of memory; every other failure comes as on_end. */
-struct stream *stream_connect(struct loop *l, const struct connect_opts *o, const struct stream_handler *h, void *ctx);
+struct stream *stream_connect(struct loop *l, const struct connect_opts *o, const struct stream_handler *h,
+                              void *ctx);

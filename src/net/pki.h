@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pki: makes and reads the few certificates we need: our root, our leaf, a simulated device's. Blocking (key generation takes
- * up to seconds): not on a loop thread. Any thread. */
+/* pki: makes and reads the few certificates we need: our root, our leaf, a simulated device's. Blocking (key
+ * generation takes up to seconds): not on a loop thread. Any thread. */
 #pragma once
 
 #include "base/buf.h"
@@ -13,13 +13,15 @@ bool pki_key_parse(const char *text, enum pki_key *out);
 
 /* Append a new private key in PEM (PKCS#8). */
 NODISCARD int pki_make_key(enum pki_key kind, struct buf *key_pem, struct errinfo *ei);
-/* Self-signed root, positive random serial, CA:TRUE, pathlen 0, RSA with SHA-384 or ECDSA with SHA-256 by its key. */
-NODISCARD int pki_make_root(struct slice key_pem, const char *common_name, struct wall from, int days, struct buf *cert_pem,
-                            struct errinfo *ei);
-/* Leaf for a server: names are DNS names or IP addresses (each goes to subjectAltName by its kind; the first one is the CN). */
+/* Self-signed root, positive random serial, CA:TRUE, pathlen 0, RSA with SHA-384 or ECDSA with SHA-256 by its
+ * key. */
+NODISCARD int pki_make_root(struct slice key_pem, const char *common_name, struct wall from, int days,
+                            struct buf *cert_pem, struct errinfo *ei);
+/* Leaf for a server: names are DNS names or IP addresses (each goes to subjectAltName by its kind; the first
+ * one is the CN). */
 NODISCARD int pki_make_leaf(struct slice root_cert_pem, struct slice root_key_pem, struct slice key_pem,
-                            const char *const *names, size_t nnames, struct wall from, int days, struct buf *cert_pem,
-                            struct errinfo *ei);
+                            const char *const *names, size_t nnames, struct wall from, int days,
+                            struct buf *cert_pem, struct errinfo *ei);
 struct pki_facts {
     char subject[128], issuer[128];
     struct wall not_before, not_after;

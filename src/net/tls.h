@@ -15,12 +15,14 @@ enum tls_policy {
     TLS_MODERN, /* TLS 1.2 and 1.3, Debian's default security level */
     TLS_LEGACY, /* TLS 1.0 up, SECLEVEL=0: the separate listener for old firmware only */
 };
-/* Server context: certificate chain and key in PEM text. Groups X25519:P-256:P-384, server preference, no tickets, no session
- * cache, no renegotiation. NULL and ei filled. */
-struct tls_ctx *tls_server_ctx(struct slice chain_pem, struct slice key_pem, enum tls_policy policy, struct errinfo *ei);
-/* Client context. ca_pem: trusted roots; empty and use_system: the system's store; empty and not use_system: no chain check
- * (the caller pins with tls_peer_fingerprint). */
-struct tls_ctx *tls_client_ctx(struct slice ca_pem, bool use_system, enum tls_policy policy, struct errinfo *ei);
+/* Server context: certificate chain and key in PEM text. Groups X25519:P-256:P-384, server preference, no
+ * tickets, no session cache, no renegotiation. NULL and ei filled. */
+struct tls_ctx *tls_server_ctx(struct slice chain_pem, struct slice key_pem, enum tls_policy policy,
+                               struct errinfo *ei);
+/* Client context. ca_pem: trusted roots; empty and use_system: the system's store; empty and not use_system:
+ * no chain check (the caller pins with tls_peer_fingerprint). */
+struct tls_ctx *tls_client_ctx(struct slice ca_pem, bool use_system, enum tls_policy policy,
+                               struct errinfo *ei);
 struct tls_ctx *tls_ctx_ref(struct tls_ctx *c);
 void tls_ctx_unref(struct tls_ctx **c);
 
@@ -28,11 +30,13 @@ struct tls;
 /* server: role. verify_name: see connect_opts. NULL when out of memory. */
 struct tls *tls_new(struct tls_ctx *c, bool server, const char *verify_name);
 void tls_free(struct tls **t);
-/* Take ciphertext. Handshake progresses; plain bytes are appended to *plain (may be NULL during the handshake).
- * 0; ERR_CLOSED (close_notify came: clean end); ERR_TLS (tls_error() says why; send the alert in tls_output). */
+/* Take ciphertext. Handshake progresses; plain bytes are appended to *plain (may be NULL during the
+ * handshake). 0; ERR_CLOSED (close_notify came: clean end); ERR_TLS (tls_error() says why; send the alert in
+ * tls_output). */
 NODISCARD int tls_input(struct tls *t, struct slice cipher, struct buf *plain);
 /* Same, but plain bytes go to a callback without a copy. */
-NODISCARD int tls_input_cb(struct tls *t, struct slice cipher, void (*fn)(void *ctx, struct slice plain), void *ctx);
+NODISCARD int tls_input_cb(struct tls *t, struct slice cipher, void (*fn)(void *ctx, struct slice plain),
+                           void *ctx);
 /* Start a client handshake (fills the output). */
 NODISCARD int tls_start(struct tls *t);
 bool tls_ready(const struct tls *t);

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* diagnose: what is wrong with a host, from a table of rules: id, severity, condition, sentence with evidence,
+ * remedy, paragraph of the requirement. Pure. */
+#pragma once
+
+#include "core/host.h"
+
+/* F(symbol, id, severity, paragraph). Later rooms add rows with their conditions. */
+#define FINDING_TABLE(F)                                                                                     \
+    F(LINK_LOST, "link-lost", "error", "External Power Off on vPro Edge Nodes")                              \
+    F(DROPS_AT_S5, "drops-at-s5", "error", "Soft off - Shutdown Auto-Recovery: BIOS Configuration Requirement") \
+    F(UUID_MISMATCH, "uuid-mismatch", "warning", "SMBIOS UUID and ME UUID Mismatch on ASRock Platforms")     \
+    F(UUID_PLACEHOLDER, "uuid-placeholder", "warning", "SMBIOS UUID and ME UUID Mismatch on ASRock Platforms") \
+    F(UUID_DUPLICATE, "uuid-duplicate", "warning", "SMBIOS UUID and ME UUID Mismatch on ASRock Platforms")   \
+    F(RECOVERY_HELD, "recovery-held", "error", "Soft off - Shutdown Auto-Recovery")                          \
+    F(FIRMWARE_MUTE, "firmware-mute", "error", "")                                                           \
+    F(AMT_SECRET, "amt-secret", "error", "")
+enum finding_id {
+#define F(sym, ...) FINDING_##sym,
+    FINDING_TABLE(F)
+#undef F
+        FINDING_COUNT
+};
+
+struct finding {
+    enum finding_id id;
+    char sentence[320], remedy[320];
+};
+const char *finding_text_id(enum finding_id f);
+const char *finding_severity(enum finding_id f);
+const char *finding_paragraph(enum finding_id f);
+/* The findings that hold now, most FINDING_COUNT into out. Returns how many. */
+size_t diagnose(const struct host *h, const struct host_policy *p, struct host_now now, struct finding out[FINDING_COUNT]);
+/* The same as a bit set, without sentences: cheap enough for every tick. */
+uint32_t diagnose_bits(const struct host *h, const struct host_policy *p, struct host_now now);
