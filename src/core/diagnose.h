@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* diagnose: what is wrong with a host, from a table of rules: id, severity, condition, sentence with evidence,
- * remedy, paragraph of the requirement. Pure. */
+/* diagnose: what is wrong with a host, from a table of rules: id, severity, condition, sentence with
+ * evidence, remedy, paragraph of the requirement. Pure. */
 #pragma once
 
 #include "core/host.h"
@@ -8,9 +8,11 @@
 /* F(symbol, id, severity, paragraph). Later rooms add rows with their conditions. */
 #define FINDING_TABLE(F)                                                                                     \
     F(LINK_LOST, "link-lost", "error", "External Power Off on vPro Edge Nodes")                              \
-    F(DROPS_AT_S5, "drops-at-s5", "error", "Soft off - Shutdown Auto-Recovery: BIOS Configuration Requirement") \
+    F(DROPS_AT_S5, "drops-at-s5", "error",                                                                   \
+      "Soft off - Shutdown Auto-Recovery: BIOS Configuration Requirement")                                   \
     F(UUID_MISMATCH, "uuid-mismatch", "warning", "SMBIOS UUID and ME UUID Mismatch on ASRock Platforms")     \
-    F(UUID_PLACEHOLDER, "uuid-placeholder", "warning", "SMBIOS UUID and ME UUID Mismatch on ASRock Platforms") \
+    F(UUID_PLACEHOLDER, "uuid-placeholder", "warning",                                                       \
+      "SMBIOS UUID and ME UUID Mismatch on ASRock Platforms")                                                \
     F(UUID_DUPLICATE, "uuid-duplicate", "warning", "SMBIOS UUID and ME UUID Mismatch on ASRock Platforms")   \
     F(RECOVERY_HELD, "recovery-held", "error", "Soft off - Shutdown Auto-Recovery")                          \
     F(FIRMWARE_MUTE, "firmware-mute", "error", "")                                                           \
@@ -30,6 +32,7 @@ const char *finding_text_id(enum finding_id f);
 const char *finding_severity(enum finding_id f);
 const char *finding_paragraph(enum finding_id f);
 /* The findings that hold now, most FINDING_COUNT into out. Returns how many. */
-size_t diagnose(const struct host *h, const struct host_policy *p, struct host_now now, struct finding out[FINDING_COUNT]);
+size_t diagnose(const struct host *h, const struct host_policy *p, struct host_now now,
+                struct finding out[FINDING_COUNT]);
 /* The same as a bit set, without sentences: cheap enough for every tick. */
 uint32_t diagnose_bits(const struct host *h, const struct host_policy *p, struct host_now now);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host: one managed node: identity, link, observation, intent, operation. A pure machine:
- * host_input(event, now) -> actions; host_deadline(); host_tick(). Nothing here blocks or knows a clock or socket.
- * Owner: the loop thread the host belongs to. Source: design 4, 5, 7. */
+ * host_input(event, now) -> actions; host_deadline(); host_tick(). Nothing here blocks or knows a clock or
+ * socket. Owner: the loop thread the host belongs to. Source: design 4, 5, 7. */
 #pragma once
 
 #include "base/clock.h"
@@ -12,7 +12,13 @@
 #include "core/power.h"
 #include "proto/wsclient.h"
 
-enum { HOST_ID_CAP = 16, HOST_NAME_CAP = 64, HOST_SERIAL_CAP = 64, HOST_USER_CAP = 65, HOST_PROJECT_CAP = 40 };
+enum {
+    HOST_ID_CAP = 16,
+    HOST_NAME_CAP = 64,
+    HOST_SERIAL_CAP = 64,
+    HOST_USER_CAP = 65,
+    HOST_PROJECT_CAP = 40
+};
 
 /* P(symbol, text): what to do when a node is not as desired */
 #define RECOVERY_POLICY_TABLE(P) P(KEEP, "keep") P(RESPECT_LOCAL, "respect-local") P(HOLD, "hold")
@@ -29,13 +35,13 @@ const char *observe_source_text(enum observe_source s);
 
 /* The last power observation. It stays what it was; whether it may be relied on is host_power_now(). */
 struct observation {
-    enum power_state state;   /* UNKNOWN: never observed, or the firmware's answer was no settled state */
-    uint8_t cim;              /* code as read; 0 none */
+    enum power_state state; /* UNKNOWN: never observed, or the firmware's answer was no settled state */
+    uint8_t cim;            /* code as read; 0 none */
     enum observe_source source;
     struct wall at;
     struct mono at_mono;
-    uint32_t generation;      /* of the link it came over */
-    uint16_t agreeing;        /* consecutive reads with this state over this link */
+    uint32_t generation; /* of the link it came over */
+    uint16_t agreeing;   /* consecutive reads with this state over this link */
     uint8_t available[AMT_STATES_MAX], navailable;
     bool available_told;
 };
@@ -44,7 +50,7 @@ struct observation {
 struct intent {
     enum power_state desired; /* UNKNOWN: none, nothing is ever done */
     enum recovery_policy policy;
-    struct wall hold_until;   /* with RECOVERY_HOLD; WALL_NEVER = until told otherwise */
+    struct wall hold_until; /* with RECOVERY_HOLD; WALL_NEVER = until told otherwise */
     struct wall since;
     char actor[OP_ACTOR_CAP];
 };
@@ -56,15 +62,15 @@ struct intent {
     D(LINK_SUSPECT, "link-suspect")                                                                          \
     D(OPERATION, "operation-in-flight")                                                                      \
     D(JOURNAL, "journal-pending")                                                                            \
-    D(READ, "read")            /* no fresh observation: read first */                                        \
-    D(UNSETTLED, "unsettled")  /* the firmware reports a state on its way */                                 \
+    D(READ, "read")           /* no fresh observation: read first */                                         \
+    D(UNSETTLED, "unsettled") /* the firmware reports a state on its way */                                  \
     D(AS_DESIRED, "as-desired")                                                                              \
-    D(CONFIRM, "confirm")      /* differs once: read again before acting */                                  \
+    D(CONFIRM, "confirm") /* differs once: read again before acting */                                       \
     D(HELD_BY_POLICY, "held-by-policy")                                                                      \
     D(LOCAL_SHUTDOWN, "local-shutdown") /* respected */                                                      \
     D(NOT_AVAILABLE, "not-available")   /* the firmware does not offer it now */                             \
     D(BACK_OFF, "back-off")                                                                                  \
-    D(HELD, "held")            /* attempts used up */                                                        \
+    D(HELD, "held") /* attempts used up */                                                                   \
     D(ACT, "act")
 enum decision_kind {
 #define D(sym, id) DECIDE_##sym,
@@ -76,9 +82,9 @@ const char *decision_id(enum decision_kind d);
 
 struct decision {
     enum decision_kind kind;
-    enum power_op op;        /* with DECIDE_ACT */
-    struct mono look_again;  /* MONO_NEVER: when an event comes */
-    bool mismatch;           /* observed (freshly) and not as desired */
+    enum power_op op;       /* with DECIDE_ACT */
+    struct mono look_again; /* MONO_NEVER: when an event comes */
+    bool mismatch;          /* observed (freshly) and not as desired */
 };
 
 /* now in both kinds. */
@@ -93,15 +99,15 @@ struct host_policy {
     /* NULL: decide(). The whole-system simulation puts a broken one here to show that it is caught. */
     struct decision (*decide)(const struct host *h, const struct host_policy *p, struct host_now now);
     struct link_policy link;
-    uint32_t poll_calm_ms, poll_doubt_ms;     /* power reads: as desired / anything else */
-    uint32_t fresh_ms;                        /* an older observation is stale */
-    uint32_t confirm_ms;                      /* between the two reads that confirm a mismatch */
+    uint32_t poll_calm_ms, poll_doubt_ms; /* power reads: as desired / anything else */
+    uint32_t fresh_ms;                    /* an older observation is stale */
+    uint32_t confirm_ms;                  /* between the two reads that confirm a mismatch */
     uint32_t read_timeout_ms, command_read_timeout_ms;
     uint32_t op_confirm_first_ms, op_confirm_max_ms; /* growing pause between confirming reads */
-    uint32_t op_confirm_total_ms;             /* then not-confirmed */
-    uint32_t op_deadline_ms;                  /* default of an operation */
-    uint32_t settle_ms;                       /* least time between two power requests to a node */
-    uint8_t attempts_max;                     /* of reconcile, then held */
+    uint32_t op_confirm_total_ms;                    /* then not-confirmed */
+    uint32_t op_deadline_ms;                         /* default of an operation */
+    uint32_t settle_ms;                              /* least time between two power requests to a node */
+    uint8_t attempts_max;                            /* of reconcile, then held */
     uint32_t backoff_first_ms, backoff_max_ms;
 };
 /* 25 s calm poll + 1 s confirm: half of all soft-offs are answered within 15 s and all within 30 s. */
@@ -124,7 +130,7 @@ struct host_policy {
 
 struct host {
     /* identity: changes by operator only */
-    char id[HOST_ID_CAP];       /* host-xxxxxxxx */
+    char id[HOST_ID_CAP]; /* host-xxxxxxxx */
     char project[HOST_PROJECT_CAP];
     char name[HOST_NAME_CAP];
     char serial[HOST_SERIAL_CAP];
@@ -134,63 +140,63 @@ struct host {
     struct uuid seen_uuid;             /* of the last login's message 192; nil = never */
     enum amt_control_mode control_mode;
     struct wall created, updated;
-    uint64_t version;                  /* counts changes by operators: ETag */
+    uint64_t version; /* counts changes by operators: ETag */
 
     struct link link;
     struct observation power;
     struct intent intent;
-    struct operation *op;              /* in flight or waiting; NULL none */
-    struct operation *next;            /* waits behind op; NULL none */
-    struct operation *last;            /* the last finished one of this process; NULL none */
-    struct amt_info *info;             /* device card; NULL until read */
+    struct operation *op;   /* in flight or waiting; NULL none */
+    struct operation *next; /* waits behind op; NULL none */
+    struct operation *last; /* the last finished one of this process; NULL none */
+    struct amt_info *info;  /* device card; NULL until read */
     struct wall info_at;
 
     /* reconcile */
-    uint8_t attempts;                  /* since it was last as desired */
-    struct mono next_attempt;          /* back-off */
-    struct mono settle_until;          /* no power request before */
-    bool mismatch_told;                /* the mismatch event is out */
-    bool local_shutdown;               /* the agent announced it; until the node is seen on again */
+    uint8_t attempts;         /* since it was last as desired */
+    struct mono next_attempt; /* back-off */
+    struct mono settle_until; /* no power request before */
+    bool mismatch_told;       /* the mismatch event is out */
+    bool local_shutdown;      /* the agent announced it; until the node is seen on again */
     struct wall local_shutdown_at;
-    struct decision decided;           /* last decision, for explain */
+    struct decision decided; /* last decision, for explain */
     struct wall decided_at;
 
     /* what is under way */
-    struct journal *journal;           /* a write we wait for; nothing is decided meanwhile */
-    bool read_pending;                 /* a POWER_READ is with the WS-MAN client */
+    struct journal *journal; /* a write we wait for; nothing is decided meanwhile */
+    bool read_pending;       /* a POWER_READ is with the WS-MAN client */
     bool info_pending;
-    struct mono next_read;             /* poll */
+    struct mono next_read; /* poll */
     struct mono next_info;
-    uint32_t read_failures;            /* consecutive */
-    char read_error[96];               /* why the last read failed; "" when it did not */
-    struct mono jitter;                /* spreads polls of many nodes; set by host_init */
+    uint32_t read_failures; /* consecutive */
+    char read_error[96];    /* why the last read failed; "" when it did not */
+    struct mono jitter;     /* spreads polls of many nodes; set by host_init */
 
     /* evidence for findings */
-    uint8_t drops_at_off;              /* link losses within a minute of an observed or requested off, in a row */
+    uint8_t drops_at_off; /* link losses within a minute of an observed or requested off, in a row */
     struct wall last_off_seen;
-    bool duplicate_uuid;               /* set by the directory: another host was seen with this UUID */
-    uint32_t findings;                 /* bit set of enum finding_id, as last published */
+    bool duplicate_uuid; /* set by the directory: another host was seen with this UUID */
+    uint32_t findings;   /* bit set of enum finding_id, as last published */
 
-    void *owner;                       /* the glue's */
+    void *owner; /* the glue's */
 };
 
 /* --- events --- */
 enum host_ev_kind {
-    HOST_EV_LINK_UP,     /* authenticated login: peer, uuid */
-    HOST_EV_LINK_LOST,   /* why; generation must match, else ignored */
-    HOST_EV_HEARD,       /* the device answered a keepalive: only needed while suspect */
-    HOST_EV_RESULT,      /* a WS-MAN job ended: result, generation */
-    HOST_EV_COMMAND,     /* an operator's word: command */
-    HOST_EV_JOURNALED,   /* the write asked for by ACT_JOURNAL is done: err (0, ERR_STORE, ERR_STORE_FULL) */
+    HOST_EV_LINK_UP,   /* authenticated login: peer, uuid */
+    HOST_EV_LINK_LOST, /* why; generation must match, else ignored */
+    HOST_EV_HEARD,     /* the device answered a keepalive: only needed while suspect */
+    HOST_EV_RESULT,    /* a WS-MAN job ended: result, generation */
+    HOST_EV_COMMAND,   /* an operator's word: command */
+    HOST_EV_JOURNALED, /* the write asked for by ACT_JOURNAL is done: err (0, ERR_STORE, ERR_STORE_FULL) */
     HOST_EV_LOCAL_SHUTDOWN, /* the agent says the OS was shut down on purpose */
-    HOST_EV_LOOK,        /* look now (an operator wants a fresh state) */
+    HOST_EV_LOOK,           /* look now (an operator wants a fresh state) */
 };
 
 enum command_kind {
-    CMD_OPERATE,   /* op, deadline_ms, key, force; sets the intent too when the operation has one */
-    CMD_INTENT,    /* desired: the intent, and the operation that follows from it; what --power on|off does */
-    CMD_POLICY,    /* policy, hold_until */
-    CMD_CANCEL,    /* operation id in key */
+    CMD_OPERATE, /* op, deadline_ms, key, force; sets the intent too when the operation has one */
+    CMD_INTENT,  /* desired: the intent, and the operation that follows from it; what --power on|off does */
+    CMD_POLICY,  /* policy, hold_until */
+    CMD_CANCEL,  /* operation id in key */
 };
 struct host_command {
     enum command_kind kind;
@@ -199,11 +205,11 @@ struct host_command {
     enum recovery_policy policy;
     struct wall hold_until;
     bool force;
-    uint32_t deadline_ms;          /* 0: default */
+    uint32_t deadline_ms; /* 0: default */
     char key[OP_KEY_CAP];
     char actor[OP_ACTOR_CAP];
-    char new_id[OP_ID_CAP];        /* id for the operation, made by the glue */
-    uint64_t token;                /* comes back in ACT_REPLY */
+    char new_id[OP_ID_CAP]; /* id for the operation, made by the glue */
+    uint64_t token;         /* comes back in ACT_REPLY */
 };
 
 struct host_ev {
@@ -234,9 +240,9 @@ enum persist_bits { PERSIST_LINK = 1, PERSIST_POWER = 2, PERSIST_INFO = 4, PERSI
 struct journal {
     bool has_intent, has_op;
     struct intent intent;
-    struct operation op;           /* new, or with its new state */
-    bool replaces_op;              /* op is host->op with a new state (accepted -> running) */
-    struct host_command command;   /* answered when written; kind only valid with has_command */
+    struct operation op;         /* new, or with its new state */
+    bool replaces_op;            /* op is host->op with a new state (accepted -> running) */
+    struct host_command command; /* answered when written; kind only valid with has_command */
     bool has_command;
 };
 
@@ -277,7 +283,8 @@ struct action {
     unsigned bits;
     enum host_event event;
     uint64_t token;
-    struct operation *op;      /* ACT_PERSIST_OP, ACT_REPLY, ACT_EVENT of an operation: borrowed until the next host_* call */
+    struct operation
+        *op; /* ACT_PERSIST_OP, ACT_REPLY, ACT_EVENT of an operation: borrowed until the next host_* call */
     struct errinfo error;
     char text[256];
 };
@@ -285,7 +292,7 @@ struct action {
 struct actions {
     struct action *v;
     size_t n, cap;
-    bool failed;               /* out of memory: an action is missing; the glue closes the tunnel and starts over */
+    bool failed; /* out of memory: an action is missing; the glue closes the tunnel and starts over */
 };
 void actions_clear(struct actions *a);
 void actions_free(struct actions *a);
@@ -294,22 +301,28 @@ void actions_free(struct actions *a);
 void host_init(struct host *h, const char *id, uint64_t spread);
 /* Frees op, next, last, info, journal; not the host. */
 void host_fini(struct host *h);
-/* After loading from the store: an unfinished operation becomes `resumed`; a link that was up is down by server-crash. */
+/* After loading from the store: an unfinished operation becomes `resumed`; a link that was up is down by
+ * server-crash. */
 void host_restore(struct host *h, const struct host_policy *p, struct host_now now, struct actions *out);
 
-void host_input(struct host *h, const struct host_policy *p, const struct host_ev *ev, struct host_now now, struct actions *out);
+void host_input(struct host *h, const struct host_policy *p, const struct host_ev *ev, struct host_now now,
+                struct actions *out);
 void host_tick(struct host *h, const struct host_policy *p, struct host_now now, struct actions *out);
 struct mono host_deadline(const struct host *h, const struct host_policy *p);
 
 /* The one pure decision of reconcile. Changes nothing. */
 struct decision decide(const struct host *h, const struct host_policy *p, struct host_now now);
 /* The sentence of the last decision with its evidence and when it will look again. */
-void host_explain(const struct host *h, const struct host_policy *p, struct host_now now, char *out, size_t cap);
+void host_explain(const struct host *h, const struct host_policy *p, struct host_now now, char *out,
+                  size_t cap);
 
-/* The power state that may be relied on now: the observation when it came over the present link and is fresh, else UNKNOWN. */
+/* The power state that may be relied on now: the observation when it came over the present link and is fresh,
+ * else UNKNOWN. */
 enum power_state host_power_now(const struct host *h, const struct host_policy *p, struct mono now);
-/* EMF's powerStatus sentence and indicator ("STATUS_INDICATION_IDLE", "…_ERROR", "…_IN_PROGRESS", "…_UNSPECIFIED"). */
-const char *host_power_status(const struct host *h, const struct host_policy *p, struct host_now now, char *out, size_t cap);
-/* Why a command cannot reach the node now: "Device not found/connected: AMT link lost 14:02:11 (reset by peer), last known
- * power On 14:02:05"; 0 when it can. */
+/* EMF's powerStatus sentence and indicator ("STATUS_INDICATION_IDLE", "…_ERROR", "…_IN_PROGRESS",
+ * "…_UNSPECIFIED"). */
+const char *host_power_status(const struct host *h, const struct host_policy *p, struct host_now now,
+                              char *out, size_t cap);
+/* Why a command cannot reach the node now: "Device not found/connected: AMT link lost 14:02:11 (reset by
+ * peer), last known power On 14:02:05"; 0 when it can. */
 int host_unreachable(const struct host *h, struct host_now now, struct errinfo *ei);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* operation: a one-shot power operation: accepted -> waiting -> running -> confirming -> done | failed | expired |
- * cancelled. Journaled before anything is sent; "done" needs an observation that confirms it. Pure data. */
+/* operation: a one-shot power operation: accepted -> waiting -> running -> confirming -> done | failed |
+ * expired | cancelled. Journaled before anything is sent; "done" needs an observation that confirms it. Pure
+ * data. */
 #pragma once
 
 #include "base/clock.h"
@@ -29,11 +30,11 @@ bool op_state_parse(const char *text, enum op_state *s);
 /* Why it failed, expired, was cancelled, or waits. C(symbol, id) */
 #define OP_CODE_TABLE(C)                                                                                     \
     C(NONE, "none")                                                                                          \
-    C(UNREACHABLE, "unreachable")           /* no tunnel */                                                  \
-    C(NOT_AVAILABLE, "not-available")       /* AvailableRequestedPowerStates does not list it */             \
-    C(REFUSED, "refused")                   /* the firmware returned a non-zero ReturnValue */               \
-    C(NOT_CONFIRMED, "not-confirmed")       /* accepted by the firmware, but the state was not seen in time */ \
-    C(OUTCOME_UNKNOWN, "outcome-unknown")   /* sent, or perhaps sent, and no answer; not sent again */       \
+    C(UNREACHABLE, "unreachable")         /* no tunnel */                                                    \
+    C(NOT_AVAILABLE, "not-available")     /* AvailableRequestedPowerStates does not list it */               \
+    C(REFUSED, "refused")                 /* the firmware returned a non-zero ReturnValue */                 \
+    C(NOT_CONFIRMED, "not-confirmed")     /* accepted by the firmware, but the state was not seen in time */ \
+    C(OUTCOME_UNKNOWN, "outcome-unknown") /* sent, or perhaps sent, and no answer; not sent again */         \
     C(TIMED_OUT, "timed-out")                                                                                \
     C(AUTH, "auth")                         /* the firmware refuses our AMT user and password */             \
     C(FIRMWARE, "firmware")                 /* fault or broken answer */                                     \
@@ -53,25 +54,26 @@ bool op_code_parse(const char *id, enum op_code *c);
 
 enum { OP_ID_CAP = 20, OP_ACTOR_CAP = 64, OP_KEY_CAP = 64, OP_TEXT_CAP = 192 };
 
-/* What operation is doing inside running/confirming. Not stored: after a restart every unfinished one reads first. */
+/* What operation is doing inside running/confirming. Not stored: after a restart every unfinished one reads
+ * first. */
 enum op_step { OP_STEP_READ, OP_STEP_SEND, OP_STEP_CONFIRM };
 
 struct operation {
-    char id[OP_ID_CAP];          /* "op-" and 12 hex digits */
+    char id[OP_ID_CAP]; /* "op-" and 12 hex digits */
     enum power_op kind;
-    enum op_state state;         /* written by operation_set_state() only */
+    enum op_state state; /* written by operation_set_state() only */
     enum op_code code;
-    char text[OP_TEXT_CAP];      /* sentence for people: cause of waiting, of failure; evidence when done */
-    char actor[OP_ACTOR_CAP];    /* user name, or "reconcile" */
-    char key[OP_KEY_CAP];        /* idempotency key; "" none */
+    char text[OP_TEXT_CAP];   /* sentence for people: cause of waiting, of failure; evidence when done */
+    char actor[OP_ACTOR_CAP]; /* user name, or "reconcile" */
+    char key[OP_KEY_CAP];     /* idempotency key; "" none */
     bool by_reconcile, force;
     struct wall created, updated, deadline, sent, finished;
     /* in memory only */
     enum op_step step;
-    bool resumed;                /* taken over from the journal of an earlier server process */
-    bool maybe_sent;             /* an earlier process had written `running` */
-    struct mono due;             /* next step at the latest */
+    bool resumed;    /* taken over from the journal of an earlier server process */
+    bool maybe_sent; /* an earlier process had written `running` */
+    struct mono due; /* next step at the latest */
     uint16_t confirm_reads;
 };
-void operation_set_state(struct operation *o, enum op_state s, enum op_code code, struct wall now, const char *fmt, ...)
-    __attribute__((format(printf, 5, 6)));
+void operation_set_state(struct operation *o, enum op_state s, enum op_code code, struct wall now,
+                         const char *fmt, ...) __attribute__((format(printf, 5, 6)));

@@ -20,7 +20,8 @@ enum power_state {
         POWER_STATE_COUNT
 };
 
-/* C(CIM code read, state it means, settled, text). A code that is not settled is on its way and confirms nothing. */
+/* C(CIM code read, state it means, settled, text). A code that is not settled is on its way and confirms
+ * nothing. */
 #define POWER_CIM_TABLE(C)                                                                                   \
     C(2, ON, true, "on (S0)")                                                                                \
     C(3, SLEEP, true, "light sleep (S1/S2)")                                                                 \
@@ -35,9 +36,9 @@ enum power_state {
     C(13, OFF, false, "shutting down (hard)")                                                                \
     C(14, UNKNOWN, false, "restarting")
 
-/* O(symbol, kind, RequestPowerStateChange code, state that confirms it, intent it sets or UNKNOWN, repeatable,
- *   boots, DMT number, Redfish ResetType, verb for sentences).
- * repeatable: sending it again when the state is not reached does no harm (on, off); reset and cycle are not. */
+/* O(symbol, kind, RequestPowerStateChange code, state that confirms it, intent it sets or UNKNOWN,
+ * repeatable, boots, DMT number, Redfish ResetType, verb for sentences). repeatable: sending it again when
+ * the state is not reached does no harm (on, off); reset and cycle are not. */
 #define POWER_OP_TABLE(O)                                                                                    \
     O(ON, "power-on", 2, ON, ON, true, true, 2, "On", "power on")                                            \
     O(OFF, "power-off", 8, OFF, OFF, true, false, 8, "ForceOff", "power off")                                \

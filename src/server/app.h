@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* app, shard: outbandd as a whole, and one loop of it. Shards share nothing but what app says is shared; a host belongs
- * to one shard for life. Owner: main.c. */
+/* app, shard: outbandd as a whole, and one loop of it. Shards share nothing but what app says is shared; a
+ * host belongs to one shard for life. Owner: main.c. */
 #pragma once
 
 #include "core/host.h"
@@ -14,20 +14,21 @@
 enum { SHARDS_MAX = 64 };
 
 struct app;
-struct directory; /* server/directory.h */
-struct hub;       /* server/hub.h */
-struct auth;      /* server/auth.h */
+struct directory;  /* server/directory.h */
+struct hub;        /* server/hub.h */
+struct auth;       /* server/auth.h */
 struct quarantine; /* server/quarantine.h */
-struct tunnels;   /* server/tunnel.h: listeners and limits of one shard */
-struct httpd;     /* server/httpd.h: listeners and connections of one shard */
+struct tunnels;    /* server/tunnel.h: listeners and limits of one shard */
+struct httpd;      /* server/httpd.h: listeners and connections of one shard */
 
-/* One loop thread and everything that lives on it. Only that thread touches it, but metrics (relaxed atomics). */
+/* One loop thread and everything that lives on it. Only that thread touches it, but metrics (relaxed
+ * atomics). */
 struct shard {
     struct app *app;
     struct loop *loop;
     unsigned index;
-    struct map hosts;        /* struct fleet_host by id */
-    struct actions actions;  /* scratch of the host machine */
+    struct map hosts;       /* struct fleet_host by id */
+    struct actions actions; /* scratch of the host machine */
     struct metrics metrics;
     struct tunnels *tunnels;
     struct httpd *httpd;
@@ -43,16 +44,16 @@ struct app {
     struct hub *hub;
     struct auth *auth;
     struct quarantine *quarantine;
-    struct buf ca_pem;       /* our root, what clients trust */
+    struct buf ca_pem; /* our root, what clients trust */
     struct wall started;
-    uint64_t instance;       /* random, new at each start */
+    uint64_t instance; /* random, new at each start */
     /* replaced whole by a reload, read by shards at a turn's start */
     struct settings *settings;
     struct host_policy policy;
     struct wsc_limits wsc_limits;
     struct apf_limits apf_limits;
-    _Atomic int draining;    /* SIGTERM came: no new sessions, readyz says no */
-    _Atomic int ready;       /* hosts loaded and listeners open */
+    _Atomic int draining; /* SIGTERM came: no new sessions, readyz says no */
+    _Atomic int ready;    /* hosts loaded and listeners open */
 };
 
 /* The shard a host lives on: hash of its id. */

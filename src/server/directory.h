@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* directory: which host a name, CIRA user or UUID belongs to. Identity only, never state: the one thing shards share, behind
- * a read-write lock that is held for a look-up only. Any thread. */
+/* directory: which host a name, CIRA user or UUID belongs to. Identity only, never state: the one thing
+ * shards share, behind a read-write lock that is held for a look-up only. Any thread. */
 #pragma once
 
 #include "base/uuid.h"
@@ -13,17 +13,20 @@ void directory_free(struct directory **d);
 struct directory_entry {
     char id[HOST_ID_CAP], project[HOST_PROJECT_CAP], name[HOST_NAME_CAP], cira_user[HOST_USER_CAP];
 };
-/* Reserve id, name (within its project) and CIRA user. ERR_EXISTS with the field and the host that has it; ERR_NOMEM. */
+/* Reserve id, name (within its project) and CIRA user. ERR_EXISTS with the field and the host that has it;
+ * ERR_NOMEM. */
 NODISCARD int directory_add(struct directory *d, const struct directory_entry *e, struct errinfo *ei);
 /* Change name and CIRA user. Same errors; ERR_NOT_FOUND. */
 NODISCARD int directory_change(struct directory *d, const struct directory_entry *e, struct errinfo *ei);
 void directory_remove(struct directory *d, const char *id);
 /* 0 or ERR_NOT_FOUND. */
 NODISCARD int directory_by_user(struct directory *d, struct slice cira_user, struct directory_entry *out);
-NODISCARD int directory_by_name(struct directory *d, const char *project, const char *name, struct directory_entry *out);
+NODISCARD int directory_by_name(struct directory *d, const char *project, const char *name,
+                                struct directory_entry *out);
 NODISCARD int directory_by_id(struct directory *d, const char *id, struct directory_entry *out);
 size_t directory_count(struct directory *d);
 
-/* A host was seen with this UUID (message 192). Placeholders are not counted as duplicates of each other's identity but are
- * kept all the same. Returns how many *other* hosts have it; the first other id into other. */
+/* A host was seen with this UUID (message 192). Placeholders are not counted as duplicates of each other's
+ * identity but are kept all the same. Returns how many *other* hosts have it; the first other id into other.
+ */
 size_t directory_see_uuid(struct directory *d, const char *id, struct uuid u, char other[HOST_ID_CAP]);

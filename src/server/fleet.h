@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fleet: the hosts of a server: where each lives, asking one, asking all, creating, changing, deleting. Doors use only this.
- * A host is touched on its own shard's thread only; whoever wants something of it sends a call there. */
+/* fleet: the hosts of a server: where each lives, asking one, asking all, creating, changing, deleting. Doors
+ * use only this. A host is touched on its own shard's thread only; whoever wants something of it sends a call
+ * there. */
 #pragma once
 
 #include "base/buf.h"
@@ -10,28 +11,28 @@ struct tunnel;
 
 /* A host with what the glue keeps beside the pure machine. */
 struct fleet_host {
-    struct host h;              /* first */
-    struct map_node node;       /* shard->hosts, by h.id */
+    struct host h;        /* first */
+    struct map_node node; /* shard->hosts, by h.id */
     struct shard *shard;
-    struct tunnel *tunnel;      /* the authenticated one, NULL when none */
-    struct loop_timer timer;    /* host_deadline() */
+    struct tunnel *tunnel;   /* the authenticated one, NULL when none */
+    struct loop_timer timer; /* host_deadline() */
     struct sealed cira_secret, amt_secret;
     bool has_pin;
     uint8_t pin[32];
     bool deleting;
-    struct list waiting;        /* calls that wait for ACT_REPLY */
+    struct list waiting; /* calls that wait for ACT_REPLY */
 };
 
 /* --- ask one host --- */
 struct fleet_call {
     struct loop_msg msg;
-    struct shard *from;         /* who asks; done runs there */
+    struct shard *from; /* who asks; done runs there */
     char host[HOST_ID_CAP];
     /* On the host's shard; fh NULL: no such host. Work, then call fleet_answer(c), now or later. */
     void (*run)(struct shard *s, struct fleet_host *fh, struct fleet_call *c);
     void (*done)(struct fleet_call *c);
     void *ctx;
-    int err;                    /* free use of run for done */
+    int err; /* free use of run for done */
     struct errinfo error;
 };
 /* From from's thread. c lives until done was called. */
@@ -61,14 +62,15 @@ struct host_new {
     enum power_state desired;
     char actor[OP_ACTOR_CAP];
 };
-/* All of them or none, durably. done on from with err 0 and the ids, or the index of the refused row and why (name or CIRA
- * user taken, …). rows are copied; secrets are sealed before anything is stored. */
+/* All of them or none, durably. done on from with err 0 and the ids, or the index of the refused row and why
+ * (name or CIRA user taken, …). rows are copied; secrets are sealed before anything is stored. */
 struct fleet_create {
     struct loop_msg msg;
     struct shard *from;
-    struct host_new *rows;      /* owned; wiped and freed by the fleet */
+    struct host_new *rows; /* owned; wiped and freed by the fleet */
     size_t nrows;
-    char (*ids)[HOST_ID_CAP];   /* nrows of them when err == 0; owned by the struct, freed by fleet_create_free */
+    char (
+        *ids)[HOST_ID_CAP]; /* nrows of them when err == 0; owned by the struct, freed by fleet_create_free */
     int err;
     size_t bad_row;
     struct errinfo error;
@@ -78,11 +80,12 @@ struct fleet_create {
 void fleet_create(struct fleet_create *c);
 void fleet_create_free(struct fleet_create **c);
 
-/* Send a command to a host's machine; done on from: err/error when refused, else op (copy; kind unset when none: id ""). */
+/* Send a command to a host's machine; done on from: err/error when refused, else op (copy; kind unset when
+ * none: id ""). */
 struct fleet_command {
-    struct fleet_call call;     /* first */
+    struct fleet_call call; /* first */
     struct host_command cmd;
-    struct operation op;        /* out */
+    struct operation op; /* out */
     void (*done)(struct fleet_command *c);
     void *ctx;
 };
@@ -97,10 +100,10 @@ enum patch_bits {
     PATCH_SERIAL = 16,
 };
 struct fleet_patch {
-    struct fleet_call call;     /* first */
+    struct fleet_call call; /* first */
     unsigned bits;
     struct host_new v;
-    uint64_t if_version;        /* 0: any; else ERR_STATE when the host has changed since */
+    uint64_t if_version; /* 0: any; else ERR_STATE when the host has changed since */
     void (*done)(struct fleet_patch *c);
     void *ctx;
 };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* store: what outlives the process. One interface; sqlite.c is the default (WAL, one writer thread, group commit),
- * postgres.c comes with scale-out. Writes are asynchronous and whole transactions; reads are blocking and belong on helper
- * threads (loop_work) or before the loops start. No decision is made here. Secrets arrive sealed (seal.h). */
+/* store: what outlives the process. One interface; sqlite.c is the default (WAL, one writer thread, group
+ * commit), postgres.c comes with scale-out. Writes are asynchronous and whole transactions; reads are
+ * blocking and belong on helper threads (loop_work) or before the loops start. No decision is made here.
+ * Secrets arrive sealed (seal.h). */
 #pragma once
 
 #include "base/buf.h"
@@ -54,8 +55,8 @@ struct store_event {
 };
 enum quarantine_verdict { QUARANTINE_NONE, QUARANTINE_DENIED };
 struct store_quarantine {
-    char id[24];               /* "q-" and 12 hex digits */
-    char user[HOST_USER_CAP];  /* CIRA user as sent, cleaned */
+    char id[24];              /* "q-" and 12 hex digits */
+    char user[HOST_USER_CAP]; /* CIRA user as sent, cleaned */
     struct uuid uuid;
     char peer[LINK_PEER_CAP], reason[STORE_TEXT_CAP];
     struct wall first_seen, last_seen;
@@ -64,38 +65,39 @@ struct store_quarantine {
 };
 struct store_user {
     char name[STORE_USER_CAP];
-    char role[16];             /* viewer, operator, admin */
+    char role[16];                  /* viewer, operator, admin */
     char project[HOST_PROJECT_CAP]; /* "" = all projects */
-    char hash[160];            /* yescrypt */
+    char hash[160];                 /* yescrypt */
     struct wall created, changed;
     bool disabled;
 };
 struct store_audit {
     struct wall at;
-    char actor[STORE_USER_CAP], action[STORE_ACTION_CAP], target[STORE_USER_CAP], result[24], detail[STORE_TEXT_CAP];
+    char actor[STORE_USER_CAP], action[STORE_ACTION_CAP], target[STORE_USER_CAP], result[24],
+        detail[STORE_TEXT_CAP];
     char req[40], peer[LINK_PEER_CAP];
     /* by the store when written or read back */
     uint64_t seq;
-    uint8_t hash[32];          /* SHA-256(previous hash, all fields): the chain */
+    uint8_t hash[32]; /* SHA-256(previous hash, all fields): the chain */
 };
 
 /* W(symbol, member type) */
 enum store_write_kind {
-    STORE_HOST_PUT,       /* insert or replace the whole row */
-    STORE_HOST_INTENT,    /* update by id: intent */
-    STORE_HOST_LINK,      /* link_*, seen_uuid, drops_at_off, last_off_seen */
-    STORE_HOST_POWER,     /* power_*, last_off_seen */
-    STORE_HOST_INFO,      /* info, info_at, control_mode */
+    STORE_HOST_PUT,    /* insert or replace the whole row */
+    STORE_HOST_INTENT, /* update by id: intent */
+    STORE_HOST_LINK,   /* link_*, seen_uuid, drops_at_off, last_off_seen */
+    STORE_HOST_POWER,  /* power_*, last_off_seen */
+    STORE_HOST_INFO,   /* info, info_at, control_mode */
     STORE_HOST_PIN,
-    STORE_HOST_DELETE,    /* and its operations; its history stays */
-    STORE_OP_PUT,         /* insert or replace */
+    STORE_HOST_DELETE, /* and its operations; its history stays */
+    STORE_OP_PUT,      /* insert or replace */
     STORE_EVENT_ADD,
     STORE_QUARANTINE_PUT,
     STORE_QUARANTINE_DELETE,
     STORE_USER_PUT,
     STORE_USER_DELETE,
     STORE_AUDIT_ADD,
-    STORE_META_PUT,       /* key, value */
+    STORE_META_PUT, /* key, value */
 };
 struct store_write {
     struct store_write *next;
@@ -116,10 +118,12 @@ struct store_write {
 struct store_txn {
     struct store_txn *next;
     struct store_write *first, *last;
-    bool durable;  /* wait for the disk; false: may be lost by a crash within store.flush_ms (observations, link, events) */
+    bool durable;  /* wait for the disk; false: may be lost by a crash within store.flush_ms (observations,
+                      link, events) */
     int err;       /* 0, ERR_STORE, ERR_STORE_FULL, when done is called */
     char why[160]; /* sentence for err */
-    void (*done)(struct store_txn *t); /* on the store's thread: only post to a loop. NULL: freed by the store */
+    void (*done)(
+        struct store_txn *t); /* on the store's thread: only post to a loop. NULL: freed by the store */
     void *owner;
 };
 struct store_txn *store_txn_new(void (*done)(struct store_txn *t), void *owner);
@@ -130,16 +134,21 @@ void store_txn_free(struct store_txn **t);
 
 struct store;
 struct store_opts {
-    const char *path;          /* directory; the database is outband.db in it */
-    uint32_t queue_max;        /* transactions waiting for the writer; more are refused with ERR_FULL */
-    uint32_t flush_ms;         /* how long lazy writes may gather */
-    uint32_t events_max;       /* history kept, oldest pruned */
-    uint64_t reserve_bytes;    /* refuse new durable writes (ERR_STORE_FULL) when the disk has less left */
+    const char *path;       /* directory; the database is outband.db in it */
+    uint32_t queue_max;     /* transactions waiting for the writer; more are refused with ERR_FULL */
+    uint32_t flush_ms;      /* how long lazy writes may gather */
+    uint32_t events_max;    /* history kept, oldest pruned */
+    uint64_t reserve_bytes; /* refuse new durable writes (ERR_STORE_FULL) when the disk has less left */
 };
 #define STORE_OPTS_DEFAULT(dir)                                                                              \
-    ((struct store_opts){.path = (dir), .queue_max = 100000, .flush_ms = 200, .events_max = 1000000, .reserve_bytes = 16 << 20})
+    ((struct store_opts){.path = (dir),                                                                      \
+                         .queue_max = 100000,                                                                \
+                         .flush_ms = 200,                                                                    \
+                         .events_max = 1000000,                                                              \
+                         .reserve_bytes = 16 << 20})
 
-/* Open, migrate (numbered, forward only, backed up first). create: make a new database, else ERR_NOT_FOUND. */
+/* Open, migrate (numbered, forward only, backed up first). create: make a new database, else ERR_NOT_FOUND.
+ */
 NODISCARD int store_open(struct store **s, const struct store_opts *o, bool create, struct errinfo *ei);
 /* Drains the queue, then closes. */
 void store_close(struct store **s);
@@ -158,13 +167,16 @@ int store_each_host(struct store *s, int (*fn)(void *ctx, const struct store_hos
 /* Unfinished operations only. */
 int store_each_open_op(struct store *s, int (*fn)(void *ctx, const struct store_op *row), void *ctx);
 int store_each_user(struct store *s, int (*fn)(void *ctx, const struct store_user *row), void *ctx);
-int store_each_quarantine(struct store *s, int (*fn)(void *ctx, const struct store_quarantine *row), void *ctx);
-/* Newest first. host, project, state NULL or "" = any. before: an operation id to page on from; limit rows. */
+int store_each_quarantine(struct store *s, int (*fn)(void *ctx, const struct store_quarantine *row),
+                          void *ctx);
+/* Newest first. host, project, state NULL or "" = any. before: an operation id to page on from; limit rows.
+ */
 struct store_op_query {
     const char *project, *host, *state, *before, *key;
     uint32_t limit;
 };
-int store_ops(struct store *s, const struct store_op_query *q, int (*fn)(void *ctx, const struct store_op *row), void *ctx);
+int store_ops(struct store *s, const struct store_op_query *q,
+              int (*fn)(void *ctx, const struct store_op *row), void *ctx);
 int store_op_get(struct store *s, const char *id, struct store_op *out); /* 0 or ERR_NOT_FOUND */
 /* Oldest first from after_seq (exclusive), or the newest `limit` ones in that order when newest is set. */
 struct store_event_query {
@@ -173,9 +185,11 @@ struct store_event_query {
     bool newest;
     uint32_t limit;
 };
-int store_events(struct store *s, const struct store_event_query *q, int (*fn)(void *ctx, const struct store_event *row), void *ctx);
+int store_events(struct store *s, const struct store_event_query *q,
+                 int (*fn)(void *ctx, const struct store_event *row), void *ctx);
 uint64_t store_last_event(struct store *s);
-int store_audits(struct store *s, uint64_t after_seq, uint32_t limit, int (*fn)(void *ctx, const struct store_audit *row), void *ctx);
+int store_audits(struct store *s, uint64_t after_seq, uint32_t limit,
+                 int (*fn)(void *ctx, const struct store_audit *row), void *ctx);
 /* Check the whole audit chain: 0, or ERR_INVALID with the sequence number of the first bad row. */
 int store_audit_verify(struct store *s, uint64_t *bad_seq);
 /* Value of a meta key, NULL-terminated, appended to out; ERR_NOT_FOUND. */

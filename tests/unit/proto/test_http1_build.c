@@ -38,8 +38,7 @@ static void chunks(void **s) {
     assert_int_equal(http1_chunk(&b, SLICE_LIT("hello, world!!"), true), 0);
     assert_int_equal(http1_chunk(&b, SLICE_LIT("hello, world!!"), false), 0);
     assert_int_equal(http1_chunk(&b, SLICE_EMPTY, true), 0);
-    assert_string_equal(buf_cstr(&b),
-                        "000E\r\nhello, world!!\r\ne\r\nhello, world!!\r\n0\r\n\r\n");
+    assert_string_equal(buf_cstr(&b), "000E\r\nhello, world!!\r\ne\r\nhello, world!!\r\n0\r\n\r\n");
     buf_free(&b);
 }
 
