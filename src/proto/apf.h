@@ -17,7 +17,7 @@ struct apf_limits {
     uint16_t forwards_max;    /* stops tcpip-forward floods */
     uint32_t window_bytes;    /* our receive window a channel */
     uint32_t queue_bytes;     /* a channel's send queue beyond the peer's window */
-    uint32_t output_bytes;    /* all output not yet taken by apf_sent(): a peer that does not read */
+    uint32_t output_bytes;    /* >= 512. All output not yet taken by apf_sent(): a peer that does not read */
     uint32_t preauth_bytes;   /* bytes taken before authentication is accepted */
     uint32_t open_timeout_ms; /* CHANNEL_OPEN without answer */
 };
@@ -33,6 +33,7 @@ enum {
     APF_STR_MAX = 2048, /* any `str`; reference 1.2 */
     APF_USER_MAX = 64,  /* user name; reference 1.2 */
     APF_PASSWORD_MAX = 256,
+    APF_REQUESTS_MAX = 256,      /* stops a device role that asks faster than it is answered */
     APF_WINDOW_MAX = 0x7fffffff, /* credit is clamped here: 32-bit overflow, reference 1.5 */
 };
 
@@ -61,8 +62,8 @@ enum apf_ev_kind {
     /* server role */
     APF_EV_VERSION,   /* message 192: uuid (printed order), trigger */
     APF_EV_AUTH,      /* message 50: user, password, method_none; answer with apf_auth_accept/reject */
-    APF_EV_FORWARD,   /* tcpip-forward granted: port */
-    APF_EV_UNFORWARD, /* cancel-tcpip-forward granted: port */
+    APF_EV_FORWARD,   /* tcpip-forward granted: port, again each time it is repeated. Both roles */
+    APF_EV_UNFORWARD, /* cancel-tcpip-forward granted: port. Both roles */
     APF_EV_READY,     /* pfwd service accepted: the tunnel is up. Both roles */
     /* device role */
     APF_EV_AUTH_FAILED, /* message 51 */
@@ -110,8 +111,10 @@ const char *apf_error(const struct apf *a);
 struct slice apf_output(const struct apf *a);
 void apf_sent(struct apf *a, size_t n_bytes);
 
-/* Open timeouts: call apf_tick() at apf_deadline() (MONO_NEVER when none) until it returns 0; 1 = *ev filled
- * (APF_EV_OPEN_FAILED with reason 0). */
+/* Timers: call apf_tick() at apf_deadline() (MONO_NEVER when none) until it returns 0; 1 = *ev filled:
+ * APF_EV_OPEN_FAILED with reason 0; APF_EV_CLOSED when the peer left our close unanswered for as long;
+ * APF_EV_WRITABLE after apf_sent() made room. Ask for the deadline again after each apf_* call: one that is
+ * due at once has the time 0. */
 struct mono apf_deadline(const struct apf *a);
 int apf_tick(struct apf *a, struct mono now, struct apf_ev *ev);
 
@@ -120,6 +123,9 @@ int apf_tick(struct apf *a, struct mono now, struct apf_ev *ev);
  */
 void apf_auth_accept(struct apf *a);
 void apf_auth_reject(struct apf *a);
+/* Message 51 alone: the device may try again, within preauth_bytes. For method `none` when a password is
+ * required. */
+void apf_auth_again(struct apf *a);
 /* Ask the device for keepalives (message 210), in seconds; timeout 0 = never give up. */
 int apf_keepalive_options(struct apf *a, uint32_t interval_s, uint32_t timeout_s);
 /* True when the device forwards this port now. */
@@ -136,8 +142,11 @@ struct apf_login {
     size_t nports;
 };
 /* Queue message 192 and run the login sequence of reference 1.4; APF_EV_READY when pfwd is accepted,
- * before the forwards. login and its strings are copied. */
+ * before the forwards. login and its strings are copied. ERR_INVALID when a string is too long; ERR_STATE
+ * when called twice; ERR_FULL; ERR_NOMEM. */
 int apf_login(struct apf *a, const struct apf_login *login);
+/* Queue a global request; the next one goes out when the last was answered. ERR_FULL with more than
+ * APF_REQUESTS_MAX waiting; ERR_CLOSED; ERR_NOMEM. */
 int apf_forward(struct apf *a, uint32_t port);
 int apf_unforward(struct apf *a, uint32_t port);
 /* After APF_EV_OPEN. user comes back in the channel's events. */
@@ -155,11 +164,18 @@ int apf_send(struct apf *a, uint32_t chan, struct slice data);
 size_t apf_room(const struct apf *a, uint32_t chan);
 /* n bytes of APF_EV_DATA are worked off: gives the peer credit again when half the window is used. */
 void apf_consumed(struct apf *a, uint32_t chan, size_t n);
-/* Close our side once; APF_EV_CLOSED follows when the peer has answered. Unsent data is dropped. */
+/* Close our side once; APF_EV_CLOSED follows when the peer has answered. Unsent data is dropped. A channel
+ * that was offered by APF_EV_OPEN and not accepted yet is refused instead, without an event. */
 void apf_close(struct apf *a, uint32_t chan);
 /* Message 208. */
 int apf_keepalive(struct apf *a, uint32_t cookie);
 /* Message 1; close the connection when the output is sent. */
 void apf_disconnect(struct apf *a, enum apf_disconnect reason);
-/* Open channels now, and the count of each received message by name for metrics and tests. */
+/* Channels now, in any state. */
 size_t apf_channels(const struct apf *a);
+/* Messages received of that number (0 for an unknown number), and messages that named no live channel; both
+ * wrap at 2^32. */
+uint64_t apf_count(const struct apf *a, uint8_t msg);
+uint64_t apf_strays(const struct apf *a);
+/* Name of a message number, e.g. "CHANNEL_OPEN"; NULL for an unknown one. */
+const char *apf_msg_name(uint8_t msg);
