@@ -91,7 +91,7 @@ void json_str(struct json *j, const char *s) {
     if (s)
         json_slice(j, slice_str(s));
     else
-        json_null(j);
+        json_nil(j);
 }
 
 void json_key(struct json *j, const char *key) {
@@ -113,7 +113,7 @@ void json_int(struct json *j, int64_t v) {
 void json_bool(struct json *j, bool v) {
     json_raw(j, v ? SLICE_LIT("true") : SLICE_LIT("false"));
 }
-void json_null(struct json *j) {
+void json_nil(struct json *j) {
     json_raw(j, SLICE_LIT("null"));
 }
 

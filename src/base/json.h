@@ -28,7 +28,8 @@ void json_str(struct json *j, const char *s);
 void json_slice(struct json *j, struct slice s);
 void json_int(struct json *j, int64_t v);
 void json_bool(struct json *j, bool v);
-void json_null(struct json *j);
+/* null; not called json_null, which is jansson's. */
+void json_nil(struct json *j);
 /* RFC 3339 text; null for WALL_NEVER. */
 void json_wall(struct json *j, struct wall t);
 /* Text that is valid JSON already. */

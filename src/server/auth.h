@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* auth: local users, passwords (yescrypt), tokens (JWT by cjose, keys sealed in the store and rotated), roles x actions.
- * Users and keys are shared by the shards behind a lock held for look-ups only; hashing runs on helper threads. */
+/* auth: local users, passwords (yescrypt), tokens (JWT by cjose, keys sealed in the store and rotated), roles
+ * x actions. Users and keys are shared by the shards behind a lock held for look-ups only; hashing runs on
+ * helper threads. */
 #pragma once
 
 #include "server/app.h"
@@ -26,6 +27,7 @@ struct principal {
 NODISCARD int auth_new(struct auth **a, struct app *app, struct errinfo *ei);
 void auth_free(struct auth **a);
 /* Make the first admin and the token key in an opened store: `outbandd init`. Blocking. */
-NODISCARD int auth_init(struct store *st, const struct seal_key *k, const char *user, struct slice password, struct errinfo *ei);
+NODISCARD int auth_init(struct store *st, const struct seal_key *k, const char *user, struct slice password,
+                        struct errinfo *ei);
 /* Blocking: yescrypt of a password into out; ERR_INVALID with the rule it breaks (length 8..128). */
 NODISCARD int auth_hash(struct slice password, char out[160], struct errinfo *ei);

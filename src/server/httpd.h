@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* httpd: the HTTPS doors of one shard: connections, requests, the route table. Owner: the shard; its thread only. */
+/* httpd: the HTTPS doors of one shard: connections, requests, the route table. Owner: the shard; its thread
+ * only. */
 #pragma once
 
 #include "server/app.h"
 
-/* Open the listener of this shard (reuse_port when the port is already taken by another shard of ours). port of the first
- * shard may be 0; the others then get the real one. NULL and ei filled. */
+/* Open the listener of this shard (reuse_port when the port is already taken by another shard of ours). port
+ * of the first shard may be 0; the others then get the real one. NULL and ei filled. */
 struct httpd *httpd_new(struct shard *s, const char *address, struct tls_ctx *tls, struct errinfo *ei);
 /* New connections use this context; live ones keep theirs. */
 void httpd_set_tls(struct httpd *h, struct tls_ctx *tls);

@@ -11,7 +11,7 @@ static void writes_nested(void **s) {
     json_arr(&j);
     json_int(&j, -3);
     json_bool(&j, true);
-    json_null(&j);
+    json_nil(&j);
     json_obj(&j);
     json_obj_end(&j);
     json_arr_end(&j);
