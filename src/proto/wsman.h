@@ -46,7 +46,7 @@ enum wsman_class {
 #undef C
         WSMAN_CLASS_COUNT
 };
-/* Class name "CIM_Chassis" and resource URI; "" for NONE. */
+/* Class name "CIM_Chassis" and resource URI; "" for NONE. Static text. */
 const char *wsman_class_name(enum wsman_class c);
 const char *wsman_class_uri(enum wsman_class c);
 enum wsman_class wsman_class_of_uri(struct slice uri);
@@ -63,7 +63,7 @@ enum wsman_op {
     WSMAN_UNKNOWN_OP,
 };
 
-/* Namespace of an element or QName. */
+/* Namespace of an element or QName (3.1). */
 enum wsman_ns {
     WSMAN_NS_OTHER,
     WSMAN_NS_SOAP,
@@ -77,17 +77,19 @@ enum wsman_ns {
     WSMAN_NS_XSI,
     WSMAN_NS_CLASS, /* a resource URI of the class table; see node.cls */
 };
+/* Namespace of a URI; *cls gets the class with WSMAN_NS_CLASS, else NONE (cls may be NULL). */
+enum wsman_ns wsman_ns_of_uri(struct slice uri, enum wsman_class *cls);
 
 struct wsman_limits {
     uint32_t bytes_max; /* whole document */
     uint16_t depth_max;
     uint16_t nodes_max;
-    uint16_t attributes_max; /* an element */
+    uint16_t attributes_max; /* an element, its namespace declarations included */
     uint32_t text_max;       /* one element's text or one attribute value */
 };
 #define WSMAN_LIMITS_DEFAULT                                                                                 \
     ((struct wsman_limits){                                                                                  \
-        .bytes_max = 262144, .depth_max = 24, .nodes_max = 8192, .attributes_max = 16, .text_max = 65536})
+        .bytes_max = 262144, .depth_max = 24, .nodes_max = 8192, .attributes_max = 48, .text_max = 65536})
 
 /* One element. Children are the nodes whose parent is this index; document order is array order. */
 struct wsman_node {
@@ -99,7 +101,7 @@ struct wsman_node {
     enum wsman_class cls; /* with WSMAN_NS_CLASS */
 };
 
-/* A parsed message: a flat tree in one arena. Free with wsman_msg_free(). */
+/* A parsed message: a flat tree, its strings in one arena. Free with wsman_msg_free(). */
 struct wsman_msg {
     struct arena arena;
     struct wsman_node *nodes;
@@ -116,15 +118,21 @@ struct wsman_msg {
     struct slice fault_subcode /* local name, e.g. DestinationUnreachable */, fault_text, fault_detail;
 };
 
+/* About 12 kB while it lives, most of it expat's. One parser reads one message after the other. lim is
+ * copied. NULL when out of memory. */
 struct wsman_parser;
 struct wsman_parser *wsman_parser_new(const struct wsman_limits *lim);
 void wsman_parser_free(struct wsman_parser **p);
-/* Feed any piece. ERR_SYNTAX (not well-formed, no envelope, a DTD or processing instruction), ERR_LIMIT,
- * ERR_NOMEM; sticky. wsman_parser_error() says which limit or line. */
+/* Feed any piece; it is copied. ERR_SYNTAX (not well-formed, no envelope, a DTD or processing instruction),
+ * ERR_LIMIT, ERR_NOMEM; sticky until wsman_parser_reset(). Small pieces are gathered, so an error may show
+ * some pieces later, at wsman_finish() at the latest. wsman_parser_error() says which limit or line. */
 NODISCARD int wsman_feed(struct wsman_parser *p, struct slice piece);
-/* The document is complete: *out gets the message, and the parser is ready for the next one. */
+/* The document is complete: *out gets the message, and the parser is ready for the next one. Errors as
+ * above, with *out NULL. */
 NODISCARD int wsman_finish(struct wsman_parser *p, struct wsman_msg **out);
+/* Forget what was fed and any error. */
 void wsman_parser_reset(struct wsman_parser *p);
+/* "" when there was none; valid until the next call. */
 const char *wsman_parser_error(const struct wsman_parser *p);
 void wsman_msg_free(struct wsman_msg **m);
 
@@ -139,6 +147,13 @@ bool wsman_u64(const struct wsman_msg *m, uint32_t parent, const char *name, uin
 bool wsman_bool(const struct wsman_msg *m, uint32_t parent, const char *name, bool *out);
 /* First element inside the body (instance, Method_OUTPUT, PullResponse …), 0 when the body is empty. */
 uint32_t wsman_payload(const struct wsman_msg *m);
+/* The node is an instance of that class: element and namespace both name it. */
+bool wsman_is_instance(const struct wsman_msg *m, uint32_t node, enum wsman_class cls);
+/* First element among the instances: the payload of a Get or Put, or the first item of a Pull; 0 when there
+ * is none. The next one: m->nodes[i].next_sibling. */
+uint32_t wsman_first_instance(const struct wsman_msg *m);
+/* Of a Pull or Enumerate response: the context to go on with, empty at the end of the sequence. */
+struct slice wsman_enum_context(const struct wsman_msg *m);
 /* Selector value in the header's SelectorSet (or in an EPR node), empty when absent. */
 struct slice wsman_selector(const struct wsman_msg *m, uint32_t set_parent, const char *name);
 
@@ -154,21 +169,27 @@ struct wsman_request {
     struct slice body;         /* inner XML of the body as it goes out (built with wsman_put_*) */
     struct slice enum_context; /* WSMAN_PULL, WSMAN_RELEASE */
 };
-/* Append a whole envelope. message_id goes out in decimal. Header order as every client writes it, 3.2. */
+/* Append a whole envelope. message_id goes out in decimal. Header order as every client writes it, 3.2.
+ * The bodies of Enumerate, Pull and Release are written from enum_context; body is not used for them.
+ * The builders return 0 or ERR_NOMEM (then out->failed is set). */
 int wsman_put_request(struct buf *out, const struct wsman_request *rq, uint64_t message_id);
 
 /* --- building responses (device role: the simulated firmware) --- */
 /* Open and close an envelope answering rq: firmware's own prefix map (3.3). Between the two calls append the
- * body's inner XML; the payload prefix is `g` for the class. op as in the request. */
+ * body's inner XML. g is bound to the payload: the class with Get, Put and methods; enumeration with
+ * Enumerate and Pull (then h is the class of the items); transfer with Create. Where a Pull answers with
+ * another class than the one asked for, declare it on the item itself (xmlns:h="…"). op as in the request. */
 int wsman_put_response_open(struct buf *out, const struct wsman_msg *rq, uint64_t message_counter);
 int wsman_put_response_close(struct buf *out);
-/* A fault envelope (its prefix map differs, 3.5). subcode with prefix, e.g. "b:DestinationUnreachable". */
+/* A fault envelope (its prefix map differs, 3.5). subcode with prefix, e.g. "b:DestinationUnreachable";
+ * detail may be NULL; rq NULL when the request could not be read. */
 int wsman_put_fault(struct buf *out, const struct wsman_msg *rq, bool receiver, const char *subcode,
                     const char *text, const char *detail, uint64_t message_counter);
 
 /* --- pieces for both --- */
-/* <prefix:name>escaped text</prefix:name> */
+/* <prefix:name>escaped text</prefix:name>; prefix NULL or "": none. */
 int wsman_put_element(struct buf *out, const char *prefix, const char *name, struct slice text);
+/* Text or attribute value; control characters that XML cannot carry turn into '?'. */
 int wsman_put_escaped(struct buf *out, struct slice text);
 /* An endpoint reference's inside: Address, ReferenceParameters{ResourceURI, SelectorSet}. The prefixes a and
  * w must be bound to addressing and wsman where it stands (they are, in wsman_put_request's envelope). */
