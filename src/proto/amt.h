@@ -38,9 +38,11 @@ struct amt_info {
     enum amt_control_mode control_mode;
     uint8_t provisioning_state; /* 0 pre, 1 in, 2 post */
     enum amt_os_saving os_saving;
-    enum amt_me_sleep me_sleep; /* from the active AMT_SystemPowerScheme */
-    char power_scheme[AMT_TEXT_CAP];
-    uint32_t optin_required; /* 0 none, 1 KVM, 4294967295 all */
+    /* the active AMT_SystemPowerScheme: told once CIM_ElementSettingData was decoded before the schemes */
+    enum amt_me_sleep me_sleep;
+    char power_scheme[AMT_TEXT_CAP]; /* its description */
+    char scheme_id[AMT_TEXT_CAP];    /* its InstanceID or SchemeGUID */
+    uint32_t optin_required;         /* 0 none, 1 KVM, 4294967295 all */
     uint32_t optin_state;
     uint16_t redirection_state; /* AMT_RedirectionService.EnabledState, 32768..32771; 0 unknown */
     bool listener_enabled, kvm_present;
@@ -48,11 +50,11 @@ struct amt_info {
     uint8_t power_source; /* AMT_GeneralSettings: 0 AC, 1 DC */
 };
 
-/* Decode the payload of a response into the members it speaks of. 0; ERR_INVALID when the payload is not of
- * that class; what is malformed is left unknown. */
+/* Decode the payload of a Get, or the first item of a Pull. 0; ERR_INVALID when that is not of the class;
+ * what is malformed is left unknown. */
 NODISCARD int amt_decode_power(const struct wsman_msg *m, struct amt_power *out);
-/* One instance node (a Get's payload or one item of a Pull) of any class of amt_info. ERR_UNSUPPORTED for
- * others. */
+/* One instance node (a Get's payload or one item of a Pull) of any class of amt_info, into the members it
+ * speaks of; others keep their value. 0; ERR_UNSUPPORTED for other classes. */
 NODISCARD int amt_decode_info(const struct wsman_msg *m, uint32_t instance, struct amt_info *out);
 /* ReturnValue of a Method_OUTPUT; -1 when absent. */
 int64_t amt_return_value(const struct wsman_msg *m);
@@ -64,10 +66,14 @@ const char *amt_pt_status_text(int64_t value);
 /* AMT_BootSettingData: are any boot options set that the next boot would consume? */
 struct amt_boot {
     bool options_set;
+    bool destructive; /* one of them erases something or rewrites the BIOS */
 };
 NODISCARD int amt_decode_boot(const struct wsman_msg *m, struct amt_boot *out);
-/* Append the Put body that clears every writable boot option, keeping what must be kept (4.6). */
+/* Append the Put body that clears every writable boot option, keeping what must be kept (4.6): the options
+ * that current (a Get's answer) has, in its order. ERR_INVALID when current is something else; ERR_NOMEM. */
 int amt_put_boot_cleared(struct buf *out, const struct wsman_msg *current);
+/* Append the body of CIM_BootConfigSetting.ChangeBootOrder without a source: no forced boot device. */
+int amt_put_clear_boot_order(struct buf *out);
 /* Append the body of RequestPowerStateChange / RequestOSPowerSavingStateChange. */
 int amt_put_power_request(struct buf *out, uint8_t cim_state);
 int amt_put_os_saving_request(struct buf *out, enum amt_os_saving state);

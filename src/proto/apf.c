@@ -161,10 +161,7 @@ void apf_disconnect(struct apf *a, enum apf_disconnect reason) {
 static int walk(const char *layout, struct slice have, size_t *pos) {
     for (; *layout && *layout != '*'; layout++) {
         size_t max = *layout == 's' ? APF_STR_MAX : *layout == 'u' ? APF_USER_MAX : 0;
-        *pos += max            ? 4
-                : *layout == 'g' ? 16
-                : *layout == 'r' ? 64
-                                 : (size_t)(*layout - '0');
+        *pos += max ? 4 : *layout == 'g' ? 16 : *layout == 'r' ? 64 : (size_t)(*layout - '0');
         if (max && have.n >= *pos) {
             struct rd r = rd_of(slice_of(have.p + *pos - 4, 4));
             uint32_t n = rd_be32(&r);

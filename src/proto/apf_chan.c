@@ -13,8 +13,8 @@ static struct apf_chan *chan_of(struct list_node *n) {
 
 struct apf_chan *apf_chan_find(const struct apf *a, uint32_t id) {
     LIST_EACH(n, &a->chans)
-        if (chan_of(n)->id == id)
-            return chan_of(n);
+    if (chan_of(n)->id == id)
+        return chan_of(n);
     return NULL;
 }
 
@@ -62,7 +62,7 @@ static void chan_free(struct apf *a, struct apf_chan *c) {
 
 void apf_chans_free(struct apf *a) {
     LIST_EACH(n, &a->chans)
-        chan_free(a, chan_of(n));
+    chan_free(a, chan_of(n));
 }
 
 /* Fill an event about c. */
@@ -150,7 +150,7 @@ void apf_pump(struct apf *a) {
         }
     }
     LIST_EACH(n, &a->chans)
-        mark_writable(a, chan_of(n));
+    mark_writable(a, chan_of(n));
     if (a->chans.count > 1)
         list_push(&a->chans, list_pop(&a->chans));
 }

@@ -8,7 +8,8 @@
 #include "base/rd.h"
 #include "proto/apf.h"
 
-/* S(NAME, text): where a tunnel stands. The first five are of the server role, the next five of the device. */
+/* S(NAME, text): where a tunnel stands. The first five are of the server role, the next five of the device.
+ */
 #define APF_STATE_TABLE(S)                                                                                   \
     S(VERSION, "before the protocol version")                                                                \
     S(AUTH_SVC, "before the auth service")                                                                   \
@@ -30,8 +31,7 @@ enum apf_state {
         APF_ST_COUNT
 };
 #define APF_IN(name) (1u << APF_ST_##name)
-#define APF_S_LOGIN                                                                                          \
-    (APF_IN(VERSION) | APF_IN(AUTH_SVC) | APF_IN(AUTH) | APF_IN(AUTH_WAIT) | APF_IN(PFWD_SVC))
+#define APF_S_LOGIN  (APF_IN(VERSION) | APF_IN(AUTH_SVC) | APF_IN(AUTH) | APF_IN(AUTH_WAIT) | APF_IN(PFWD_SVC))
 #define APF_D_LOGIN                                                                                          \
     (APF_IN(D_START) | APF_IN(D_AUTH_SVC) | APF_IN(D_AUTH) | APF_IN(D_DENIED) | APF_IN(D_PFWD_SVC))
 #define APF_S_ANY (APF_S_LOGIN | APF_IN(RUN))

@@ -9,14 +9,13 @@ static const struct {
     const char *name;
     struct slice uri;
     uint8_t base_len;
-} CLASSES[WSMAN_CLASS_COUNT] = {
-    [WSMAN_CLASS_NONE] = {"", {NULL, 0}, 0},
+} CLASSES[WSMAN_CLASS_COUNT] = {[WSMAN_CLASS_NONE] = {"", {NULL, 0}, 0},
 #define C(class_name, base)                                                                                  \
-    [WSMAN_##class_name] = {#class_name,                                                                     \
-                            {(const uint8_t *)URI_BASE_##base #class_name,                                   \
-                             sizeof(URI_BASE_##base #class_name) - 1},                                       \
-                            sizeof(URI_BASE_##base) - 1},
-    WSMAN_CLASS_TABLE(C)
+    [WSMAN_##class_name] = {                                                                                 \
+        #class_name,                                                                                         \
+        {(const uint8_t *)URI_BASE_##base #class_name, sizeof(URI_BASE_##base #class_name) - 1},             \
+        sizeof(URI_BASE_##base) - 1},
+                                WSMAN_CLASS_TABLE(C)
 #undef C
 };
 

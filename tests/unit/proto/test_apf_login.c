@@ -3,16 +3,31 @@
 #include "apf_pair.h"
 #include "base/text.h"
 
-#define HEX_AUTH    "00000012" "6175746840616d742e696e74656c2e636f6d"
-#define HEX_PFWD    "00000012" "7066776440616d742e696e74656c2e636f6d"
-#define HEX_FORWARD "0000000d" "74637069702d666f7277617264"
-#define HEX_CANCEL  "00000014" "63616e63656c2d74637069702d666f7277617264"
+#define HEX_AUTH                                                                                             \
+    "00000012"                                                                                               \
+    "6175746840616d742e696e74656c2e636f6d"
+#define HEX_PFWD                                                                                             \
+    "00000012"                                                                                               \
+    "7066776440616d742e696e74656c2e636f6d"
+#define HEX_FORWARD                                                                                          \
+    "0000000d"                                                                                               \
+    "74637069702d666f7277617264"
+#define HEX_CANCEL                                                                                           \
+    "00000014"                                                                                               \
+    "63616e63656c2d74637069702d666f7277617264"
 #define HEX_VERSION                                                                                          \
-    "c0000000010000000000000004" "13aee355d2bfbb6117a088aedd7037ea"                                          \
+    "c0000000010000000000000004"                                                                             \
+    "13aee355d2bfbb6117a088aedd7037ea"                                                                       \
     "0000000000000000000000000000000000000000000000000000000000000000"                                       \
     "0000000000000000000000000000000000000000000000000000000000000000"
 #define HEX_LOGIN                                                                                            \
-    "32" "00000005" "61646d696e" HEX_PFWD "00000008" "70617373776f7264" "00" "00000008" "5040737377307264"
+    "32"                                                                                                     \
+    "00000005"                                                                                               \
+    "61646d696e" HEX_PFWD "00000008"                                                                         \
+    "70617373776f7264"                                                                                       \
+    "00"                                                                                                     \
+    "00000008"                                                                                               \
+    "5040737377307264"
 
 /* A machine fed with hex, its events noted as text. */
 struct feed {
@@ -88,10 +103,13 @@ static void vectors_of_the_server(void **s) {
         struct feed f = feed_of(APF_SERVER, NULL);
         feed(&f, HEX_VERSION "05" HEX_AUTH HEX_LOGIN, piece);
         assert_int_equal(f.err, 0);
-        assert_string_equal(buf_cstr(&f.log),
-                            "0:55e3ae13-bfd2-61bb-17a0-88aedd7037ea:4 1:admin:P@ssw0rd:0 ");
+        assert_string_equal(buf_cstr(&f.log), "0:55e3ae13-bfd2-61bb-17a0-88aedd7037ea:4 1:admin:P@ssw0rd:0 ");
         sends(f.a, "06" HEX_AUTH "34");
-        feed(&f, "05" HEX_PFWD "50" HEX_FORWARD "01" "00000000" "00004260", piece);
+        feed(&f,
+             "05" HEX_PFWD "50" HEX_FORWARD "01"
+             "00000000"
+             "00004260",
+             piece);
         sends(f.a, "06" HEX_PFWD "5100004260");
         assert_true(apf_forwards(f.a, 16992));
         assert_false(apf_forwards(f.a, 16993));
@@ -140,7 +158,15 @@ static void failure_with_a_stray_byte(void **s) {
     for (size_t piece = 1; piece < 40; piece += 6) {
         struct feed f = feed_of(APF_DEVICE, NULL);
         assert_int_equal(apf_login(f.a, &PAIR_LOGIN), 0);
-        feed(&f, "06" HEX_AUTH "33" "00000008" "70617373776f7264" "00" "00" "01" "0000000f0000", piece);
+        feed(&f,
+             "06" HEX_AUTH "33"
+             "00000008"
+             "70617373776f7264"
+             "00"
+             "00"
+             "01"
+             "0000000f0000",
+             piece);
         assert_int_equal(f.err, 0);
         assert_string_equal(buf_cstr(&f.log), "5:0:0:0 15:0:0:15 ");
         feed(&f, "ffffff", piece); /* nothing follows a disconnect */
@@ -148,7 +174,14 @@ static void failure_with_a_stray_byte(void **s) {
         feed_end(&f);
         f = feed_of(APF_DEVICE, NULL);
         assert_int_equal(apf_login(f.a, &PAIR_LOGIN), 0);
-        feed(&f, "06" HEX_AUTH "33" "00000008" "70617373776f7264" "00" "00" "00", piece);
+        feed(&f,
+             "06" HEX_AUTH "33"
+             "00000008"
+             "70617373776f7264"
+             "00"
+             "00"
+             "00",
+             piece);
         assert_int_equal(f.err, ERR_PROTO); /* one is tolerated, not two */
         feed_end(&f);
     }
@@ -159,23 +192,46 @@ static void the_server_is_strict(void **s) {
         const char *hex;
         unsigned disconnect;
     } rows[] = {
-        {"05" HEX_AUTH, 2},                                         /* before 192 */
-        {"c0" "00000000" "00000001", 8},                            /* version 0.1; completed below */
-        {HEX_VERSION HEX_VERSION, 2},                               /* twice */
-        {HEX_VERSION "05" HEX_PFWD, 2},                             /* out of turn */
-        {HEX_VERSION "05" "00000001" "61", 7},                      /* unknown service */
-        {HEX_VERSION "05" HEX_AUTH "05" HEX_AUTH, 2},               /* a login was due */
-        {HEX_VERSION "05" HEX_AUTH HEX_LOGIN "05" HEX_AUTH, 2},     /* auth again */
-        {HEX_VERSION "05" HEX_AUTH HEX_LOGIN "05" "00000000", 7},   /* unknown service */
-        {HEX_VERSION "05" HEX_AUTH HEX_LOGIN "50" HEX_FORWARD, 2},  /* before pfwd */
-        {HEX_VERSION "05" HEX_AUTH HEX_LOGIN "5a", 2},              /* before pfwd */
-        {HEX_VERSION "05" HEX_AUTH "32" "00000041", 2},             /* user of 65 bytes */
-        {HEX_VERSION "05" HEX_AUTH "32" "00000000" "00000801", 2},  /* string of 2049 bytes */
-        {HEX_VERSION "05" HEX_AUTH "32" "00000000" HEX_PFWD "00000001" "61", 14}, /* unknown method */
-        {HEX_VERSION "05" HEX_AUTH "32" "00000000" HEX_AUTH "00000004" "6e6f6e65", 7},
-        {HEX_VERSION "05" HEX_AUTH HEX_LOGIN "05" HEX_PFWD "50" "00000001" "61" "00", 2},
+        {"05" HEX_AUTH, 2}, /* before 192 */
+        {"c0"
+         "00000000"
+         "00000001",
+         8},                            /* version 0.1; completed below */
+        {HEX_VERSION HEX_VERSION, 2},   /* twice */
+        {HEX_VERSION "05" HEX_PFWD, 2}, /* out of turn */
+        {HEX_VERSION "05"
+                     "00000001"
+                     "61",
+         7},                                                    /* unknown service */
+        {HEX_VERSION "05" HEX_AUTH "05" HEX_AUTH, 2},           /* a login was due */
+        {HEX_VERSION "05" HEX_AUTH HEX_LOGIN "05" HEX_AUTH, 2}, /* auth again */
+        {HEX_VERSION "05" HEX_AUTH HEX_LOGIN "05"
+                     "00000000",
+         7},                                                       /* unknown service */
+        {HEX_VERSION "05" HEX_AUTH HEX_LOGIN "50" HEX_FORWARD, 2}, /* before pfwd */
+        {HEX_VERSION "05" HEX_AUTH HEX_LOGIN "5a", 2},             /* before pfwd */
+        {HEX_VERSION "05" HEX_AUTH "32"
+                     "00000041",
+         2}, /* user of 65 bytes */
+        {HEX_VERSION "05" HEX_AUTH "32"
+                     "00000000"
+                     "00000801",
+         2}, /* string of 2049 bytes */
+        {HEX_VERSION "05" HEX_AUTH "32"
+                     "00000000" HEX_PFWD "00000001"
+                     "61",
+         14}, /* unknown method */
+        {HEX_VERSION "05" HEX_AUTH "32"
+                     "00000000" HEX_AUTH "00000004"
+                     "6e6f6e65",
+         7},
+        {HEX_VERSION "05" HEX_AUTH HEX_LOGIN "05" HEX_PFWD "50"
+                     "00000001"
+                     "61"
+                     "00",
+         2},
         {HEX_VERSION "05" HEX_AUTH HEX_LOGIN "05" HEX_PFWD "34", 2}, /* the server's own message */
-        {"47", 2}, /* GET */
+        {"47", 2},                                                   /* GET */
         {"00", 2},
         {HEX_VERSION "62", 2},
     };
@@ -208,14 +264,27 @@ static void the_server_is_strict(void **s) {
 static void rejecting(void **s) {
     struct feed f = feed_of(APF_SERVER, NULL);
     f.auto_accept = false;
-    feed(&f, HEX_VERSION "05" HEX_AUTH "32" "00000000" HEX_PFWD "00000004" "6e6f6e65", 10);
+    feed(&f,
+         HEX_VERSION "05" HEX_AUTH "32"
+                     "00000000" HEX_PFWD "00000004"
+                     "6e6f6e65",
+         10);
     assert_string_equal(buf_cstr(&f.log) + 41, "1:::1 ");
     apf_sent(f.a, apf_output(f.a).n);
     apf_auth_again(f.a);
-    sends(f.a, "33" "00000008" "70617373776f7264" "00");
+    sends(f.a, "33"
+               "00000008"
+               "70617373776f7264"
+               "00");
     feed(&f, HEX_LOGIN, 100);
     apf_auth_reject(f.a);
-    sends(f.a, "33" "00000008" "70617373776f7264" "00" "01" "0000000f" "0000");
+    sends(f.a, "33"
+               "00000008"
+               "70617373776f7264"
+               "00"
+               "01"
+               "0000000f"
+               "0000");
     apf_auth_accept(f.a); /* too late: without effect */
     assert_int_equal(apf_output(f.a).n, 0);
     feed(&f, "05" HEX_PFWD, 100);
@@ -248,28 +317,84 @@ static void forwards(void **s) {
     apf_sent(f.a, apf_output(f.a).n);
     buf_clear(&f.log);
     /* with a name as address, without a reply, again, and one too many */
-    feed(&f, "50" HEX_FORWARD "01" "00000002" "6162" "00000001", 9);
-    feed(&f, "50" HEX_FORWARD "00" "00000000" "0000ffff", 9);
-    feed(&f, "50" HEX_FORWARD "01" "00000000" "00000001", 9);
-    feed(&f, "50" HEX_FORWARD "01" "00000000" "00000003", 9);
-    feed(&f, "50" HEX_FORWARD "01" "00000000" "00000000", 9);
-    feed(&f, "50" HEX_FORWARD "01" "00000000" "00010001", 9);
+    feed(&f,
+         "50" HEX_FORWARD "01"
+         "00000002"
+         "6162"
+         "00000001",
+         9);
+    feed(&f,
+         "50" HEX_FORWARD "00"
+         "00000000"
+         "0000ffff",
+         9);
+    feed(&f,
+         "50" HEX_FORWARD "01"
+         "00000000"
+         "00000001",
+         9);
+    feed(&f,
+         "50" HEX_FORWARD "01"
+         "00000000"
+         "00000003",
+         9);
+    feed(&f,
+         "50" HEX_FORWARD "01"
+         "00000000"
+         "00000000",
+         9);
+    feed(&f,
+         "50" HEX_FORWARD "01"
+         "00000000"
+         "00010001",
+         9);
     assert_string_equal(buf_cstr(&f.log), "2:1:0:0 2:65535:0:0 2:1:0:0 ");
-    sends(f.a, "5100000001" "5100000001" "52" "52" "52");
+    sends(f.a, "5100000001"
+               "5100000001"
+               "52"
+               "52"
+               "52");
     uint32_t ports[4];
     assert_int_equal(apf_forward_list(f.a, ports, 4), 2);
     assert_true(ports[0] == 1 && ports[1] == 65535);
     buf_clear(&f.log);
-    feed(&f, "50" HEX_CANCEL "01" "00000000" "00000001" "50" HEX_CANCEL "01" "00000000" "00000001", 9);
-    sends(f.a, "51" "52");
+    feed(&f,
+         "50" HEX_CANCEL "01"
+         "00000000"
+         "00000001"
+         "50" HEX_CANCEL "01"
+         "00000000"
+         "00000001",
+         9);
+    sends(f.a, "51"
+               "52");
     assert_string_equal(buf_cstr(&f.log), "3:1:0:0 ");
     assert_false(apf_forwards(f.a, 1));
     /* udp-send-to: parsed, not answered, discarded */
-    feed(&f, "50" "00000019" "7564702d73656e642d746f40616d742e696e74656c2e636f6d" "01" "00000001" "61"
-             "00000001" "00000001" "62" "00000002" "00000003" "aabbcc" "d000000007", 5);
+    feed(&f,
+         "50"
+         "00000019"
+         "7564702d73656e642d746f40616d742e696e74656c2e636f6d"
+         "01"
+         "00000001"
+         "61"
+         "00000001"
+         "00000001"
+         "62"
+         "00000002"
+         "00000003"
+         "aabbcc"
+         "d000000007",
+         5);
     sends(f.a, "d100000007");
     assert_int_equal(f.err, 0);
-    feed(&f, "50" "00000019" "7564702d73656e642d746f40616d742e696e74656c2e636f6d" "01" "00000801", 5);
+    feed(&f,
+         "50"
+         "00000019"
+         "7564702d73656e642d746f40616d742e696e74656c2e636f6d"
+         "01"
+         "00000801",
+         5);
     assert_int_equal(f.err, ERR_LIMIT);
     feed_end(&f);
 }
@@ -283,9 +408,13 @@ static void keepalives(void **s) {
     apf_sent(f.a, apf_output(f.a).n);
     assert_int_equal(apf_keepalive_options(f.a, 30, 90), 0);
     assert_int_equal(apf_keepalive(f.a, 0x01020304), 0);
-    sends(f.a, "d20000001e0000005a" "d001020304");
+    sends(f.a, "d20000001e0000005a"
+               "d001020304");
     buf_clear(&f.log);
-    feed(&f, "d30000001e0000005a" "d101020304", 1);
+    feed(&f,
+         "d30000001e0000005a"
+         "d101020304",
+         1);
     assert_string_equal(buf_cstr(&f.log), "7:0:0:0 14:0:16909060:0 ");
     apf_disconnect(f.a, APF_DISC_BY_APPLICATION);
     apf_disconnect(f.a, APF_DISC_BY_APPLICATION);

@@ -3,10 +3,8 @@
 
 /* A Get answer with prefixes and order of our own. */
 #define POWER                                                                                                \
-    "<?xml version='1.0'?><x:Envelope xmlns:x='" WT_SOAP "' xmlns:ad='" WT_ADDR "' xmlns:ws='" WT_WS         \
-    "'>"                                                                                                     \
-    "<x:Header><ws:ResourceURI>" WT_CIM                                                                      \
-    "CIM_AssociatedPowerManagementService</ws:ResourceURI>"                                                  \
+    "<?xml version='1.0'?><x:Envelope xmlns:x='" WT_SOAP "' xmlns:ad='" WT_ADDR "' xmlns:ws='" WT_WS "'>"    \
+    "<x:Header><ws:ResourceURI>" WT_CIM "CIM_AssociatedPowerManagementService</ws:ResourceURI>"              \
     "<ad:MessageID>uuid:1</ad:MessageID><ad:RelatesTo> 42 </ad:RelatesTo>"                                   \
     "<ad:Action x:mustUnderstand='true'>" WT_XFER "/GetResponse</ad:Action></x:Header><x:Body>"              \
     "<q:CIM_AssociatedPowerManagementService xmlns:q='" WT_CIM "CIM_AssociatedPowerManagementService'>"      \
@@ -312,8 +310,10 @@ static void check_recorded(const char *path, struct slice text) {
         static const struct {
             const char *file;
             enum wsman_op op;
-        } ops[] = {{"get.xml", WSMAN_GET},     {"put.xml", WSMAN_PUT},
-                   {"pull.xml", WSMAN_PULL},   {"enumerate.xml", WSMAN_ENUMERATE},
+        } ops[] = {{"get.xml", WSMAN_GET},
+                   {"put.xml", WSMAN_PUT},
+                   {"pull.xml", WSMAN_PULL},
+                   {"enumerate.xml", WSMAN_ENUMERATE},
                    {"delete.xml", WSMAN_DELETE}};
         bool named = false;
         for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++)

@@ -19,7 +19,8 @@
 #define WT_AMT  "http://intel.com/wbem/wscim/1/amt-schema/1/"
 #define WT_IPS  "http://intel.com/wbem/wscim/1/ips-schema/1/"
 
-/* Feed s in pieces: step 0 whole, n > 0 pieces of n bytes, -1 random pieces. The message, or NULL and *err. */
+/* Feed s in pieces: step 0 whole, n > 0 pieces of n bytes, -1 random pieces. The message, or NULL and *err.
+ */
 static inline struct wsman_msg *wt_parse_with(struct wsman_parser *p, struct slice s, int step, int *err) {
     struct rng r = {s.n};
     struct wsman_msg *m = NULL;
