@@ -17,7 +17,8 @@ enum {
     HOST_NAME_CAP = 64,
     HOST_SERIAL_CAP = 64,
     HOST_USER_CAP = 65,
-    HOST_PROJECT_CAP = 40
+    HOST_PROJECT_CAP = 40,
+    HOST_COMMANDS_MAX = 4
 };
 
 /* P(symbol, text): what to do when a node is not as desired */
@@ -108,6 +109,7 @@ struct host_policy {
     uint32_t op_deadline_ms;                         /* default of an operation */
     uint32_t settle_ms;                              /* least time between two power requests to a node */
     uint8_t attempts_max;                            /* of reconcile, then held */
+    uint32_t stable_ms;                              /* as desired this long: attempts start over */
     uint32_t backoff_first_ms, backoff_max_ms;
 };
 /* 25 s calm poll + 1 s confirm: half of all soft-offs are answered within 15 s and all within 30 s. */
@@ -125,6 +127,7 @@ struct host_policy {
                           .op_deadline_ms = 300000,                                                          \
                           .settle_ms = 2000,                                                                 \
                           .attempts_max = 5,                                                                 \
+                          .stable_ms = 60000,                                                                \
                           .backoff_first_ms = 10000,                                                         \
                           .backoff_max_ms = 600000})
 
@@ -152,7 +155,8 @@ struct host {
     struct wall info_at;
 
     /* reconcile */
-    uint8_t attempts;         /* since it was last as desired */
+    uint8_t attempts;         /* of reconcile, until it was as desired for stable_ms */
+    struct mono stable_since; /* as desired since; MONO_NEVER when not */
     struct mono next_attempt; /* back-off */
     struct mono settle_until; /* no power request before */
     bool mismatch_told;       /* the mismatch event is out */
@@ -162,14 +166,16 @@ struct host {
     struct wall decided_at;
 
     /* what is under way */
-    struct journal *journal; /* a write we wait for; nothing is decided meanwhile */
-    bool read_pending;       /* a POWER_READ is with the WS-MAN client */
+    struct journal *journal;                       /* a write we wait for; nothing is decided meanwhile */
+    struct host_command *queue[HOST_COMMANDS_MAX]; /* commands that came meanwhile; owned */
+    uint8_t nqueue;
+    bool read_pending; /* a POWER_READ is with the WS-MAN client */
     bool info_pending;
     struct mono next_read; /* poll */
     struct mono next_info;
     uint32_t read_failures; /* consecutive */
     char read_error[96];    /* why the last read failed; "" when it did not */
-    struct mono jitter;     /* spreads polls of many nodes; set by host_init */
+    uint32_t spread;        /* 0..999: spreads the polls of many nodes */
 
     /* evidence for findings */
     uint8_t drops_at_off; /* link losses within a minute of an observed or requested off, in a row */
@@ -228,7 +234,8 @@ enum action_kind {
     ACT_WSMAN,      /* submit: job, arg, prio, deadline_ms */
     ACT_KEEPALIVE,  /* APF keepalive request */
     ACT_CLOSE,      /* close the tunnel: why */
-    ACT_JOURNAL,    /* write host->journal durably, then HOST_EV_JOURNALED */
+    ACT_JOURNAL,    /* write host->journal durably, then HOST_EV_JOURNALED; an operation without id gets one
+                       first */
     ACT_PERSIST,    /* write the host's row (what bits) some time soon; no answer */
     ACT_PERSIST_OP, /* write the operation's row some time soon: op (copy taken at once) */
     ACT_EVENT,      /* history line and event stream: event, text */

@@ -70,9 +70,12 @@ struct operation {
     struct wall created, updated, deadline, sent, finished;
     /* in memory only */
     enum op_step step;
-    bool resumed;    /* taken over from the journal of an earlier server process */
-    bool maybe_sent; /* an earlier process had written `running` */
-    struct mono due; /* next step at the latest */
+    bool resumed;              /* taken over from the journal of an earlier server process */
+    bool maybe_sent;           /* an earlier process had written `running` */
+    struct mono due;           /* next step at the latest */
+    struct mono expires;       /* deadline while nothing was sent */
+    struct mono confirm_until; /* not confirmed by then: failed */
+    bool seen_away;            /* power-cycle: a state other than on was read since it was sent */
     uint16_t confirm_reads;
 };
 void operation_set_state(struct operation *o, enum op_state s, enum op_code code, struct wall now,

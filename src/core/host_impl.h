@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* host_impl: what the files of the host machine share. Not for other rooms. */
+#pragma once
+
+#include "core/host.h"
+
+/* One call into the machine: the host, the rules, the time, and where actions go. */
+struct turn {
+    struct host *h;
+    const struct host_policy *p;
+    struct host_now now;
+    struct actions *out;
+};
+
+/* Append an action; NULL when out of memory (out->failed is set). */
+struct action *act(struct turn *t, enum action_kind kind);
+void act_event(struct turn *t, enum host_event event, const char *fmt, ...) PRINTF_LIKE(3, 4);
+void act_persist(struct turn *t, unsigned bits);
+void act_read(struct turn *t, enum wsc_priority prio, uint32_t deadline_ms);
+void act_reply(struct turn *t, uint64_t token, const struct errinfo *error, struct operation *op);
+
+/* host_link.c */
+void link_came_up(struct turn *t, const struct host_ev *ev);
+void link_was_lost(struct turn *t, enum link_reason why);
+void link_turn(struct turn *t);
+
+/* host_observe.c */
+void observe_result(struct turn *t, const struct wsc_result *r);
+void poll_turn(struct turn *t);
+/* The observation came over the present link, is settled and not older than max_age_ms. */
+bool observation_fresh(const struct host *h, struct mono now, uint32_t max_age_ms);
+
+/* host_command.c */
+void command_came(struct turn *t, const struct host_command *c);
+void journal_done(struct turn *t, int err);
+/* Ask for a durable write; false when out of memory or when one is pending. */
+bool journal_start(struct turn *t, const struct journal *j);
+
+/* host_operate.c */
+void operation_turn(struct turn *t);
+void operation_link_gone(struct turn *t);
+void operation_power_read(struct turn *t, const struct wsc_result *r);
+void operation_power_changed(struct turn *t, const struct wsc_result *r);
+void operation_finish(struct turn *t, enum op_state s, enum op_code code, const char *fmt, ...) PRINTF_LIKE(4, 5);
+/* May it still be taken back: nothing of it has gone to the firmware. */
+bool operation_unsent(const struct operation *o);
+struct operation *operation_copy(const struct operation *o);
+
+/* reconcile.c */
+void reconcile_turn(struct turn *t);
+void reconcile_operation_ended(struct turn *t, const struct operation *o);

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/host_impl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { INFO_EVERY_MS = 24 * 3600 * 1000, INFO_RETRY_MS = 10 * 60 * 1000 };
+
+bool observation_fresh(const struct host *h, struct mono now, uint32_t max_age_ms) {
+    const struct observation *o = &h->power;
+    return link_usable(&h->link) && o->generation == h->link.generation && o->agreeing > 0 &&
+           o->source == SOURCE_FIRMWARE && mono_ms_between(o->at_mono, now) <= max_age_ms;
+}
+
+/* Calm hosts are asked less often; the spread keeps a thousand of them from asking at once. */
+static uint32_t poll_ms(const struct host *h, const struct host_policy *p) {
+    bool calm = h->read_failures == 0 && (h->decided.kind == DECIDE_AS_DESIRED || h->decided.kind == DECIDE_NO_INTENT ||
+                                          h->decided.kind == DECIDE_HELD_BY_POLICY ||
+                                          h->decided.kind == DECIDE_LOCAL_SHUTDOWN);
+    uint32_t ms = calm ? p->poll_calm_ms : p->poll_doubt_ms;
+    return ms - ms / 10 * h->spread / 1000;
+}
+
+void poll_turn(struct turn *t) {
+    struct host *h = t->h;
+    if (!link_usable(&h->link))
+        return;
+    if (!h->read_pending && mono_due(h->next_read, t->now.mono)) {
+        act_read(t, WSC_NORMAL, t->p->read_timeout_ms);
+        h->next_read = mono_add_ms(t->now.mono, poll_ms(h, t->p));
+    }
+    if (!h->info_pending && mono_due(h->next_info, t->now.mono)) {
+        struct action *x = act(t, ACT_WSMAN);
+        if (x) {
+            x->job = WSC_INFO_READ;
+            x->prio = WSC_IDLE;
+            h->info_pending = true;
+        }
+    }
+}
+
+static void power_observed(struct turn *t, const struct amt_power *p) {
+    struct host *h = t->h;
+    struct observation *o = &h->power;
+    bool settled;
+    enum power_state was = o->state, now_is = power_state_of_cim(p->state, &settled);
+    if (!settled)
+        now_is = POWER_UNKNOWN;
+    bool same_link = o->generation == h->link.generation;
+    o->agreeing = same_link && was == now_is && o->agreeing < UINT16_MAX ? (uint16_t)(o->agreeing + 1) : 1;
+    o->state = now_is;
+    o->cim = p->state;
+    o->source = SOURCE_FIRMWARE;
+    o->at = t->now.wall;
+    o->at_mono = t->now.mono;
+    o->generation = h->link.generation;
+    o->available_told = p->available_told;
+    o->navailable = p->navailable;
+    memcpy(o->available, p->available, sizeof o->available);
+    h->read_failures = 0;
+    h->read_error[0] = 0;
+    if (now_is == POWER_ON)
+        h->local_shutdown = false;
+    else if (now_is == POWER_OFF)
+        h->last_off_seen = t->now.wall;
+    if (now_is == POWER_OFF && same_link)
+        h->drops_at_off = 0; /* the link carried an off: it does not drop there */
+    if (was != now_is) {
+        act_persist(t, PERSIST_POWER);
+        act_event(t, HOST_EVENT_POWER_CHANGED, "Power is %s (%s), was %s", power_state_text(now_is),
+                  power_cim_text(p->state), power_state_text(was));
+    }
+}
+
+static void power_result(struct turn *t, const struct wsc_result *r) {
+    struct host *h = t->h;
+    h->read_pending = false;
+    if (r->err) {
+        h->read_failures++;
+        snprintf(h->read_error, sizeof h->read_error, "%.95s", r->why[0] ? r->why : err_text(r->err));
+        h->power.agreeing = 0; /* nothing is done on what was true before */
+    } else {
+        power_observed(t, &r->power);
+    }
+    operation_power_read(t, r);
+    h->next_read = mono_add_ms(t->now.mono, poll_ms(h, t->p));
+}
+
+static void info_result(struct turn *t, const struct wsc_result *r) {
+    struct host *h = t->h;
+    h->info_pending = false;
+    if (r->err || !r->info) {
+        h->next_info = mono_add_ms(t->now.mono, INFO_RETRY_MS);
+        return;
+    }
+    h->next_info = mono_add_ms(t->now.mono, INFO_EVERY_MS);
+    if (!h->info)
+        h->info = malloc(sizeof *h->info);
+    if (!h->info)
+        return;
+    *h->info = *r->info;
+    h->info_at = t->now.wall;
+    if (h->info->control_mode == AMT_MODE_CCM || h->info->control_mode == AMT_MODE_ACM)
+        h->control_mode = h->info->control_mode;
+    act_persist(t, PERSIST_INFO);
+}
+
+void observe_result(struct turn *t, const struct wsc_result *r) {
+    static void (*const handlers[WSC_JOB_COUNT])(struct turn *, const struct wsc_result *) = {
+        [WSC_POWER_READ] = power_result,
+        [WSC_INFO_READ] = info_result,
+        [WSC_POWER_CHANGE] = operation_power_changed,
+    };
+    handlers[r->kind](t, r);
+}
