@@ -272,8 +272,17 @@ static void vectors(void **s) {
     }
     assert_int_equal(apf_open(h.a, 16992, h.p.now, &h), 4);
     assert_int_equal(apf_output(h.a).n, 55);
-    sends(&h, "5a" "0000000f" "666f727761726465642d7463706970" "00000004" "00008000" "ffffffff" "00000000"
-              "00004260" "00000007" "312e322e332e34" "00000404");
+    sends(&h, "5a"
+              "0000000f"
+              "666f727761726465642d7463706970"
+              "00000004"
+              "00008000"
+              "ffffffff"
+              "00000000"
+              "00004260"
+              "00000007"
+              "312e322e332e34"
+              "00000404");
     give(&h, "5c00000004000000020000000000000000");
     assert_int_equal(h.last.kind, APF_EV_OPEN_FAILED);
     assert_int_equal(h.last.reason, APF_OPEN_CONNECT_FAILED);
@@ -296,17 +305,27 @@ static void credit_gates_sending(void **s) {
     assert_int_equal(apf_send(h.a, 1, SLICE_LIT("0123456789abcdefghijklmnop")), ERR_FULL);
     assert_int_equal(apf_output(h.a).n, 0);
     assert_int_equal(apf_send(h.a, 1, SLICE_LIT("0123456789abcdefghijk")), 0);
-    sends(&h, "5e" "00000000" "00000010" "30313233343536373839616263646566");
+    sends(&h, "5e"
+              "00000000"
+              "00000010"
+              "30313233343536373839616263646566");
     assert_int_equal(apf_room(h.a, 1), 3);
     assert_int_equal(apf_send(h.a, 1, SLICE_LIT("4444")), ERR_FULL);
     give(&h, "5d0000000100000000");
     assert_int_equal(h.events, 0);
     give(&h, "5d0000000100000002"); /* two more; 3 left, which is less than half */
-    sends(&h, "5e" "00000000" "00000002" "6768");
+    sends(&h, "5e"
+              "00000000"
+              "00000002"
+              "6768");
     assert_int_equal(h.events, 1);
     assert_int_equal(h.last.kind, APF_EV_WRITABLE);
-    give(&h, "5d00000001ffffffff" "5d00000001ffffffff"); /* overflow is clamped */
-    sends(&h, "5e" "00000000" "00000003" "696a6b");
+    give(&h, "5d00000001ffffffff"
+             "5d00000001ffffffff"); /* overflow is clamped */
+    sends(&h, "5e"
+              "00000000"
+              "00000003"
+              "696a6b");
     assert_int_equal(h.events, 1);
     assert_int_equal(h.err, 0);
     assert_int_equal(apf_send(h.a, 99, SLICE_LIT("x")), ERR_CLOSED);
@@ -345,23 +364,29 @@ static void late_and_never(void **s) {
     assert_int_equal(h.last.kind, APF_EV_CLOSED);
     assert_int_equal(h.events, 1);
     assert_int_equal(apf_strays(h.a), 0);
-    give(&h, "6100000001" "5d0000000100000001" "5e00000001000000024142"); /* a moment ago */
+    give(&h, "6100000001"
+             "5d0000000100000001"
+             "5e00000001000000024142"); /* a moment ago */
     give(&h, "5c00000001000000010000000000000000");
     assert_int_equal(apf_strays(h.a), 4);
-    give(&h, "6100000063" "5d0000006300000001" "6100000000"); /* never open */
+    give(&h, "6100000063"
+             "5d0000006300000001"
+             "6100000000"); /* never open */
     assert_int_equal(apf_strays(h.a), 7);
     assert_int_equal(h.err, 0);
     assert_int_equal(h.events, 1);
     assert_int_equal(apf_output(h.a).n, 0);
-    give(&h, "5e00000001" "00008001"); /* more than any window */
+    give(&h, "5e00000001"
+             "00008001"); /* more than any window */
     assert_int_equal(h.err, ERR_PROTO);
     pair_free(&h.p);
     const char *bad[] = {
-        "5e0000006300000001", "5e0000000000000001",                             /* DATA, never open */
-        "5b000000630000000000000010ffffffff",                                   /* 91, never open */
-        "5c00000063000000010000000000000000",                                   /* 92, never open */
-        "5b000000010000000000000010ffffffff",                                   /* 91 twice */
-        "5c00000001000000010000000000000000",                                   /* 92 for an open one */
+        "5e0000006300000001",
+        "5e0000000000000001",                 /* DATA, never open */
+        "5b000000630000000000000010ffffffff", /* 91, never open */
+        "5c00000063000000010000000000000000", /* 92, never open */
+        "5b000000010000000000000010ffffffff", /* 91 twice */
+        "5c00000001000000010000000000000000", /* 92 for an open one */
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         h = hand_open(NULL);
@@ -465,10 +490,24 @@ static void the_device_refuses_by_itself(void **s) {
     struct apf *device = p.side[APF_DEVICE];
     struct hand h = {.p = p, .a = device};
     /* direct-tcpip towards the device: an unknown type; from the device: opens only outwards */
-    give(&h, "5a0000000164" "00000007" "00000010" "ffffffff" "00000000" "00000001" "00000000" "00000001");
+    give(&h, "5a0000000164"
+             "00000007"
+             "00000010"
+             "ffffffff"
+             "00000000"
+             "00000001"
+             "00000000"
+             "00000001");
     sends(&h, "5c00000007000000030000000000000000");
-    const char *open = "5a0000000f666f727761726465642d7463706970" "00000007" "00000010" "ffffffff"
-                       "00000001" "68" "00004260" "00000000" "00000001";
+    const char *open = "5a0000000f666f727761726465642d7463706970"
+                       "00000007"
+                       "00000010"
+                       "ffffffff"
+                       "00000001"
+                       "68"
+                       "00004260"
+                       "00000000"
+                       "00000001";
     give(&h, open);
     assert_int_equal(h.last.kind, APF_EV_OPEN);
     assert_int_equal(h.last.port, 16992);
@@ -479,7 +518,10 @@ static void the_device_refuses_by_itself(void **s) {
     assert_int_equal(apf_accept(device, 5, NULL), ERR_NOT_FOUND);
     assert_int_equal(apf_accept(device, 0, &h), 0);
     assert_int_equal(apf_accept(device, 0, &h), ERR_NOT_FOUND);
-    sends(&h, "5b00000007" "00000000" "00008000" "ffffffff");
+    sends(&h, "5b00000007"
+              "00000000"
+              "00008000"
+              "ffffffff");
     give(&h, "6100000000");
     sends(&h, "6100000007");
     give(&h, open);
