@@ -9,6 +9,8 @@
 #include "base/list.h"
 #include "base/slice.h"
 
+#include <assert.h>
+
 struct loop;
 
 /* Real loop. NULL when out of memory or descriptors. */

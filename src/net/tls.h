@@ -10,19 +10,30 @@
 #include "base/slice.h"
 
 struct tls_ctx; /* reference counted; sessions hold a reference, so a swapped context lives on under them */
+struct tls_lib; /* an OSSL_LIB_CTX; reference counted, contexts hold a reference */
+
+/* One a loop, so that its contexts share what OpenSSL caches and share it with no other loop. NULL when out
+ * of memory. */
+struct tls_lib *tls_lib_new(void);
+void tls_lib_unref(struct tls_lib **lib);
 
 enum tls_policy {
     TLS_MODERN, /* TLS 1.2 and 1.3, Debian's default security level */
     TLS_LEGACY, /* TLS 1.0 up, SECLEVEL=0: the separate listener for old firmware only */
 };
-/* Server context: certificate chain and key in PEM text. Groups X25519:P-256:P-384, server preference, no
+/* Each context makes a tls_lib of its own; the _in forms take one that is there.
+ * Server context: certificate chain and key in PEM text. Groups X25519:P-256:P-384, server preference, no
  * tickets, no session cache, no renegotiation. NULL and ei filled. */
 struct tls_ctx *tls_server_ctx(struct slice chain_pem, struct slice key_pem, enum tls_policy policy,
                                struct errinfo *ei);
+struct tls_ctx *tls_server_ctx_in(struct tls_lib *lib, struct slice chain_pem, struct slice key_pem,
+                                  enum tls_policy policy, struct errinfo *ei);
 /* Client context. ca_pem: trusted roots; empty and use_system: the system's store; empty and not use_system:
  * no chain check (the caller pins with tls_peer_fingerprint). */
 struct tls_ctx *tls_client_ctx(struct slice ca_pem, bool use_system, enum tls_policy policy,
                                struct errinfo *ei);
+struct tls_ctx *tls_client_ctx_in(struct tls_lib *lib, struct slice ca_pem, bool use_system,
+                                  enum tls_policy policy, struct errinfo *ei);
 struct tls_ctx *tls_ctx_ref(struct tls_ctx *c);
 void tls_ctx_unref(struct tls_ctx **c);
 
@@ -37,6 +48,18 @@ NODISCARD int tls_input(struct tls *t, struct slice cipher, struct buf *plain);
 /* Same, but plain bytes go to a callback without a copy. */
 NODISCARD int tls_input_cb(struct tls *t, struct slice cipher, void (*fn)(void *ctx, struct slice plain),
                            void *ctx);
+/* The form streams use. fn gets plain bytes, and one empty slice at the moment the handshake is done; when it
+ * returns false the session stops at once (it is not even looked at again, so fn may give it to another
+ * thread), and 1 is returned: then call tls_keep() before the input goes away, and go on later with an empty
+ * slice. */
+NODISCARD int tls_feed(struct tls *t, struct slice cipher, bool (*fn)(void *ctx, struct slice plain),
+                       void *ctx);
+/* Copy input that was not looked at yet, and then `more`, into the session's own memory. 0; ERR_NOMEM. */
+NODISCARD int tls_keep(struct tls *t, struct slice more);
+/* Does the session hold input back? */
+bool tls_kept(const struct tls *t);
+/* Forget input that was not looked at. */
+void tls_discard(struct tls *t);
 /* Start a client handshake (fills the output). */
 NODISCARD int tls_start(struct tls *t);
 bool tls_ready(const struct tls *t);
@@ -45,7 +68,7 @@ NODISCARD int tls_write(struct tls *t, struct slice plain);
 /* Queue close_notify. */
 void tls_close(struct tls *t);
 /* Ciphertext to send; the caller takes it with buf_consume()/buf_free(). */
-struct buf *tls_output(struct tls *t);
+struct buf *tls_output(const struct tls *t);
 const char *tls_error(const struct tls *t);
 const char *tls_version(const struct tls *t);
 const char *tls_cipher(const struct tls *t);
