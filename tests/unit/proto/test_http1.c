@@ -79,7 +79,8 @@ static void requests(void **s) {
             "[POST /wsman]hello.[GET /].");
     REQUEST("POST / HTTP/1.1\r\n" H "Content-Length: 2\r\nContent-Length: 2\r\n\r\nab", "[POST /]ab.");
     REQUEST("POST / HTTP/1.1\r\n" H "Content-Length: 0\r\n\r\n", "[POST /].");
-    REQUEST("POST / HTTP/1.1\r\n" H "Transfer-Encoding: Chunked\r\n\r\n5\r\nhello\r\n00a;x=\"y\"\r\n0123456789\r\n"
+    REQUEST("POST / HTTP/1.1\r\n" H
+            "Transfer-Encoding: Chunked\r\n\r\n5\r\nhello\r\n00a;x=\"y\"\r\n0123456789\r\n"
             "0\r\nTrailer: 1\r\nB: 2\r\n\r\nGET / HTTP/1.0\r\n\r\n",
             "[POST /]hello0123456789.[GET /]x");
     REQUEST("GET / HTTP/1.1\r\n" H "Connection: foo , CLOSE\r\n\r\n", "[GET /]x");
@@ -132,10 +133,10 @@ static void bad_requests(void **s) {
 #define CHUNKED "POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n"
 static void bad_chunks(void **s) {
     static const char *const rows[] = {
-        "\r\n",         "x\r\n",       ";a\r\n",     " 1\r\n",           "1 \r\n",
-        "1\n",          "-1\r\n",      "0x1\r\n",    "1;a\n",            "1;a\x01\r\n",
-        "1\rX",         "0\r\n\n",     "0\r\na\n",   "0\r\na\rb",        "00000000000000001\r\n",
-        "0\r\n\rX",     "0\r\na: \x02",
+        "\r\n",     "x\r\n",        ";a\r\n",   " 1\r\n",    "1 \r\n",
+        "1\n",      "-1\r\n",       "0x1\r\n",  "1;a\n",     "1;a\x01\r\n",
+        "1\rX",     "0\r\n\n",      "0\r\na\n", "0\r\na\rb", "00000000000000001\r\n",
+        "0\r\n\rX", "0\r\na: \x02",
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char text[200];
@@ -154,12 +155,14 @@ static void responses_of_firmware(void **s) {
     RESPONSE("HTTP/1.1 200 OK\r\nDate: x\r\nServer: Intel(R) Active Management Technology 15.0.23.1706\r\n"
              "Transfer-Encoding: chunked\r\n\r\n000E\r\n<a>12345678901\r\n0004\r\n</a>\r\n0\r\n\r\n",
              "[200]<a>12345678901</a>.");
-    RESPONSE("HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Digest realm=\"Digest:0\", nonce=\"n\",stale=\"false\","
+    RESPONSE("HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Digest realm=\"Digest:0\", "
+             "nonce=\"n\",stale=\"false\","
              "qop=\"auth\"\r\nContent-Length: 7\r\nConnection: close\r\n\r\n</html>",
              "[401]</html>x");
     RESPONSE("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", "[400].");
     RESPONSE("HTTP/1.1 200\r\nContent-Length: 1\r\n\r\na", "[200]a.");
-    RESPONSE("HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n", "[204].[304].");
+    RESPONSE("HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n",
+             "[204].[304].");
     RESPONSE("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "[200].");
     RESPONSE("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n", "[101].");
     /* bare LF and blanks after a size are seen in the wild */
@@ -280,5 +283,5 @@ static void getters(void **s) {
     http1_free(&h);
 }
 
-UNIT_MAIN(T(requests), T(bad_requests), T(bad_chunks), T(responses_of_firmware), T(ends_of_connections), T(limits),
-          T(getters))
+UNIT_MAIN(T(requests), T(bad_requests), T(bad_chunks), T(responses_of_firmware), T(ends_of_connections),
+          T(limits), T(getters))
