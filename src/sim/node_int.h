@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* node_int: what the files of this room share about a node; nobody else includes it.
+ * Owner and thread: as node.h. */
+#pragma once
+
+#include "base/list.h"
+#include "base/rng.h"
+#include "proto/digest.h"
+#include "proto/wsman.h"
+#include "sim/node.h"
+#include "sim/optin.h"
+
+/* Firmware differences between releases (reference 7). */
+struct sim_profile_info {
+    const char *name, *version, *build;
+    const uint32_t *ports;
+    size_t nports;
+    bool tls_only;    /* WS-MAN on 16993 only, Connection: close on every response */
+    bool qop_both;    /* challenges offer "auth-int, auth" */
+    bool has_rpe;     /* boot service states, remote platform erase */
+    bool has_ocr;
+    bool has_cpu;
+};
+const struct sim_profile_info *sim_profile_info(enum sim_profile p);
+
+struct sim_fleet {
+    struct sim_fleet_config cfg;
+    char *server;
+    struct sim_counters counters;
+    struct wsman_parser *parser; /* one request is parsed at a time */
+    uint64_t message_counter;    /* of MessageIDs and enumeration contexts */
+    struct rng rng;
+    size_t nnodes;
+};
+
+/* Nonces that were given out and not used up (2.3). */
+enum { FW_NONCES = 4, FW_NONCE_TEXT = 32, FW_NONCE_USES = 1000, FW_NONCE_MS = 30 * 60 * 1000 };
+struct fw_nonce {
+    char text[FW_NONCE_TEXT + 1];
+    uint16_t uses;
+    struct mono until;
+};
+struct fw_auth {
+    char ha1[DIGEST_HA1_CAP];
+    uint8_t next;
+    uint64_t counter;
+    struct fw_nonce nonces[FW_NONCES];
+};
+
+/* AMT_BootSettingData and what belongs to it; all zero but cleared = factory defaults (4.6). */
+struct fw_boot {
+    uint32_t flags;      /* bit a writable boolean, order of BOOT_FLAGS in wsman_boot.c */
+    uint8_t media_index, verbosity, ider_device;
+    uint8_t source;      /* 1 + index of the boot source set by ChangeBootOrder; 0 = none */
+    bool next_single_use; /* SetBootConfigRole(1) */
+    bool cleared;        /* OptionsCleared */
+    uint8_t last_status; /* BIOSLastStatus[0] */
+    uint16_t service_state; /* CIM_BootService.EnabledState */
+    /* what the last boot used, for tests */
+    uint32_t used_flags;
+    uint8_t used_source;
+};
+
+/* An open enumeration (3.4). */
+enum { FW_ENUMS = 16, FW_ENUM_MS = 60000 };
+struct fw_enum {
+    uint32_t id; /* 0 = free */
+    uint16_t cls, index;
+    struct mono until;
+};
+
+struct tunnel;
+
+struct sim_node {
+    struct sim_fleet *fleet;
+    struct sim_node_config cfg;
+    struct host host;
+    struct optin optin;
+    struct sim_faults faults;
+    struct loop_timer timer;
+    struct rng rng;
+    /* link */
+    struct tunnel *tunnel, *twin; /* twin: of the duplicate-login fault */
+    struct list graves;           /* tunnels of before a power cut: never closed, never answered */
+    struct mono connect_at;       /* next attempt; MONO_NEVER: none is due */
+    struct mono graves_until;     /* when they are dropped; MONO_NEVER: not yet */
+    uint32_t backoff_ms, logins;
+    bool running, unprovisioned, restart_link;
+    /* firmware */
+    struct fw_auth *auth; /* made at the first challenge */
+    struct fw_boot boot;
+    struct fw_enum *enums; /* made at the first enumeration */
+    uint16_t redir_state;  /* AMT_RedirectionService.EnabledState */
+    bool listener, kvm_enabled, session;
+    uint8_t scheme_override; /* SetPowerScheme: 1 + index; 0: as BIOS has it */
+    uint8_t frozen_power;    /* of the stale-power fault */
+    uint16_t kvm_session_timeout;
+    int32_t clock_offset_s; /* device clock minus wall clock */
+    uint32_t latency_min_ms, latency_max_ms; /* min > max: the fleet's */
+    struct listener *direct;
+    struct list conns; /* direct connections */
+    char consent_text[8];
+};
+
+struct mono node_now(const struct sim_node *n);
+/* DigestRealm: "Digest:" + 32 upper-case hex, constant for the node. */
+enum { NODE_REALM_CAP = 40 };
+const char *node_realm(const struct sim_node *n, char *out);
+/* ME runs: the tunnel may exist. */
+bool node_me_runs(const struct sim_node *n);
+/* ME wakes in Sx: of the active power scheme or BIOS. */
+bool node_me_in_sleep(const struct sim_node *n);
+/* Something changed: work off what is due and arm the timer anew. Call it last in every callback. */
+void node_settle(struct sim_node *n);
+/* The screen can show something. */
+bool node_screen(const struct sim_node *n);
+uint32_t node_latency(struct sim_node *n);
+/* The tunnel t reached READY, or ended (t is freed by the caller). */
+void node_link_up(struct sim_node *n, struct tunnel *t);
+void node_link_down(struct sim_node *n, struct tunnel *t, bool rejected);
