@@ -19,7 +19,6 @@ struct sim_profile_info {
     bool qop_both;    /* challenges offer "auth-int, auth" */
     bool has_rpe;     /* boot service states, remote platform erase */
     bool has_ocr;
-    bool has_cpu;
 };
 const struct sim_profile_info *sim_profile_info(enum sim_profile p);
 
@@ -78,6 +77,7 @@ struct sim_node {
     struct optin optin;
     struct sim_faults faults;
     struct loop_timer timer;
+    uint64_t index_seed; /* constant of the machine: its digest realm */
     struct rng rng;
     /* link */
     struct tunnel *tunnel, *twin; /* twin: of the duplicate-login fault */
@@ -85,7 +85,7 @@ struct sim_node {
     struct mono connect_at;       /* next attempt; MONO_NEVER: none is due */
     struct mono graves_until;     /* when they are dropped; MONO_NEVER: not yet */
     uint32_t backoff_ms, logins;
-    bool running, unprovisioned, restart_link;
+    bool running, unprovisioned, link_up;
     /* firmware */
     struct fw_auth *auth; /* made at the first challenge */
     struct fw_boot boot;
@@ -115,6 +115,6 @@ void node_settle(struct sim_node *n);
 /* The screen can show something. */
 bool node_screen(const struct sim_node *n);
 uint32_t node_latency(struct sim_node *n);
-/* The tunnel t reached READY, or ended (t is freed by the caller). */
+/* The tunnel t reached READY. */
 void node_link_up(struct sim_node *n, struct tunnel *t);
-void node_link_down(struct sim_node *n, struct tunnel *t, bool rejected);
+

@@ -14,11 +14,11 @@ static const uint32_t PORTS_A19[] = {16993, 664, 16995};
 
 static const struct sim_profile_info PROFILES[] = {
 #define P(n, v, b) [SIM_##n] = {.name = #n, .version = v, .build = b, PROFILE_##n},
-#define PROFILE_A11 PORTS(PORTS_A11), .has_cpu = true
-#define PROFILE_A15 PORTS(PORTS_A15), .qop_both = true, .has_ocr = true, .has_cpu = true
-#define PROFILE_A16 PORTS(PORTS_A15), .qop_both = true, .has_ocr = true, .has_rpe = true, .has_cpu = true
+#define PROFILE_A11 PORTS(PORTS_A11)
+#define PROFILE_A15 PORTS(PORTS_A15), .qop_both = true, .has_ocr = true
+#define PROFILE_A16 PORTS(PORTS_A15), .qop_both = true, .has_ocr = true, .has_rpe = true
 #define PROFILE_A19                                                                                          \
-    PORTS(PORTS_A19), .qop_both = true, .has_ocr = true, .has_rpe = true, .has_cpu = true, .tls_only = true
+    PORTS(PORTS_A19), .qop_both = true, .has_ocr = true, .has_rpe = true, .tls_only = true
     SIM_PROFILE_TABLE(P)
 #undef P
 };

@@ -2,7 +2,7 @@
 /* Boot settings, sources, order and service (reference 4.6). */
 #include "sim/firmware.h"
 
-/* B(property, capability property or NULL, capable) — writable booleans of AMT_BootSettingData, one bit each. */
+/* B(property): writable booleans of AMT_BootSettingData, one bit each */
 #define BOOT_FLAG_TABLE(B)                                                                                   \
     B(BIOSPause)                                                                                             \
     B(BIOSSetup)                                                                                             \

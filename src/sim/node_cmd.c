@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a person, a test or the control socket does to a node. */
+#include "sim/node_int.h"
+#include "sim/tunnel_side.h"
+
+#include <stdio.h>
+
+static const struct host_times *times_of(const struct sim_node *n) {
+    return &n->fleet->cfg.times.host;
+}
+
+int sim_node_local(struct sim_node *n, enum host_action a) {
+    int r = host_local(&n->host, a, times_of(n), node_now(n));
+    node_settle(n);
+    return r;
+}
+
+int sim_node_button(struct sim_node *n) {
+    int r = host_button(&n->host, times_of(n), node_now(n));
+    node_settle(n);
+    return r;
+}
+
+int sim_node_power_cut(struct sim_node *n, bool rst) {
+    if (n->host.state == HOST_G3)
+        return ERR_STATE;
+    if (rst && n->tunnel)
+        tunnel_drop(n->tunnel, TUNNEL_RST);
+    if (rst && n->twin)
+        tunnel_drop(n->twin, TUNNEL_RST);
+    return sim_node_local(n, HOST_ACT_CUT);
+}
+
+int sim_node_power_restore(struct sim_node *n) {
+    return sim_node_local(n, HOST_ACT_RESTORE);
+}
+
+int sim_node_drop(struct sim_node *n, bool rst) {
+    if (!n->tunnel)
+        return ERR_STATE;
+    tunnel_drop(n->tunnel, rst ? TUNNEL_RST : TUNNEL_FIN);
+    node_settle(n);
+    return 0;
+}
+
+/* --- faults --- */
+
+/* Acts at once and is not kept; false when the fault is of the other kind. */
+static bool once(struct sim_node *n, enum sim_fault f) {
+    if (f == SIM_FAULT_APF_GARBAGE) {
+        if (n->tunnel)
+            tunnel_send_garbage(n->tunnel);
+        return true;
+    }
+    if (f == SIM_FAULT_DUPLICATE_LOGIN) {
+        if (n->tunnel && tunnel_ready(n->tunnel) && !n->twin)
+            n->twin = tunnel_new(n);
+        return true;
+    }
+    return false;
+}
+
+static void faults_changed(struct sim_node *n) {
+    if (n->tunnel)
+        tunnel_faults_changed(n->tunnel);
+    if (n->twin)
+        tunnel_faults_changed(n->twin);
+    node_settle(n);
+}
+
+void sim_node_fault(struct sim_node *n, enum sim_fault f, bool on, uint32_t arg) {
+    if (on && once(n, f)) {
+        node_settle(n);
+        return;
+    }
+    n->faults.on = on ? n->faults.on | (1u << f) : n->faults.on & ~(1u << f);
+    n->faults.arg[f] = arg ? arg : sim_fault_default(f);
+    if (f == SIM_FAULT_STALE_POWER && on)
+        n->frozen_power = host_state_cim(n->host.state);
+    faults_changed(n);
+}
+
+void sim_node_faults_clear(struct sim_node *n) {
+    n->faults.on = 0;
+    faults_changed(n);
+}
+
+const struct sim_faults *sim_node_faults(const struct sim_node *n) {
+    return &n->faults;
+}
+
+/* --- BIOS, operating system, identity --- */
+
+void sim_node_me_in_sleep(struct sim_node *n, bool on) {
+    n->cfg.me_in_sleep = on;
+    n->scheme_override = 0;
+    node_settle(n);
+}
+
+void sim_node_sleep_drop(struct sim_node *n, enum sim_sleep_drop d) {
+    n->cfg.sleep_drop = d;
+}
+
+void sim_node_after_loss(struct sim_node *n, enum host_after_loss a) {
+    n->cfg.after_loss = a;
+    n->host.after_loss = a;
+}
+
+void sim_node_lms(struct sim_node *n, bool on) {
+    n->cfg.no_lms = !on;
+    n->host.lms = on;
+}
+
+void sim_node_set_uuid(struct sim_node *n, struct uuid u) {
+    n->cfg.id.uuid = u;
+    if (n->tunnel)
+        tunnel_drop(n->tunnel, TUNNEL_FIN);
+    node_settle(n);
+}
+
+void sim_node_latency(struct sim_node *n, uint32_t min_ms, uint32_t max_ms) {
+    n->latency_min_ms = min_ms;
+    n->latency_max_ms = max_ms;
+}
+
+void sim_node_session(struct sim_node *n, bool active, bool queue) {
+    n->session = active;
+    n->host.queue_blocked = queue;
+    optin_advance(&n->optin, node_screen(n), node_now(n));
+    optin_session(&n->optin, active, node_now(n));
+    host_set_session(&n->host, active, times_of(n), node_now(n));
+    node_settle(n);
+}
+
+/* --- consent --- */
+
+const char *sim_node_consent_code(struct sim_node *n) {
+    optin_advance(&n->optin, node_screen(n), node_now(n));
+    n->consent_text[0] = 0;
+    if (n->optin.state == OPTIN_DISPLAYED)
+        snprintf(n->consent_text, sizeof n->consent_text, "%06u", n->optin.code % 1000000u);
+    return n->consent_text;
+}
+
+int sim_node_consent_describe(struct sim_node *n, struct buf *out) {
+    const char *code = sim_node_consent_code(n);
+    const struct optin *o = &n->optin;
+    struct mono now = node_now(n);
+    const char *required = o->required == OPTIN_NONE ? "none" : o->required == OPTIN_KVM ? "kvm" : "all";
+    buf_putf(out, "state=%s required=%s", optin_state_name(o->state), required);
+    if (code[0])
+        buf_putf(out, " code=%s", code);
+    if (!mono_is_never(o->until) && mono_before(now, o->until))
+        buf_putf(out, " until-ms=%lld", (long long)mono_ms_between(now, o->until));
+    if (o->have_code && mono_before(now, o->reuse_until))
+        buf_putf(out, " reuse-ms=%lld", (long long)mono_ms_between(now, o->reuse_until));
+    if (mono_before(now, o->new_code_from))
+        buf_putf(out, " new-code-in-ms=%lld", (long long)mono_ms_between(now, o->new_code_from));
+    return out->failed ? ERR_NOMEM : 0;
+}
+
+void sim_node_consent_policy(struct sim_node *n, uint32_t required) {
+    n->optin.required = required;
+}
+
+int sim_node_describe(const struct sim_node *n, struct buf *out) {
+    char uuid[UUID_TEXT_CAP];
+    buf_putf(out, "%s host=%s link=%s uuid=%s profile=%s me-in-sleep=%s logins=%u", n->cfg.id.name,
+             host_state_name(n->host.state),
+             n->link_up       ? "up"
+             : n->tunnel      ? "connecting"
+             : node_me_runs(n) ? "down"
+                              : "me-off",
+             uuid_text(n->cfg.id.uuid, uuid), sim_profile_name(n->cfg.profile),
+             node_me_in_sleep(n) ? "on" : "off", n->logins);
+    if (n->host.doing != HOST_ACT_NONE)
+        buf_putf(out, " doing=%s", host_action_name(n->host.doing));
+    if (n->session)
+        buf_puts(out, " session=on");
+    if (n->direct)
+        buf_putf(out, " direct=%s", sim_node_listen_address(n));
+    for (int f = 0; f < SIM_FAULT_COUNT; f++)
+        if (sim_fault_on(&n->faults, (enum sim_fault)f))
+            buf_putf(out, " fault=%s", sim_fault_name((enum sim_fault)f));
+    return out->failed ? ERR_NOMEM : 0;
+}

@@ -1,0 +1,473 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sim/tunnel_side.h"
+
+#include "proto/apf.h"
+#include "sim/http_side.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum {
+    KEEPALIVE_MISSES = 3, /* reference 9, row 2 */
+    STORM_EVERY_MS = 100,
+    DEVICE_WINDOW = 4096, /* reference 1.5 */
+    REJECT_CLOSE_MS = 2000,
+};
+
+enum tunnel_state { TUN_CONNECTING, TUN_LOGIN, TUN_READY, TUN_ENDED };
+
+struct tunnel {
+    struct sim_node *node;
+    struct stream *stream; /* NULL once it ended or was dropped */
+    struct apf *apf;
+    struct list chans;
+    enum tunnel_state state;
+    bool rejected;
+    uint8_t unanswered;
+    uint32_t interval_s, timeout_s, cookie;
+    struct mono connect_until; /* until READY */
+    struct mono keepalive_at, reply_by;
+    struct mono out_at; /* slow-drip, coalesce: next output */
+    struct mono storm_at;
+};
+
+/* An APF channel with the HTTP server on it. */
+struct chan {
+    struct list_node link;
+    struct http_conn *http;
+    uint32_t id;
+    bool closing; /* apf_close() was called */
+};
+
+static const struct apf_limits LIMITS = {.channels_max = 8,
+                                         .forwards_max = 16,
+                                         .window_bytes = DEVICE_WINDOW,
+                                         .queue_bytes = 65536,
+                                         .output_bytes = 262144,
+                                         .preauth_bytes = 8192,
+                                         .open_timeout_ms = 10000};
+
+static bool faulty(const struct tunnel *t, enum sim_fault f) {
+    return sim_fault_on(&t->node->faults, f);
+}
+
+static struct chan *chan_at(struct list_node *l) {
+    return CONTAINER_OF(l, struct chan, link);
+}
+
+static void chan_free(struct tunnel *t, struct chan *c) {
+    list_remove(&t->chans, &c->link);
+    http_conn_free(&c->http);
+    free(c);
+}
+
+static void tunnel_set_state(struct tunnel *t, enum tunnel_state s) {
+    struct sim_counters *k = &t->node->fleet->counters;
+    struct mono now = node_now(t->node);
+    if (t->state == s)
+        return;
+    t->state = s;
+    if (s == TUN_LOGIN)
+        t->keepalive_at = MONO_NEVER;
+    if (s == TUN_READY) {
+        k->logins++;
+        t->connect_until = MONO_NEVER;
+        t->keepalive_at = t->interval_s ? mono_add_ms(now, (int64_t)t->interval_s * 1000) : MONO_NEVER;
+        node_link_up(t->node, t);
+    }
+    if (s == TUN_ENDED)
+        t->connect_until = t->keepalive_at = t->out_at = t->storm_at = t->reply_by = MONO_NEVER;
+}
+
+/* --- streams that nobody listens to any more --- */
+
+static void nobody_data(struct stream *s, void *ctx, struct slice data) {
+}
+static void nobody_end(struct stream *s, void *ctx, enum stream_end why) {
+}
+static const struct stream_handler NOBODY = {.on_data = nobody_data, .on_end = nobody_end};
+
+struct grave {
+    struct list_node link;
+    struct stream *stream;
+    struct sim_node *node;
+};
+static void grave_end(struct stream *s, void *ctx, enum stream_end why) {
+    struct grave *g = ctx;
+    list_remove(&g->node->graves, &g->link);
+    free(g);
+}
+static const struct stream_handler GRAVE = {.on_data = nobody_data, .on_end = grave_end};
+
+static void bury(struct tunnel *t) {
+    struct grave *g = calloc(1, sizeof *g);
+    if (!g) {
+        stream_handle(t->stream, &NOBODY, NULL);
+        stream_abort(t->stream);
+        return;
+    }
+    g->stream = t->stream;
+    g->node = t->node;
+    list_push(&t->node->graves, &g->link);
+    stream_handle(t->stream, &GRAVE, g);
+    stream_pause(t->stream);
+}
+
+void tunnel_graves_free(struct sim_node *n) {
+    LIST_EACH(l, &n->graves) {
+        struct grave *g = CONTAINER_OF(l, struct grave, link);
+        list_remove(&n->graves, l);
+        stream_handle(g->stream, &NOBODY, NULL);
+        stream_abort(g->stream);
+        free(g);
+    }
+}
+
+/* --- output --- */
+
+static void send_bytes(struct tunnel *t, size_t most) {
+    struct slice out = apf_output(t->apf);
+    size_t n = out.n < most ? out.n : most;
+    if (n == 0 || !t->stream)
+        return;
+    if (stream_write(t->stream, slice_head(out, n)) < 0)
+        return; /* its end is on the way */
+    t->node->fleet->counters.bytes_out += n;
+    apf_sent(t->apf, n);
+}
+
+/* From the HTTP side into the channels, as far as they take it. */
+static void pump_chans(struct tunnel *t) {
+    LIST_EACH(l, &t->chans) {
+        struct chan *c = chan_at(l);
+        if (c->closing)
+            continue;
+        struct buf *out = http_conn_output(c->http);
+        size_t room = apf_room(t->apf, c->id), n = out->len < room ? out->len : room;
+        if (n && apf_send(t->apf, c->id, slice_head(buf_slice(out), n)) == 0)
+            buf_consume(out, n);
+        /* room of a whole queue: nothing waits for credit, so a close loses nothing */
+        bool drained = out->len == 0 && apf_room(t->apf, c->id) >= LIMITS.queue_bytes;
+        if (http_conn_finished(c->http) && drained) {
+            c->closing = true;
+            apf_close(t->apf, c->id);
+        }
+    }
+}
+
+void tunnel_flush(struct tunnel *t) {
+    if (t->state == TUN_ENDED || !t->apf)
+        return;
+    pump_chans(t);
+    if (!t->stream || t->state == TUN_CONNECTING || faulty(t, SIM_FAULT_BLACKHOLE))
+        return;
+    struct mono now = node_now(t->node);
+    if (faulty(t, SIM_FAULT_SLOW_DRIP) || faulty(t, SIM_FAULT_COALESCE)) {
+        bool drip = faulty(t, SIM_FAULT_SLOW_DRIP);
+        if (apf_output(t->apf).n && mono_is_never(t->out_at))
+            t->out_at = mono_add_ms(
+                now, t->node->faults.arg[drip ? SIM_FAULT_SLOW_DRIP : SIM_FAULT_COALESCE]);
+        if (!mono_due(t->out_at, now))
+            return;
+        send_bytes(t, drip ? 1 : SIZE_MAX);
+        t->out_at = MONO_NEVER;
+        if (apf_output(t->apf).n)
+            tunnel_flush(t);
+        return;
+    }
+    send_bytes(t, SIZE_MAX);
+}
+
+/* --- ends --- */
+
+void tunnel_drop(struct tunnel *t, enum tunnel_drop how) {
+    if (t->state == TUN_ENDED)
+        return;
+    if (t->stream && how == TUNNEL_SILENT) {
+        bury(t);
+    } else if (t->stream) {
+        if (how == TUNNEL_FIN && t->state != TUN_CONNECTING) {
+            apf_disconnect(t->apf, APF_DISC_BY_APPLICATION);
+            send_bytes(t, SIZE_MAX);
+        }
+        stream_handle(t->stream, &NOBODY, NULL);
+        if (how == TUNNEL_FIN)
+            stream_close(t->stream);
+        else
+            stream_abort(t->stream);
+    }
+    t->stream = NULL;
+    tunnel_set_state(t, TUN_ENDED);
+}
+
+bool tunnel_ended(const struct tunnel *t, bool *rejected) {
+    *rejected = t->rejected;
+    return t->state == TUN_ENDED;
+}
+
+bool tunnel_ready(const struct tunnel *t) {
+    return t->state == TUN_READY;
+}
+
+void tunnel_free(struct tunnel **tp) {
+    struct tunnel *t = *tp;
+    if (!t)
+        return;
+    tunnel_drop(t, TUNNEL_RST);
+    LIST_EACH(l, &t->chans)
+        chan_free(t, chan_at(l));
+    apf_free(&t->apf);
+    free(t);
+    *tp = NULL;
+}
+
+/* --- events --- */
+
+static bool is_wsman_port(const struct tunnel *t, uint32_t port) {
+    bool tls = port == 16993 || port == 664;
+    if (tls)
+        return t->node->fleet->cfg.device_tls != NULL;
+    return port == 16992 || port == 623;
+}
+
+static void on_open(struct tunnel *t, const struct apf_ev *ev) {
+    uint32_t id = ev->chan, port = ev->port;
+    if (faulty(t, SIM_FAULT_HALF_OPEN) || !is_wsman_port(t, port)) {
+        apf_refuse(t->apf, id, APF_OPEN_CONNECT_FAILED);
+        return;
+    }
+    struct chan *c = calloc(1, sizeof *c);
+    if (c)
+        c->http = http_conn_new(t->node, port == 16993 || port == 664, node_now(t->node));
+    if (!c || !c->http) {
+        free(c);
+        apf_refuse(t->apf, id, APF_OPEN_NO_RESOURCE);
+        return;
+    }
+    c->id = id;
+    list_push(&t->chans, &c->link);
+    apf_accept(t->apf, id, c);
+}
+
+static void on_keepalive_reply(struct tunnel *t) {
+    t->unanswered = 0;
+    t->reply_by = MONO_NEVER;
+}
+
+static void on_options(struct tunnel *t, const struct apf_ev *ev) {
+    t->interval_s = ev->interval_s;
+    t->timeout_s = ev->timeout_s;
+    t->keepalive_at =
+        t->interval_s ? mono_add_ms(node_now(t->node), (int64_t)t->interval_s * 1000) : MONO_NEVER;
+}
+
+static void on_event(struct tunnel *t, const struct apf_ev *ev) {
+    struct chan *c = ev->user;
+    switch (ev->kind) {
+    case APF_EV_READY:
+        tunnel_set_state(t, TUN_READY);
+        break;
+    case APF_EV_AUTH_FAILED:
+        t->rejected = true;
+        t->node->fleet->counters.rejected++;
+        t->connect_until = mono_add_ms(node_now(t->node), REJECT_CLOSE_MS);
+        break;
+    case APF_EV_OPEN:
+        on_open(t, ev);
+        break;
+    case APF_EV_DATA: {
+        size_t n = ev->data.n;
+        if (faulty(t, SIM_FAULT_ZERO_WINDOW))
+            break;
+        if (!c->closing)
+            http_conn_input(c->http, ev->data, node_now(t->node));
+        apf_consumed(t->apf, c->id, n);
+        break;
+    }
+    case APF_EV_CLOSED:
+        chan_free(t, c);
+        break;
+    case APF_EV_KEEPALIVE_OPTIONS:
+        on_options(t, ev);
+        break;
+    case APF_EV_KEEPALIVE_REPLY:
+        on_keepalive_reply(t);
+        break;
+    case APF_EV_DISCONNECT:
+        if (t->stream) {
+            stream_handle(t->stream, &NOBODY, NULL);
+            stream_close(t->stream);
+            t->stream = NULL;
+        }
+        tunnel_set_state(t, TUN_ENDED);
+        break;
+    default: /* what only the server sees */
+        break;
+    }
+}
+
+static void on_data(struct stream *s, void *ctx, struct slice data) {
+    struct tunnel *t = ctx;
+    struct sim_node *n = t->node;
+    struct apf_ev ev;
+    int r = 1;
+    n->fleet->counters.bytes_in += data.n;
+    while (t->state != TUN_ENDED && (r = apf_input(t->apf, &data, node_now(n), &ev)) == 1)
+        on_event(t, &ev);
+    if (r < 0) {
+        send_bytes(t, SIZE_MAX); /* DISCONNECT with the reason */
+        tunnel_drop(t, TUNNEL_FIN);
+    }
+    node_settle(n);
+}
+
+static void on_end(struct stream *s, void *ctx, enum stream_end why) {
+    struct tunnel *t = ctx;
+    t->stream = NULL;
+    if (t->state == TUN_CONNECTING)
+        t->node->fleet->counters.connect_failed++;
+    tunnel_set_state(t, TUN_ENDED);
+    node_settle(t->node);
+}
+
+/* The redirection ports are forwarded only while the listener is on (5.7). */
+static bool is_redirection(uint32_t port) {
+    return port == 16994 || port == 16995 || port == 5900;
+}
+
+static void login(struct tunnel *t) {
+    const struct sim_node *n = t->node;
+    const struct sim_profile_info *p = sim_profile_info(n->cfg.profile);
+    uint32_t ports[16];
+    size_t nports = 0;
+    for (size_t i = 0; i < p->nports && !faulty(t, SIM_FAULT_FORWARDS_MISSING); i++)
+        if (n->listener || !is_redirection(p->ports[i]))
+            ports[nports++] = p->ports[i];
+    struct apf_login l = {.uuid = n->cfg.id.uuid,
+                          .trigger = 4,
+                          .user = n->cfg.id.cira_user,
+                          .password = n->cfg.id.cira_password,
+                          .ports = ports,
+                          .nports = nports};
+    if (apf_login(t->apf, &l) < 0)
+        tunnel_drop(t, TUNNEL_RST);
+}
+
+void tunnel_update_forwards(struct tunnel *t) {
+    const struct sim_profile_info *p = sim_profile_info(t->node->cfg.profile);
+    if (t->state != TUN_READY || faulty(t, SIM_FAULT_FORWARDS_MISSING))
+        return;
+    for (size_t i = 0; i < p->nports; i++) {
+        if (!is_redirection(p->ports[i]))
+            continue;
+        if (t->node->listener)
+            apf_forward(t->apf, p->ports[i]);
+        else
+            apf_unforward(t->apf, p->ports[i]);
+    }
+}
+
+static void on_connected(struct stream *s, void *ctx) {
+    struct tunnel *t = ctx;
+    tunnel_set_state(t, TUN_LOGIN);
+    login(t);
+    node_settle(t->node);
+}
+
+static const struct stream_handler HANDLER = {.on_open = on_connected, .on_data = on_data, .on_end = on_end};
+
+struct tunnel *tunnel_new(struct sim_node *n) {
+    const struct sim_fleet_config *cfg = &n->fleet->cfg;
+    struct tunnel *t = calloc(1, sizeof *t);
+    if (!t)
+        return NULL;
+    t->node = n;
+    list_init(&t->chans);
+    t->interval_s = cfg->times.keepalive_s;
+    t->keepalive_at = t->out_at = t->storm_at = t->reply_by = MONO_NEVER;
+    t->connect_until = mono_add_ms(node_now(n), cfg->times.connect_timeout_ms);
+    t->apf = apf_new(APF_DEVICE, &LIMITS);
+    struct connect_opts o = {.address = n->fleet->server,
+                             .tls = cfg->tls,
+                             .verify_name = cfg->verify_name,
+                             .timeout_ms = cfg->times.connect_timeout_ms};
+    if (cfg->before_connect)
+        cfg->before_connect(cfg->ctx, n);
+    n->fleet->counters.connects++;
+    if (t->apf)
+        t->stream = stream_connect(cfg->loop, &o, &HANDLER, t);
+    if (!t->stream)
+        tunnel_free(&t);
+    return t;
+}
+
+/* --- time --- */
+
+struct mono tunnel_deadline(const struct tunnel *t) {
+    if (t->state == TUN_ENDED || faulty(t, SIM_FAULT_BLACKHOLE))
+        return MONO_NEVER;
+    struct mono at = mono_min(mono_min(t->connect_until, t->keepalive_at), mono_min(t->out_at, t->storm_at));
+    at = mono_min(at, mono_min(t->reply_by, apf_deadline(t->apf)));
+    LIST_EACH(l, &t->chans)
+        if (!chan_at(l)->closing)
+            at = mono_min(at, http_conn_deadline(chan_at(l)->http));
+    return at;
+}
+
+static void keepalive(struct tunnel *t, struct mono now) {
+    if (t->unanswered >= KEEPALIVE_MISSES || mono_due(t->reply_by, now)) {
+        tunnel_drop(t, TUNNEL_RST); /* the server is gone: connect anew */
+        return;
+    }
+    t->unanswered++;
+    if (t->timeout_s && mono_is_never(t->reply_by))
+        t->reply_by = mono_add_ms(now, (int64_t)t->timeout_s * 1000);
+    apf_keepalive(t->apf, t->cookie++);
+    t->node->fleet->counters.keepalives++;
+    t->keepalive_at = mono_add_ms(now, (int64_t)t->interval_s * 1000);
+}
+
+void tunnel_tick(struct tunnel *t, struct mono now) {
+    if (t->state == TUN_ENDED || faulty(t, SIM_FAULT_BLACKHOLE))
+        return;
+    if (mono_due(t->connect_until, now)) {
+        tunnel_drop(t, TUNNEL_RST);
+        return;
+    }
+    if (mono_due(t->keepalive_at, now) || mono_due(t->reply_by, now))
+        keepalive(t, now);
+    if (t->state == TUN_READY && mono_due(t->storm_at, now)) {
+        for (uint32_t i = 0; i < t->node->faults.arg[SIM_FAULT_KEEPALIVE_STORM]; i++)
+            if (apf_keepalive(t->apf, t->cookie++) < 0)
+                break;
+        t->storm_at = mono_add_ms(now, STORM_EVERY_MS);
+    }
+    LIST_EACH(l, &t->chans)
+        if (!chan_at(l)->closing)
+            http_conn_tick(chan_at(l)->http, now);
+    struct apf_ev ev;
+    while (t->state != TUN_ENDED && apf_tick(t->apf, now, &ev) == 1)
+        on_event(t, &ev);
+}
+
+/* --- faults --- */
+
+void tunnel_faults_changed(struct tunnel *t) {
+    if (t->state == TUN_ENDED)
+        return;
+    struct mono now = node_now(t->node);
+    t->storm_at = faulty(t, SIM_FAULT_KEEPALIVE_STORM) ? now : MONO_NEVER;
+    t->out_at = MONO_NEVER;
+    if (!t->stream || t->state == TUN_CONNECTING)
+        return;
+    if (faulty(t, SIM_FAULT_BLACKHOLE))
+        stream_pause(t->stream);
+    else
+        stream_resume(t->stream);
+}
+
+void tunnel_send_garbage(struct tunnel *t) {
+    static const uint8_t GARBAGE[] = {0xff, 0xfe, 0x00, 0x60, 0x62, 0xfa, 0xde, 0xad};
+    if (t->stream && t->state != TUN_CONNECTING)
+        (void)stream_write(t->stream, slice_of(GARBAGE, sizeof GARBAGE));
+}
