@@ -41,10 +41,8 @@ static void on_end(struct stream *s, void *ctx, enum stream_end why) {
 
 static const struct stream_handler HANDLER = {.on_data = on_data, .on_end = on_end};
 
-static void ignore_data(struct stream *s, void *ctx, struct slice data) {
-}
-static void ignore_end(struct stream *s, void *ctx, enum stream_end why) {
-}
+static void ignore_data(struct stream *s, void *ctx, struct slice data) {}
+static void ignore_end(struct stream *s, void *ctx, enum stream_end why) {}
 static const struct stream_handler NOBODY = {.on_data = ignore_data, .on_end = ignore_end};
 
 static void refuse(struct stream *s) {
@@ -72,7 +70,8 @@ static void on_accept(void *ctx, struct stream *s) {
 
 int sim_node_listen(struct sim_node *n, const char *address, struct errinfo *ei) {
     struct listen_opts o = {.address = address,
-                            .tls = sim_profile_info(n->cfg.profile)->tls_only ? n->fleet->cfg.device_tls : NULL,
+                            .tls =
+                                sim_profile_info(n->cfg.profile)->tls_only ? n->fleet->cfg.device_tls : NULL,
                             .handshakes_max = CONNS_MAX,
                             .handshake_ms = 10000,
                             .per_turn_max = CONNS_MAX,
@@ -115,13 +114,13 @@ void direct_flush(struct sim_node *n) {
 struct mono direct_deadline(const struct sim_node *n) {
     struct mono at = MONO_NEVER;
     LIST_EACH(l, &n->conns)
-        if (!conn_at(l)->closing)
-            at = mono_min(at, http_conn_deadline(conn_at(l)->http));
+    if (!conn_at(l)->closing)
+        at = mono_min(at, http_conn_deadline(conn_at(l)->http));
     return at;
 }
 
 void direct_tick(struct sim_node *n, struct mono now) {
     LIST_EACH(l, &n->conns)
-        if (!conn_at(l)->closing)
-            http_conn_tick(conn_at(l)->http, now);
+    if (!conn_at(l)->closing)
+        http_conn_tick(conn_at(l)->http, now);
 }

@@ -10,10 +10,9 @@ static const struct {
     bool receiver;
     int status;
     const char *text;
-} FAULTS[] = {
-    [FW_OK] = {NULL, false, 200, NULL},
+} FAULTS[] = {[FW_OK] = {NULL, false, 200, NULL},
 #define F(name, subcode, receiver, status, text) [FW_FAULT_##name] = {subcode, receiver, status, text},
-    FW_FAULT_TABLE(F)
+              FW_FAULT_TABLE(F)
 #undef F
 };
 
@@ -47,8 +46,8 @@ void fw_put_epr(struct fw_call *c, const char *name, enum wsman_class cls, const
 }
 
 void fw_put_managed_system(struct fw_call *c, const char *name) {
-    static const char *const SELECTORS[] = {"CreationClassName", "CIM_ComputerSystem", "Name", "ManagedSystem",
-                                            NULL};
+    static const char *const SELECTORS[] = {"CreationClassName", "CIM_ComputerSystem", "Name",
+                                            "ManagedSystem", NULL};
     fw_put_epr(c, name, WSMAN_CIM_ComputerSystem, SELECTORS);
 }
 
@@ -70,7 +69,8 @@ static unsigned instances(const struct fw_class *k, const struct sim_node *n) {
 }
 
 /* One instance as an element of its own. ns: declared on it, or NULL where the envelope has it. */
-static void put_instance(struct fw_call *c, const struct fw_class *k, enum wsman_class shown, const char *ns) {
+static void put_instance(struct fw_call *c, const struct fw_class *k, enum wsman_class shown,
+                         const char *ns) {
     const char *name = wsman_class_name(shown);
     buf_putf(c->out, "<%s:%s", c->pfx, name);
     if (ns)
@@ -169,8 +169,7 @@ static struct fw_enum *enum_of_request(struct fw_call *c) {
 }
 
 static void put_context(struct fw_call *c, uint32_t id) {
-    buf_putf(c->out,
-             "<g:EnumerationContext>%08" PRIX32 "-0000-0000-0000-000000000000</g:EnumerationContext>",
+    buf_putf(c->out, "<g:EnumerationContext>%08" PRIX32 "-0000-0000-0000-000000000000</g:EnumerationContext>",
              __builtin_bswap32(id));
 }
 
@@ -242,9 +241,14 @@ static void op_refused(struct fw_call *c, const struct fw_class *k) {
 }
 
 static void (*const OPS[])(struct fw_call *, const struct fw_class *) = {
-    [WSMAN_GET] = op_get,           [WSMAN_PUT] = op_put,       [WSMAN_CREATE] = op_refused,
-    [WSMAN_DELETE] = op_refused,    [WSMAN_ENUMERATE] = op_enumerate,
-    [WSMAN_PULL] = op_pull,         [WSMAN_RELEASE] = op_release, [WSMAN_INVOKE] = op_invoke,
+    [WSMAN_GET] = op_get,
+    [WSMAN_PUT] = op_put,
+    [WSMAN_CREATE] = op_refused,
+    [WSMAN_DELETE] = op_refused,
+    [WSMAN_ENUMERATE] = op_enumerate,
+    [WSMAN_PULL] = op_pull,
+    [WSMAN_RELEASE] = op_release,
+    [WSMAN_INVOKE] = op_invoke,
     [WSMAN_UNKNOWN_OP] = op_refused,
 };
 
@@ -269,7 +273,7 @@ int fw_answer(struct sim_node *n, const struct wsman_msg *request, struct mono n
     }
     n->fleet->counters.faults++;
     buf_clear(out);
-    wsman_put_fault(out, &rq, FAULTS[c.fault].receiver, FAULTS[c.fault].subcode, FAULTS[c.fault].text, c.detail,
-                    counter);
+    wsman_put_fault(out, &rq, FAULTS[c.fault].receiver, FAULTS[c.fault].subcode, FAULTS[c.fault].text,
+                    c.detail, counter);
     return FAULTS[c.fault].status;
 }

@@ -9,15 +9,17 @@
 /* F(name, subcode with the fault envelope's prefixes, receiver, HTTP status, text) (3.5) */
 #define FW_FAULT_TABLE(F)                                                                                    \
     F(DESTINATION, "b:DestinationUnreachable", false, 400,                                                   \
-      "No route can be determined to reach the destination role defined by the WSAddressing To.")           \
+      "No route can be determined to reach the destination role defined by the WSAddressing To.")            \
     F(ACTION, "b:ActionNotSupported", false, 400, "The action is not supported by the service.")             \
     F(ACCESS, "e:AccessDenied", false, 400, "The sender was not authorized to access the resource.")         \
     F(SELECTORS, "e:InvalidSelectors", false, 400, "The Selectors for the resource were not valid.")         \
-    F(SCHEMA, "e:SchemaValidationError", false, 400, "The supplied SOAP violates the corresponding XML "     \
-                                                     "Schema definition.")                                  \
+    F(SCHEMA, "e:SchemaValidationError", false, 400,                                                         \
+      "The supplied SOAP violates the corresponding XML "                                                    \
+      "Schema definition.")                                                                                  \
     F(CONTEXT, "c:InvalidEnumerationContext", false, 400, "The supplied enumeration context is invalid.")    \
-    F(INTERNAL, "e:InternalError", true, 500, "The service cannot comply with the request due to internal "  \
-                                              "processing errors.")
+    F(INTERNAL, "e:InternalError", true, 500,                                                                \
+      "The service cannot comply with the request due to internal "                                          \
+      "processing errors.")
 
 enum fw_fault_id {
     FW_OK = 0,
@@ -32,10 +34,10 @@ struct fw_call {
     struct sim_node *node;
     const struct wsman_msg *rq;
     struct mono now;
-    struct buf *out;   /* body of the answer */
-    const char *pfx;   /* prefix of the properties: "g", or "h" inside a Pull */
-    unsigned index;    /* of the instance being written */
-    uint32_t payload;  /* first element of the request's body */
+    struct buf *out;  /* body of the answer */
+    const char *pfx;  /* prefix of the properties: "g", or "h" inside a Pull */
+    unsigned index;   /* of the instance being written */
+    uint32_t payload; /* first element of the request's body */
     enum fw_fault_id fault;
     const char *detail;
 };
@@ -47,8 +49,10 @@ struct fw_prop {
     const char *name, *text;
     void (*fn)(struct fw_call *c, const char *name);
 };
-#define FW_TEXT(name, text) {name, text, NULL}
-#define FW_FN(name, fn)     {name, NULL, fn}
+#define FW_TEXT(name, text)                                                                                  \
+    { name, text, NULL }
+#define FW_FN(name, fn)                                                                                      \
+    { name, NULL, fn }
 
 /* A method: writes its output parameters and returns ReturnValue (ignored when it faults). */
 struct fw_method {
@@ -69,9 +73,9 @@ struct fw_class {
     size_t nmethods;
     bool (*present)(const struct sim_node *n); /* NULL: on every SKU */
 };
-#define FW_LEN(a)      (sizeof(a) / sizeof((a)[0]))
-#define FW_PROPS(a)    .props = (a), .nprops = FW_LEN(a)
-#define FW_METHODS(a)  .methods = (a), .nmethods = FW_LEN(a)
+#define FW_LEN(a)     (sizeof(a) / sizeof((a)[0]))
+#define FW_PROPS(a)   .props = (a), .nprops = FW_LEN(a)
+#define FW_METHODS(a) .methods = (a), .nmethods = FW_LEN(a)
 
 /* The tables of the wsman_*.c files, each ended by a row without class. */
 extern const struct fw_class FW_POWER[], FW_SETTINGS[], FW_HARDWARE[], FW_BOOT[], FW_REDIR[];

@@ -47,7 +47,8 @@ int fw_challenge(struct sim_node *n, struct mono now, struct buf *out) {
     int r = nonce_make(n, a, x, now);
     char realm[NODE_REALM_CAP];
     if (r == 0)
-        r = digest_put_challenge(out, node_realm(n, realm), x->text, sim_profile_info(n->cfg.profile)->qop_both);
+        r = digest_put_challenge(out, node_realm(n, realm), x->text,
+                                 sim_profile_info(n->cfg.profile)->qop_both);
     return r;
 }
 

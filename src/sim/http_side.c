@@ -19,10 +19,10 @@ enum {
 
 enum conn_state {
     CONN_READING,
-    CONN_WAITING,  /* the request is complete, the answer is not due */
-    CONN_ENDLESS,  /* the endless-body fault: more of it at `at` */
-    CONN_MUTE,     /* the silent-http fault */
-    CONN_LINGER,   /* answered; closes at `at` */
+    CONN_WAITING, /* the request is complete, the answer is not due */
+    CONN_ENDLESS, /* the endless-body fault: more of it at `at` */
+    CONN_MUTE,    /* the silent-http fault */
+    CONN_LINGER,  /* answered; closes at `at` */
     CONN_FINISHED,
 };
 
@@ -157,18 +157,12 @@ static void answer_soap(struct http_conn *c, int status, struct slice xml) {
 /* The page is of the length that firmware's is (2.2). */
 static void answer_page(struct http_conn *c, int status, const char *name, const char *value) {
     char server[80];
-    const char *headers[] = {name ? name : "X-Frame-Options",
-                             name ? value : "DENY",
-                             "Content-Type",
-                             "text/html",
-                             "Server",
-                             server_header(c, server, sizeof server),
-                             "Connection",
-                             "close",
-                             NULL};
+    const char *headers[] = {
+        name ? name : "X-Frame-Options",         name ? value : "DENY", "Content-Type", "text/html", "Server",
+        server_header(c, server, sizeof server), "Connection",          "close",        NULL};
     struct buf page = {0};
-    buf_putf(&page, "<!DOCTYPE html>\n<html><head><title>%d %s</title></head>\n<body><h1>%d %s</h1>\n<p>", status,
-             http1_reason(status), status, http1_reason(status));
+    buf_putf(&page, "<!DOCTYPE html>\n<html><head><title>%d %s</title></head>\n<body><h1>%d %s</h1>\n<p>",
+             status, http1_reason(status), status, http1_reason(status));
     for (int i = 0; i < 8; i++)
         buf_puts(&page, "This page is shown by the simulated management engine, not by the computer. ");
     buf_puts(&page, "</p></body></html>");

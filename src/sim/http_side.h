@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* http_side: the firmware's HTTP server on one connection (an APF channel or a direct TCP connection), with or
- * without its own TLS inside. Sans-IO: bytes in, bytes out, deadlines as values; what goes wrong on purpose
- * (fault.h) goes wrong here. Owner: the channel or connection; its loop thread. Source: reference 2. */
+/* http_side: the firmware's HTTP server on one connection (an APF channel or a direct TCP connection), with
+ * or without its own TLS inside. Sans-IO: bytes in, bytes out, deadlines as values; what goes wrong on
+ * purpose (fault.h) goes wrong here. Owner: the channel or connection; its loop thread. Source: reference 2.
+ */
 #pragma once
 
 #include "sim/firmware.h"

@@ -45,8 +45,8 @@ struct sim_identity {
     struct uuid uuid;   /* of the firmware (message 192), printed order */
     struct uuid smbios; /* of the BIOS */
 };
-/* Identity number index (from 1) of a fleet: the same seed and prefix give the same names and secrets, so that
- * a restarted program is the same fleet. Passwords fit AMT's rules (2.3) and a CSV file. */
+/* Identity number index (from 1) of a fleet: the same seed and prefix give the same names and secrets, so
+ * that a restarted program is the same fleet. Passwords fit AMT's rules (2.3) and a CSV file. */
 void sim_identity_make(struct sim_identity *id, uint64_t seed, const char *prefix, uint32_t index);
 
 struct sim_node_config {
@@ -64,14 +64,14 @@ struct sim_node_config {
 
 struct sim_times {
     struct host_times host;
-    uint32_t latency_min_ms, latency_max_ms;     /* firmware answering HTTP; 0 = at once */
-    uint32_t reconnect_ms, reconnect_max_ms;     /* first pause; doubles up to the second */
-    uint32_t connect_timeout_ms;                 /* TCP + TLS + APF login */
-    uint32_t keepalive_s;                        /* until message 210 says otherwise; 0 = none */
-    uint32_t sprite_ms;                          /* consent requested -> code on the screen */
-    uint32_t consent_code_s, consent_display_s;  /* OptInCodeTimeout, OptInDisplayTimeout */
-    uint32_t grave_ms;                           /* a tunnel of before the power cut is dropped this long
-                                                    after the new one is up */
+    uint32_t latency_min_ms, latency_max_ms;    /* firmware answering HTTP; 0 = at once */
+    uint32_t reconnect_ms, reconnect_max_ms;    /* first pause; doubles up to the second */
+    uint32_t connect_timeout_ms;                /* TCP + TLS + APF login */
+    uint32_t keepalive_s;                       /* until message 210 says otherwise; 0 = none */
+    uint32_t sprite_ms;                         /* consent requested -> code on the screen */
+    uint32_t consent_code_s, consent_display_s; /* OptInCodeTimeout, OptInDisplayTimeout */
+    uint32_t grave_ms;                          /* a tunnel of before the power cut is dropped this long
+                                                   after the new one is up */
 };
 #define SIM_TIMES_DEFAULT                                                                                    \
     ((struct sim_times){.host = HOST_TIMES_DEFAULT,                                                          \
@@ -97,14 +97,14 @@ struct sim_times {
 
 struct sim_fleet_config {
     struct loop *loop;
-    const char *server;          /* "HOST:PORT" */
-    struct tls_ctx *tls;         /* client context towards the server; NULL: plain (tests/sim). Referenced */
-    struct tls_ctx *device_tls;  /* server context of the firmware's own TLS (port 16993), one certificate for
-                                    all; NULL: A19 nodes offer no WS-MAN. Referenced */
-    const char *verify_name;     /* see connect_opts; NULL: chain only */
+    const char *server;         /* "HOST:PORT" */
+    struct tls_ctx *tls;        /* client context towards the server; NULL: plain (tests/sim). Referenced */
+    struct tls_ctx *device_tls; /* server context of the firmware's own TLS (port 16993), one certificate for
+                                   all; NULL: A19 nodes offer no WS-MAN. Referenced */
+    const char *verify_name;    /* see connect_opts; NULL: chain only */
     struct sim_times times;
-    uint64_t seed;               /* of jitter */
-    void *ctx;                   /* of the hooks; each may be NULL */
+    uint64_t seed;                                         /* of jitter */
+    void *ctx;                                             /* of the hooks; each may be NULL */
     void (*before_connect)(void *ctx, struct sim_node *n); /* e.g. sim_next_source() */
     void (*on_link)(void *ctx, struct sim_node *n, bool up);
     void (*on_host)(void *ctx, struct sim_node *n); /* the host's power state changed or it booted */
@@ -168,7 +168,8 @@ void sim_node_lms(struct sim_node *n, bool on);
 void sim_node_set_uuid(struct sim_node *n, struct uuid u);
 /* Override the fleet's latency; min > max: back to the fleet's. */
 void sim_node_latency(struct sim_node *n, uint32_t min_ms, uint32_t max_ms);
-/* Pretend a KVM/SOL session is open (blocks power-off, 5.2); queue: the firmware queues it instead of refusing. */
+/* Pretend a KVM/SOL session is open (blocks power-off, 5.2); queue: the firmware queues it instead of
+ * refusing. */
 void sim_node_session(struct sim_node *n, bool active, bool queue);
 /* The consent code on the screen, "" when none; valid until the next call on the node. */
 const char *sim_node_consent_code(struct sim_node *n);

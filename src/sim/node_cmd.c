@@ -167,10 +167,10 @@ int sim_node_describe(const struct sim_node *n, struct buf *out) {
     char uuid[UUID_TEXT_CAP];
     buf_putf(out, "%s host=%s link=%s uuid=%s profile=%s me-in-sleep=%s logins=%u", n->cfg.id.name,
              host_state_name(n->host.state),
-             n->link_up       ? "up"
-             : n->tunnel      ? "connecting"
+             n->link_up        ? "up"
+             : n->tunnel       ? "connecting"
              : node_me_runs(n) ? "down"
-                              : "me-off",
+                               : "me-off",
              uuid_text(n->cfg.id.uuid, uuid), sim_profile_name(n->cfg.profile),
              node_me_in_sleep(n) ? "on" : "off", n->logins);
     if (n->host.doing != HOST_ACT_NONE)

@@ -15,9 +15,9 @@ struct sim_profile_info {
     const char *name, *version, *build;
     const uint32_t *ports;
     size_t nports;
-    bool tls_only;    /* WS-MAN on 16993 only, Connection: close on every response */
-    bool qop_both;    /* challenges offer "auth-int, auth" */
-    bool has_rpe;     /* boot service states, remote platform erase */
+    bool tls_only; /* WS-MAN on 16993 only, Connection: close on every response */
+    bool qop_both; /* challenges offer "auth-int, auth" */
+    bool has_rpe;  /* boot service states, remote platform erase */
     bool has_ocr;
 };
 const struct sim_profile_info *sim_profile_info(enum sim_profile p);
@@ -48,12 +48,12 @@ struct fw_auth {
 
 /* AMT_BootSettingData and what belongs to it; all zero but cleared = factory defaults (4.6). */
 struct fw_boot {
-    uint32_t flags;      /* bit a writable boolean, order of BOOT_FLAGS in wsman_boot.c */
+    uint32_t flags; /* bit a writable boolean, order of BOOT_FLAGS in wsman_boot.c */
     uint8_t media_index, verbosity, ider_device;
-    uint8_t source;      /* 1 + index of the boot source set by ChangeBootOrder; 0 = none */
-    bool next_single_use; /* SetBootConfigRole(1) */
-    bool cleared;        /* OptionsCleared */
-    uint8_t last_status; /* BIOSLastStatus[0] */
+    uint8_t source;         /* 1 + index of the boot source set by ChangeBootOrder; 0 = none */
+    bool next_single_use;   /* SetBootConfigRole(1) */
+    bool cleared;           /* OptionsCleared */
+    uint8_t last_status;    /* BIOSLastStatus[0] */
     uint16_t service_state; /* CIM_BootService.EnabledState */
     /* what the last boot used, for tests */
     uint32_t used_flags;
@@ -95,7 +95,7 @@ struct sim_node {
     uint8_t scheme_override; /* SetPowerScheme: 1 + index; 0: as BIOS has it */
     uint8_t frozen_power;    /* of the stale-power fault */
     uint16_t kvm_session_timeout;
-    int32_t clock_offset_s; /* device clock minus wall clock */
+    int32_t clock_offset_s;                  /* device clock minus wall clock */
     uint32_t latency_min_ms, latency_max_ms; /* min > max: the fleet's */
     struct listener *direct;
     struct list conns; /* direct connections */
@@ -117,4 +117,3 @@ bool node_screen(const struct sim_node *n);
 uint32_t node_latency(struct sim_node *n);
 /* The tunnel t reached READY. */
 void node_link_up(struct sim_node *n, struct tunnel *t);
-

@@ -16,7 +16,9 @@ const char *optin_state_name(enum optin_state s) {
 void optin_init(struct optin *o, bool ccm, bool kvm, uint32_t code_s, uint32_t display_s,
                 uint32_t sprite_ms) {
     /* CCM: always for all and not to be changed; ACM: KVM where the SKU has it (4.8) */
-    *o = (struct optin){.required = ccm ? OPTIN_ALL : kvm ? OPTIN_KVM : OPTIN_NONE,
+    *o = (struct optin){.required = ccm   ? OPTIN_ALL
+                                    : kvm ? OPTIN_KVM
+                                          : OPTIN_NONE,
                         .can_modify = !ccm,
                         .code_s = code_s,
                         .display_s = display_s,

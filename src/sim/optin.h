@@ -27,11 +27,11 @@ enum { OPTIN_RV_OK = 0, OPTIN_RV_WRONG = 1, OPTIN_RV_STATE = 2, OPTIN_RV_BLOCKED
 
 struct optin {
     enum optin_state state;
-    uint32_t required;         /* OptInRequired */
-    uint32_t code;             /* 0..999999; meaningful while have_code */
+    uint32_t required; /* OptInRequired */
+    uint32_t code;     /* 0..999999; meaningful while have_code */
     bool have_code;
-    bool can_modify;           /* CanModifyOptInPolicy */
-    uint8_t wrong;             /* in a row, of this code */
+    bool can_modify; /* CanModifyOptInPolicy */
+    uint8_t wrong;   /* in a row, of this code */
     uint32_t code_s, display_s, sprite_ms;
     struct mono until;         /* of the present state; MONO_NEVER: none */
     struct mono reuse_until;   /* a new StartOptIn shows the same code again until then … */

@@ -13,12 +13,11 @@ static const uint32_t PORTS_A19[] = {16993, 664, 16995};
 #define PORTS(a) .ports = a, .nports = sizeof(a) / sizeof((a)[0])
 
 static const struct sim_profile_info PROFILES[] = {
-#define P(n, v, b) [SIM_##n] = {.name = #n, .version = v, .build = b, PROFILE_##n},
+#define P(n, v, b)  [SIM_##n] = {.name = #n, .version = v, .build = b, PROFILE_##n},
 #define PROFILE_A11 PORTS(PORTS_A11)
 #define PROFILE_A15 PORTS(PORTS_A15), .qop_both = true, .has_ocr = true
 #define PROFILE_A16 PORTS(PORTS_A15), .qop_both = true, .has_ocr = true, .has_rpe = true
-#define PROFILE_A19                                                                                          \
-    PORTS(PORTS_A19), .qop_both = true, .has_ocr = true, .has_rpe = true, .tls_only = true
+#define PROFILE_A19 PORTS(PORTS_A19), .qop_both = true, .has_ocr = true, .has_rpe = true, .tls_only = true
     SIM_PROFILE_TABLE(P)
 #undef P
 };
@@ -55,7 +54,8 @@ static void random_password(struct rng *r, char *out) {
     static const struct {
         size_t at;
         const char *set;
-    } MUST[] = {{3, "ABCDEFGHJKLMNPQRSTUVWXYZ"}, {7, "abcdefghijkmnopqrstuvwxyz"}, {11, "23456789"}, {15, "!#*+"}};
+    } MUST[] = {
+        {3, "ABCDEFGHJKLMNPQRSTUVWXYZ"}, {7, "abcdefghijkmnopqrstuvwxyz"}, {11, "23456789"}, {15, "!#*+"}};
     for (size_t i = 0; i < sizeof MUST / sizeof MUST[0]; i++)
         out[MUST[i].at] = MUST[i].set[rng_u64(r) % strlen(MUST[i].set)];
 }

@@ -81,10 +81,8 @@ static void tunnel_set_state(struct tunnel *t, enum tunnel_state s) {
 
 /* --- streams that nobody listens to any more --- */
 
-static void nobody_data(struct stream *s, void *ctx, struct slice data) {
-}
-static void nobody_end(struct stream *s, void *ctx, enum stream_end why) {
-}
+static void nobody_data(struct stream *s, void *ctx, struct slice data) {}
+static void nobody_end(struct stream *s, void *ctx, enum stream_end why) {}
 static const struct stream_handler NOBODY = {.on_data = nobody_data, .on_end = nobody_end};
 
 struct grave {
@@ -165,8 +163,8 @@ void tunnel_flush(struct tunnel *t) {
     if (faulty(t, SIM_FAULT_SLOW_DRIP) || faulty(t, SIM_FAULT_COALESCE)) {
         bool drip = faulty(t, SIM_FAULT_SLOW_DRIP);
         if (apf_output(t->apf).n && mono_is_never(t->out_at))
-            t->out_at = mono_add_ms(
-                now, t->node->faults.arg[drip ? SIM_FAULT_SLOW_DRIP : SIM_FAULT_COALESCE]);
+            t->out_at =
+                mono_add_ms(now, t->node->faults.arg[drip ? SIM_FAULT_SLOW_DRIP : SIM_FAULT_COALESCE]);
         if (!mono_due(t->out_at, now))
             return;
         send_bytes(t, drip ? 1 : SIZE_MAX);
@@ -215,7 +213,7 @@ void tunnel_free(struct tunnel **tp) {
         return;
     tunnel_drop(t, TUNNEL_RST);
     LIST_EACH(l, &t->chans)
-        chan_free(t, chan_at(l));
+    chan_free(t, chan_at(l));
     apf_free(&t->apf);
     free(t);
     *tp = NULL;
@@ -409,8 +407,8 @@ struct mono tunnel_deadline(const struct tunnel *t) {
     struct mono at = mono_min(mono_min(t->connect_until, t->keepalive_at), mono_min(t->out_at, t->storm_at));
     at = mono_min(at, mono_min(t->reply_by, apf_deadline(t->apf)));
     LIST_EACH(l, &t->chans)
-        if (!chan_at(l)->closing)
-            at = mono_min(at, http_conn_deadline(chan_at(l)->http));
+    if (!chan_at(l)->closing)
+        at = mono_min(at, http_conn_deadline(chan_at(l)->http));
     return at;
 }
 
@@ -443,8 +441,8 @@ void tunnel_tick(struct tunnel *t, struct mono now) {
         t->storm_at = mono_add_ms(now, STORM_EVERY_MS);
     }
     LIST_EACH(l, &t->chans)
-        if (!chan_at(l)->closing)
-            http_conn_tick(chan_at(l)->http, now);
+    if (!chan_at(l)->closing)
+        http_conn_tick(chan_at(l)->http, now);
     struct apf_ev ev;
     while (t->state != TUN_ENDED && apf_tick(t->apf, now, &ev) == 1)
         on_event(t, &ev);

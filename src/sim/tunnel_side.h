@@ -17,9 +17,9 @@ bool tunnel_ready(const struct tunnel *t);
 bool tunnel_ended(const struct tunnel *t, bool *rejected);
 
 enum tunnel_drop {
-    TUNNEL_RST,     /* reset at once */
-    TUNNEL_FIN,     /* DISCONNECT 11, then a clean close */
-    TUNNEL_SILENT,  /* goes to the graves: never closed, never answered */
+    TUNNEL_RST,    /* reset at once */
+    TUNNEL_FIN,    /* DISCONNECT 11, then a clean close */
+    TUNNEL_SILENT, /* goes to the graves: never closed, never answered */
 };
 void tunnel_drop(struct tunnel *t, enum tunnel_drop how);
 

@@ -117,9 +117,9 @@ static uint8_t small_number(struct fw_call *c, const char *name, uint8_t max, ui
 
 static void put_setting_data(struct fw_call *c) {
     /* a Put must leave these out (4.6) */
-    static const char *const READ_ONLY[] = {"BIOSLastStatus",       "BootguardStatus",         "RPEEnabled",
-                                            "SecureBootControlEnabled", "UEFIHTTPSBootEnabled",
-                                            "UEFILocalPBABootEnabled",  "WinREBootEnabled"};
+    static const char *const READ_ONLY[] = {
+        "BIOSLastStatus",       "BootguardStatus",         "RPEEnabled",      "SecureBootControlEnabled",
+        "UEFIHTTPSBootEnabled", "UEFILocalPBABootEnabled", "WinREBootEnabled"};
     for (size_t i = 0; i < FW_LEN(READ_ONLY); i++)
         if (wsman_child(c->rq, c->payload, READ_ONLY[i]))
             fw_fault(c, FW_FAULT_SCHEMA);

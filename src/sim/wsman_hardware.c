@@ -36,7 +36,10 @@ static void software_id(struct fw_call *c, const char *name) {
 static void software_version(struct fw_call *c, const char *name) {
     const struct sim_profile_info *p = sim_profile_info(c->node->cfg.profile);
     enum soft_value kind = SOFTWARE[c->index].kind;
-    fw_put_text(c, name, kind == SV_VERSION ? p->version : kind == SV_BUILD ? p->build : SOFTWARE[c->index].text);
+    fw_put_text(c, name,
+                kind == SV_VERSION ? p->version
+                : kind == SV_BUILD ? p->build
+                                   : SOFTWARE[c->index].text);
 }
 static const struct fw_prop SOFTWARE_PROPS[] = {
     FW_FN("InstanceID", software_id),
@@ -112,14 +115,10 @@ static void release_date(struct fw_call *c, const char *name) {
              c->pfx, name, c->pfx, name);
 }
 static const struct fw_prop BIOS[] = {
-    FW_TEXT("ElementName", "Primary BIOS"),
-    FW_TEXT("Manufacturer", "Outband Simulated Systems"),
-    FW_TEXT("Name", "Primary BIOS"),
-    FW_TEXT("PrimaryBIOS", "true"),
-    FW_FN("ReleaseDate", release_date),
-    FW_TEXT("SoftwareElementID", "SIM.0100.2023.0620"),
-    FW_TEXT("SoftwareElementState", "2"),
-    FW_TEXT("TargetOperatingSystem", "66"),
+    FW_TEXT("ElementName", "Primary BIOS"),   FW_TEXT("Manufacturer", "Outband Simulated Systems"),
+    FW_TEXT("Name", "Primary BIOS"),          FW_TEXT("PrimaryBIOS", "true"),
+    FW_FN("ReleaseDate", release_date),       FW_TEXT("SoftwareElementID", "SIM.0100.2023.0620"),
+    FW_TEXT("SoftwareElementState", "2"),     FW_TEXT("TargetOperatingSystem", "66"),
     FW_TEXT("Version", "SIM.0100.2023.0620"),
 };
 
@@ -133,7 +132,11 @@ const struct fw_class FW_HARDWARE[] = {
      .count = software_count,
      .key = "InstanceID",
      .key_of = software_key},
-    {.cls = WSMAN_CIM_ComputerSystem, FW_PROPS(SYSTEM), .count = system_count, .key = "Name", .key_of = system_key},
+    {.cls = WSMAN_CIM_ComputerSystem,
+     FW_PROPS(SYSTEM),
+     .count = system_count,
+     .key = "Name",
+     .key_of = system_key},
     {.cls = WSMAN_CIM_ComputerSystemPackage, FW_PROPS(PACKAGE)},
     {.cls = WSMAN_CIM_Chassis, FW_PROPS(CHASSIS), .key = "Tag", .key_of = chassis_key},
     {.cls = WSMAN_CIM_BIOSElement, FW_PROPS(BIOS)},

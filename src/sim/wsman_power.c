@@ -17,10 +17,14 @@ static void power_state(struct fw_call *c, const char *name) {
 }
 
 static void service_provided(struct fw_call *c, const char *name) {
-    static const char *const SELECTORS[] = {"CreationClassName",       "CIM_PowerManagementService",
-                                            "Name",                    "Intel(r) AMT Power Management Service",
-                                            "SystemCreationClassName", "CIM_ComputerSystem",
-                                            "SystemName",              "Intel(r) AMT",
+    static const char *const SELECTORS[] = {"CreationClassName",
+                                            "CIM_PowerManagementService",
+                                            "Name",
+                                            "Intel(r) AMT Power Management Service",
+                                            "SystemCreationClassName",
+                                            "CIM_ComputerSystem",
+                                            "SystemName",
+                                            "Intel(r) AMT",
                                             NULL};
     fw_put_epr(c, name, WSMAN_CIM_PowerManagementService, SELECTORS);
 }
