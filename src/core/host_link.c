@@ -4,8 +4,8 @@
 #include <stdio.h>
 
 enum {
-    INFO_DELAY_MS = 3000,        /* power first, the device card later */
-    OFF_EVIDENCE_MS = 60 * 1000, /* a link lost this soon after an off was lost by it */
+    INFO_DELAY_MS = 3000,          /* power first, the device card later */
+    OFF_EVIDENCE_MS = 60 * 1000,   /* a link lost this soon after an off was lost by it */
     DROPS_MAX = 200,
 };
 
@@ -34,8 +34,7 @@ void link_came_up(struct turn *t, const struct host_ev *ev) {
 /* Was the node on its way down when the link went? */
 static bool lost_by_off(const struct turn *t) {
     const struct host *h = t->h;
-    int64_t since_off = t->now.wall.us - h->last_off_seen.us,
-            since_local = t->now.wall.us - h->local_shutdown_at.us;
+    int64_t since_off = t->now.wall.us - h->last_off_seen.us, since_local = t->now.wall.us - h->local_shutdown_at.us;
     if (h->last_off_seen.us && since_off < (int64_t)OFF_EVIDENCE_MS * 1000)
         return true;
     if (h->local_shutdown && since_local < (int64_t)OFF_EVIDENCE_MS * 1000)
@@ -57,8 +56,8 @@ void link_was_lost(struct turn *t, enum link_reason why) {
     if (h->power.state == POWER_UNKNOWN)
         act_event(t, HOST_EVENT_LINK_LOST, "AMT link lost (%s), power never observed", link_reason_text(why));
     else
-        act_event(t, HOST_EVENT_LINK_LOST, "AMT link lost (%s), last known power %s %s",
-                  link_reason_text(why), power_state_text(h->power.state), wall_hms(h->power.at, at));
+        act_event(t, HOST_EVENT_LINK_LOST, "AMT link lost (%s), last known power %s %s", link_reason_text(why),
+                  power_state_text(h->power.state), wall_hms(h->power.at, at));
     operation_link_gone(t);
 }
 

@@ -14,9 +14,9 @@ bool observation_fresh(const struct host *h, struct mono now, uint32_t max_age_m
 
 /* Calm hosts are asked less often; the spread keeps a thousand of them from asking at once. */
 static uint32_t poll_ms(const struct host *h, const struct host_policy *p) {
-    bool calm = h->read_failures == 0 &&
-                (h->decided.kind == DECIDE_AS_DESIRED || h->decided.kind == DECIDE_NO_INTENT ||
-                 h->decided.kind == DECIDE_HELD_BY_POLICY || h->decided.kind == DECIDE_LOCAL_SHUTDOWN);
+    bool calm = h->read_failures == 0 && (h->decided.kind == DECIDE_AS_DESIRED || h->decided.kind == DECIDE_NO_INTENT ||
+                                          h->decided.kind == DECIDE_HELD_BY_POLICY ||
+                                          h->decided.kind == DECIDE_LOCAL_SHUTDOWN);
     uint32_t ms = calm ? p->poll_calm_ms : p->poll_doubt_ms;
     return ms - ms / 10 * h->spread / 1000;
 }

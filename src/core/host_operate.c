@@ -34,15 +34,14 @@ void operation_finish(struct turn *t, enum op_state s, enum op_code code, const 
     va_end(ap);
     operation_set_state(o, s, code, t->now.wall, "%s", text);
     persist_op(t, o);
-    act_event(t, HOST_EVENT_OPERATION, "Operation %s (%s) %s: %s", o->id, power_op_row(o->kind)->verb,
-              op_state_text(s), o->text);
+    act_event(t, HOST_EVENT_OPERATION, "Operation %s (%s) %s: %s", o->id, power_op_row(o->kind)->verb, op_state_text(s),
+              o->text);
     free(h->last);
     h->last = o;
     h->op = h->next;
     h->next = NULL;
     if (h->op) {
-        operation_set_state(h->op, OP_ACCEPTED, OP_CODE_NONE, t->now.wall, "its turn after operation %s",
-                            o->id);
+        operation_set_state(h->op, OP_ACCEPTED, OP_CODE_NONE, t->now.wall, "its turn after operation %s", o->id);
         h->op->due = t->now.mono;
     }
     reconcile_operation_ended(t, o);
@@ -55,8 +54,7 @@ static void wait_for(struct turn *t, enum op_code code, const char *text) {
         return;
     operation_set_state(o, OP_WAITING, code, t->now.wall, "%s", text);
     persist_op(t, o);
-    act_event(t, HOST_EVENT_OPERATION, "Operation %s (%s) waiting: %s", o->id, power_op_row(o->kind)->verb,
-              text);
+    act_event(t, HOST_EVENT_OPERATION, "Operation %s (%s) waiting: %s", o->id, power_op_row(o->kind)->verb, text);
 }
 
 static bool offers(const struct observation *o, uint8_t cim) {
@@ -72,11 +70,9 @@ static void finish_not_available(struct turn *t, const struct power_op_row *row)
     size_t n = 0;
     for (unsigned op = 0; op < POWER_OP_COUNT && n < sizeof list; op++)
         if (offers(ob, power_op_row((enum power_op)op)->cim))
-            n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "",
-                                  power_op_row((enum power_op)op)->kind);
-    operation_finish(t, OP_FAILED, OP_CODE_NOT_AVAILABLE,
-                     "the firmware does not offer %s while the node is %s; it offers: %s", row->kind,
-                     power_cim_text(ob->cim), list[0] ? list : "nothing");
+            n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "", power_op_row((enum power_op)op)->kind);
+    operation_finish(t, OP_FAILED, OP_CODE_NOT_AVAILABLE, "the firmware does not offer %s while the node is %s; it offers: %s",
+                     row->kind, power_cim_text(ob->cim), list[0] ? list : "nothing");
 }
 
 /* The request is about to go out: written down first. */
@@ -102,18 +98,16 @@ static void after_read(struct turn *t) {
         return;
     }
     if (o->maybe_sent && !row->repeatable) {
-        operation_finish(
-            t, OP_FAILED, OP_CODE_OUTCOME_UNKNOWN,
-            "the server was restarted while it was being sent; the node is %s now; it is not sent twice",
-            power_state_text(h->power.state));
+        operation_finish(t, OP_FAILED, OP_CODE_OUTCOME_UNKNOWN,
+                         "the server was restarted while it was being sent; the node is %s now; it is not sent twice",
+                         power_state_text(h->power.state));
         return;
     }
     if (o->maybe_sent && o->resumed) { /* it may still take effect: look a while before sending again */
         o->step = OP_STEP_CONFIRM;
         o->confirm_until = mono_add_ms(t->now.mono, RESUME_CONFIRM_MS);
         o->due = mono_add_ms(t->now.mono, REREAD_MS);
-        operation_set_state(o, OP_CONFIRMING, OP_CODE_NONE, t->now.wall,
-                            "resumed after a restart: reading the state first");
+        operation_set_state(o, OP_CONFIRMING, OP_CODE_NONE, t->now.wall, "resumed after a restart: reading the state first");
         persist_op(t, o);
         return;
     }
@@ -189,24 +183,20 @@ static void give_up_confirming(struct turn *t) {
     const struct power_op_row *row = power_op_row(o->kind);
     char at[WALL_TEXT_CAP], seen[WALL_TEXT_CAP];
     if (!link_usable(&h->link)) {
-        operation_finish(t, OP_FAILED, OP_CODE_NOT_CONFIRMED,
-                         "sent %s, but the AMT link went down (%s) before %s was seen", wall_hms(o->sent, at),
-                         link_reason_text(h->link.why), power_state_text(row->confirms));
+        operation_finish(t, OP_FAILED, OP_CODE_NOT_CONFIRMED, "sent %s, but the AMT link went down (%s) before %s was seen",
+                         wall_hms(o->sent, at), link_reason_text(h->link.why), power_state_text(row->confirms));
         return;
     }
     if (o->resumed && row->repeatable && observation_fresh(h, t->now.mono, t->p->fresh_ms)) {
-        /* the state was read and it is not there: the earlier request had no effect, so this is not a second
-         * one */
+        /* the state was read and it is not there: the earlier request had no effect, so this is not a second one */
         o->maybe_sent = o->resumed = false;
         o->step = OP_STEP_READ;
         o->due = t->now.mono;
-        operation_set_state(o, OP_ACCEPTED, OP_CODE_NONE, t->now.wall,
-                            "the request of before the restart had no effect");
+        operation_set_state(o, OP_ACCEPTED, OP_CODE_NONE, t->now.wall, "the request of before the restart had no effect");
         return;
     }
-    operation_finish(t, OP_FAILED, OP_CODE_NOT_CONFIRMED,
-                     "accepted by the firmware %s, but the node is still %s (read %s)", wall_hms(o->sent, at),
-                     power_state_text(h->power.state), wall_hms(h->power.at, seen));
+    operation_finish(t, OP_FAILED, OP_CODE_NOT_CONFIRMED, "accepted by the firmware %s, but the node is still %s (read %s)",
+                     wall_hms(o->sent, at), power_state_text(h->power.state), wall_hms(h->power.at, seen));
 }
 
 void operation_turn(struct turn *t) {
@@ -216,8 +206,7 @@ void operation_turn(struct turn *t) {
     if (h->journal)
         return;
     if (h->next && mono_due(h->next->expires, t->now.mono)) {
-        operation_set_state(h->next, OP_EXPIRED, OP_CODE_DEADLINE, t->now.wall,
-                            "its deadline passed while it waited");
+        operation_set_state(h->next, OP_EXPIRED, OP_CODE_DEADLINE, t->now.wall, "its deadline passed while it waited");
         persist_op(t, h->next);
         act_event(t, HOST_EVENT_OPERATION, "Operation %s (%s) expired: %s", h->next->id,
                   power_op_row(h->next->kind)->verb, h->next->text);
@@ -300,14 +289,11 @@ void operation_power_read(struct turn *t, const struct wsc_result *r) {
         o->due = mono_add_ms(t->now.mono, t->p->poll_doubt_ms);
         return;
     }
-    enum op_code code = r->err == ERR_AUTH      ? OP_CODE_AUTH
-                        : r->err == ERR_TIMEOUT ? OP_CODE_TIMED_OUT
-                                                : OP_CODE_FIRMWARE;
+    enum op_code code = r->err == ERR_AUTH ? OP_CODE_AUTH : r->err == ERR_TIMEOUT ? OP_CODE_TIMED_OUT : OP_CODE_FIRMWARE;
     if (host_unreachable(h, t->now, &ei) < 0)
         operation_finish(t, OP_FAILED, OP_CODE_UNREACHABLE, "%.180s", ei.text);
     else
-        operation_finish(t, OP_FAILED, code, "the power state could not be read, so nothing was sent: %s",
-                         h->read_error);
+        operation_finish(t, OP_FAILED, code, "the power state could not be read, so nothing was sent: %s", h->read_error);
 }
 
 void operation_power_changed(struct turn *t, const struct wsc_result *r) {
@@ -317,15 +303,12 @@ void operation_power_changed(struct turn *t, const struct wsc_result *r) {
         return;
     const struct power_op_row *row = power_op_row(o->kind);
     if (r->err && !r->maybe_sent) {
-        enum op_code code = r->err == ERR_AUTH      ? OP_CODE_AUTH
-                            : r->err == ERR_TIMEOUT ? OP_CODE_TIMED_OUT
-                                                    : OP_CODE_FIRMWARE;
+        enum op_code code = r->err == ERR_AUTH ? OP_CODE_AUTH : r->err == ERR_TIMEOUT ? OP_CODE_TIMED_OUT : OP_CODE_FIRMWARE;
         operation_finish(t, OP_FAILED, code, "not sent: %s", r->why[0] ? r->why : err_text(r->err));
         return;
     }
     if (r->err && !row->repeatable) {
-        operation_finish(t, OP_FAILED, OP_CODE_OUTCOME_UNKNOWN,
-                         "sent, but no answer came (%s); it is not sent twice",
+        operation_finish(t, OP_FAILED, OP_CODE_OUTCOME_UNKNOWN, "sent, but no answer came (%s); it is not sent twice",
                          r->why[0] ? r->why : err_text(r->err));
         return;
     }
@@ -338,8 +321,7 @@ void operation_power_changed(struct turn *t, const struct wsc_result *r) {
     o->confirm_until = mono_add_ms(t->now.mono, t->p->op_confirm_total_ms);
     o->due = t->now.mono;
     operation_set_state(o, OP_CONFIRMING, OP_CODE_NONE, t->now.wall, "%s; waiting to see the node %s",
-                        r->err ? "sent without an answer" : "accepted by the firmware",
-                        power_state_text(row->confirms));
+                        r->err ? "sent without an answer" : "accepted by the firmware", power_state_text(row->confirms));
     persist_op(t, o);
     act_event(t, HOST_EVENT_OPERATION, "Operation %s (%s) confirming: %s", o->id, row->verb, o->text);
 }
@@ -358,8 +340,7 @@ void operation_link_gone(struct turn *t) {
         }
         o->step = OP_STEP_CONFIRM;
         o->confirm_until = mono_add_ms(t->now.mono, t->p->op_confirm_total_ms);
-        operation_set_state(o, OP_CONFIRMING, OP_CODE_NONE, t->now.wall,
-                            "the AMT link went down while it was being sent");
+        operation_set_state(o, OP_CONFIRMING, OP_CODE_NONE, t->now.wall, "the AMT link went down while it was being sent");
         persist_op(t, o);
     }
     o->due = t->now.mono;
