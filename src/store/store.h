@@ -81,10 +81,11 @@ struct store_audit {
     uint8_t hash[32]; /* SHA-256(previous hash, all fields): the chain */
 };
 
-/* W(symbol, member type) */
+/* INTENT, LINK, POWER, INFO, PIN and OP_PUT of a host that is not there: a durable transaction fails
+ * (ERR_STORE), a lazy write is dropped without a word, because the host was deleted while it waited. */
 enum store_write_kind {
     STORE_HOST_PUT,    /* insert or replace the whole row */
-    STORE_HOST_INTENT, /* update by id: intent */
+    STORE_HOST_INTENT, /* update by id: intent; version and updated only when they are higher */
     STORE_HOST_LINK,   /* link_*, seen_uuid, drops_at_off, last_off_seen */
     STORE_HOST_POWER,  /* power_*, last_off_seen */
     STORE_HOST_INFO,   /* info, info_at, control_mode */
@@ -98,11 +99,13 @@ enum store_write_kind {
     STORE_USER_DELETE,
     STORE_AUDIT_ADD,
     STORE_META_PUT, /* key, value */
+    STORE_WRITE_COUNT
 };
 struct store_write {
     struct store_write *next;
     enum store_write_kind kind;
     union {
+        void *row;
         struct store_host *host;
         struct store_op *op;
         struct store_event *event;
@@ -138,30 +141,50 @@ struct store_opts {
     uint32_t queue_max;     /* transactions waiting for the writer; more are refused with ERR_FULL */
     uint32_t flush_ms;      /* how long lazy writes may gather */
     uint32_t events_max;    /* history kept, oldest pruned */
-    uint64_t reserve_bytes; /* refuse new durable writes (ERR_STORE_FULL) when the disk has less left */
+    uint64_t reserve_bytes; /* write nothing (ERR_STORE_FULL) when the disk has less left */
+    uint32_t ops_max;       /* finished operations kept, oldest pruned; 0: 100,000 */
+    bool manual;            /* no writer thread: the caller runs store_pump() (simulation, tests) */
 };
 #define STORE_OPTS_DEFAULT(dir)                                                                              \
     ((struct store_opts){.path = (dir),                                                                      \
                          .queue_max = 100000,                                                                \
                          .flush_ms = 200,                                                                    \
                          .events_max = 1000000,                                                              \
-                         .reserve_bytes = 16 << 20})
+                         .reserve_bytes = 16 << 20,                                                          \
+                         .ops_max = 100000})
 
-/* Open, migrate (numbered, forward only, backed up first). create: make a new database, else ERR_NOT_FOUND.
- */
+/* Open, migrate (numbered, forward only, backed up first to outband.db.before-NNN). create: make a new
+ * database, or ERR_EXISTS; else ERR_NOT_FOUND when there is none. ERR_BUSY: another process has it;
+ * ERR_UNSUPPORTED: written by a newer program; ERR_INVALID: of another program; ERR_DENIED, ERR_IO,
+ * ERR_STORE, ERR_STORE_FULL, ERR_NOMEM. o->path is copied. */
 NODISCARD int store_open(struct store **s, const struct store_opts *o, bool create, struct errinfo *ei);
 /* Drains the queue, then closes. */
 void store_close(struct store **s);
+/* Close at once: what waits is freed and forgotten, no done is called. For simulated crashes; manual stores
+ * only. */
+void store_abandon(struct store **s);
 /* Hand over a transaction, any thread. 0: done will be called; ERR_FULL: refused, the caller keeps it. */
 NODISCARD int store_submit(struct store *s, struct store_txn *t);
-/* Wait until all that was submitted before is written. Blocking. */
+/* Wait until all that was submitted before is written, or was refused. Blocking; never from done. 0, or the
+ * error that keeps lazy writes from the disk. */
 int store_sync(struct store *s);
-/* Transactions waiting; commits so far; why the last write failed ("" when it did not). */
+/* With opts.manual: write all that waits, now, and call done for each. Transactions handled. */
+size_t store_pump(struct store *s);
+/* While the disk is full (or fails) durable transactions and those with a done are refused with
+ * ERR_STORE_FULL (ERR_STORE). Lazy ones without a done are kept in memory, the newest of each kind and row,
+ * and written as soon as there is space. */
+/* Transactions waiting; commits so far. */
 size_t store_queue_length(const struct store *s);
 uint64_t store_commits(const struct store *s);
+/* Lazy writes kept for later; those lost because there were too many of them. */
+size_t store_kept(const struct store *s);
+uint64_t store_dropped(const struct store *s);
+/* False while nothing can be written; out gets the sentence, "" when healthy. */
 bool store_healthy(const struct store *s);
+void store_trouble(struct store *s, char *out, size_t cap);
 
-/* --- blocking reads, any thread --- */
+/* --- blocking reads of what is committed, any thread. ERR_STORE (logged) when the database cannot be read.
+ * At most eight at once, so fn must not read again. --- */
 /* Call fn for each row; a non-zero return stops and is returned. */
 int store_each_host(struct store *s, int (*fn)(void *ctx, const struct store_host *row), void *ctx);
 /* Unfinished operations only. */
@@ -169,8 +192,8 @@ int store_each_open_op(struct store *s, int (*fn)(void *ctx, const struct store_
 int store_each_user(struct store *s, int (*fn)(void *ctx, const struct store_user *row), void *ctx);
 int store_each_quarantine(struct store *s, int (*fn)(void *ctx, const struct store_quarantine *row),
                           void *ctx);
-/* Newest first. host, project, state NULL or "" = any. before: an operation id to page on from; limit rows.
- */
+/* Newest first. project, host, state, key NULL or "" = any. before: an operation id to page on from
+ * (ERR_NOT_FOUND when there is none); limit rows, 0: 100. */
 struct store_op_query {
     const char *project, *host, *state, *before, *key;
     uint32_t limit;
