@@ -135,7 +135,8 @@ static int migrate_one(sqlite3 *h, const struct migration *m, struct errinfo *ei
 
 static int backup_before(sqlite3 *h, const char *path, int version, struct errinfo *ei) {
     char to[PATH_MAX];
-    snprintf(to, sizeof to, "%s.before-%03d", path, version);
+    if (snprintf(to, sizeof to, "%s.before-%03d", path, version) >= (int)sizeof to)
+        return err_set(ei, ERR_LIMIT, "data.dir", "the path of the data directory is too long");
     unlink(to); /* of an attempt that failed; the database is as it was */
     int err = db_copy(h, to, ei);
     if (err)

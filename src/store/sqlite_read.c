@@ -214,9 +214,9 @@ int store_op_get(struct store *s, const char *id, struct store_op *out) {
     return err == 1 ? 0 : err == 0 ? ERR_NOT_FOUND : err;
 }
 
-/* A WHERE clause of the filters that are given, and its place in the cache. */
+/* One condition of a WHERE clause, when text is given: column = text. also: fixed words after it. */
 struct filter {
-    const char *clause, *text;
+    const char *column, *text, *also;
 };
 static unsigned filter_shape(const struct filter *f, size_t n) {
     unsigned shape = 0;
@@ -225,10 +225,10 @@ static unsigned filter_shape(const struct filter *f, size_t n) {
             shape |= 1u << i;
     return shape;
 }
-static void filter_put(struct buf *sql, const struct filter *f, size_t n, unsigned shape) {
+static void filter_put(struct buf *sql, const struct filter *f, size_t n, unsigned shape, unsigned first) {
     for (size_t i = 0; i < n; i++)
         if (shape & 1u << i)
-            buf_putf(sql, " AND %s", f[i].clause);
+            buf_putf(sql, " AND %s = ?%u%s", f[i].column, first++, f[i].also);
 }
 static void filter_bind(sqlite3_stmt *st, const struct filter *f, size_t n, unsigned shape, int first) {
     for (size_t i = 0; i < n; i++)
@@ -254,10 +254,10 @@ static int seq_of(struct reader *r, const char *id, int64_t *seq) {
 
 int store_ops(struct store *s, const struct store_op_query *q,
               int (*fn)(void *ctx, const struct store_op *row), void *ctx) {
-    const struct filter f[] = {{"project = ?", q->project},
-                               {"host = ?", q->host},
-                               {"state = ?", q->state},
-                               {"key = ? AND key <> ''", q->key}};
+    const struct filter f[] = {{"project", q->project, ""},
+                               {"host", q->host, ""},
+                               {"state", q->state, ""},
+                               {"key", q->key, " AND key <> ''"}};
     enum { N = sizeof f / sizeof *f };
     _Static_assert(1 << N <= READ_OPS_SHAPES, "one place a shape");
     unsigned shape = filter_shape(f, N);
@@ -270,7 +270,7 @@ int store_ops(struct store *s, const struct store_op_query *q,
     if (!err && !*st) {
         struct buf tail = {0};
         buf_puts(&tail, "WHERE seq < ?1");
-        filter_put(&tail, f, N, shape);
+        filter_put(&tail, f, N, shape, 3);
         buf_puts(&tail, " ORDER BY seq DESC LIMIT ?2");
         prepare(r, st, &row_op, buf_cstr(&tail));
         buf_free(&tail);
@@ -288,7 +288,7 @@ int store_ops(struct store *s, const struct store_op_query *q,
 /* --- events --- */
 int store_events(struct store *s, const struct store_event_query *q,
                  int (*fn)(void *ctx, const struct store_event *row), void *ctx) {
-    const struct filter f[] = {{"project = ?", q->project}, {"host = ?", q->host}};
+    const struct filter f[] = {{"project", q->project, ""}, {"host", q->host, ""}};
     enum { N = sizeof f / sizeof *f, NEWEST = 1 << N };
     _Static_assert(NEWEST << 1 <= READ_EVENTS_SHAPES, "one place a shape");
     unsigned shape = filter_shape(f, N) | (q->newest ? NEWEST : 0);
@@ -299,7 +299,7 @@ int store_events(struct store *s, const struct store_event_query *q,
     if (!*st) {
         struct buf tail = {0};
         buf_puts(&tail, q->newest ? "WHERE seq IN (SELECT seq FROM event WHERE seq > ?1" : "WHERE seq > ?1");
-        filter_put(&tail, f, N, shape);
+        filter_put(&tail, f, N, shape, 3);
         buf_puts(&tail, q->newest ? " ORDER BY seq DESC LIMIT ?2) ORDER BY seq" : " ORDER BY seq LIMIT ?2");
         prepare(r, st, &row_event, buf_cstr(&tail));
         buf_free(&tail);
