@@ -6,7 +6,7 @@
 
 enum { MUTE_READS = 3 /* failed reads in a row over a live link before the firmware counts as mute */ };
 
-#define BIOS_PATH "Advanced -> Power -> ME Configuration -> Power Control -> ME on in Host Sleep Status"
+#define BIOS_PATH  "Advanced -> Power -> ME Configuration -> Power Control -> ME on in Host Sleep Status"
 #define BIOS_VALUE "Mobile ON in S0, ME wake in S3, S4-S5 (AC only)"
 
 struct ask {
@@ -15,18 +15,24 @@ struct ask {
     struct host_now now;
 };
 
-static bool link_is_lost(const struct ask *a) { return a->h->link.state == LINK_DOWN; }
+static bool link_is_lost(const struct ask *a) {
+    return a->h->link.state == LINK_DOWN;
+}
 static void say_link_lost(const struct ask *a, struct finding *f) {
     struct errinfo ei = {0};
     host_unreachable(a->h, a->now, &ei);
     snprintf(f->sentence, sizeof f->sentence, "%.300s", ei.text);
     snprintf(f->remedy, sizeof f->remedy,
-             "Likely causes: the node lost its mains power (an external power-off takes the firmware down, too), or its network. "
-             "Power it on at the site, or check the cable and the way to this server's CIRA port. Its state is read again before "
+             "Likely causes: the node lost its mains power (an external power-off takes the firmware down, "
+             "too), or its network. "
+             "Power it on at the site, or check the cable and the way to this server's CIRA port. Its state "
+             "is read again before "
              "anything is done.");
 }
 
-static bool scheme_is_s0_only(const struct ask *a) { return a->h->info && a->h->info->me_sleep == AMT_ME_SLEEP_OFF; }
+static bool scheme_is_s0_only(const struct ask *a) {
+    return a->h->info && a->h->info->me_sleep == AMT_ME_SLEEP_OFF;
+}
 static bool drops_at_s5(const struct ask *a) {
     bool went_with_off = a->h->link.state == LINK_DOWN && a->h->drops_at_off > 0;
     return scheme_is_s0_only(a) || went_with_off || a->h->drops_at_off >= 2;
@@ -35,12 +41,14 @@ static void say_drops_at_s5(const struct ask *a, struct finding *f) {
     bool down = a->h->link.state == LINK_DOWN;
     if (scheme_is_s0_only(a))
         snprintf(f->sentence, sizeof f->sentence,
-                 "The firmware's active power package is \"%.63s\": AMT is off while the host sleeps or is shut down, so the tunnel "
+                 "The firmware's active power package is \"%.63s\": AMT is off while the host sleeps or is "
+                 "shut down, so the tunnel "
                  "drops at S5 and the node cannot be powered on remotely%s",
                  a->h->info->power_scheme, down ? " (the link is down now)" : "");
     else
         snprintf(f->sentence, sizeof f->sentence,
-                 "The tunnel dropped %u time(s) just when the host went off (S5): AMT does not stay powered in sleep states, so the "
+                 "The tunnel dropped %u time(s) just when the host went off (S5): AMT does not stay powered "
+                 "in sleep states, so the "
                  "node cannot be powered on remotely",
                  a->h->drops_at_off);
     snprintf(f->remedy, sizeof f->remedy, "In the BIOS set " BIOS_PATH " to: " BIOS_VALUE ". %s",
@@ -48,7 +56,9 @@ static void say_drops_at_s5(const struct ask *a, struct finding *f) {
 }
 
 /* As the firmware last said it, else as recorded. */
-static struct uuid firmware_uuid(const struct host *h) { return uuid_is_nil(h->seen_uuid) ? h->amt_uuid : h->seen_uuid; }
+static struct uuid firmware_uuid(const struct host *h) {
+    return uuid_is_nil(h->seen_uuid) ? h->amt_uuid : h->seen_uuid;
+}
 static bool uuids_differ(const struct ask *a) {
     struct uuid amt = firmware_uuid(a->h);
     return !uuid_is_nil(a->h->smbios_uuid) && !uuid_is_nil(amt) && !uuid_same_node(a->h->smbios_uuid, amt);
@@ -58,10 +68,12 @@ static void say_uuids_differ(const struct ask *a, struct finding *f) {
     uuid_text(a->h->smbios_uuid, smbios);
     uuid_text(firmware_uuid(a->h), amt);
     snprintf(f->sentence, sizeof f->sentence,
-             "SMBIOS says UUID %s, the AMT firmware says %s. The node is managed by its CIRA user, so power operations work", smbios,
-             amt);
+             "SMBIOS says UUID %s, the AMT firmware says %s. The node is managed by its CIRA user, so power "
+             "operations work",
+             smbios, amt);
     snprintf(f->remedy, sizeof f->remedy,
-             "Nothing must be done here. To mend the board, ask its vendor for the ME firmware update tools and write the SMBIOS UUID "
+             "Nothing must be done here. To mend the board, ask its vendor for the ME firmware update tools "
+             "and write the SMBIOS UUID "
              "into the firmware in manufacturing mode (known on ASRock boards).");
 }
 
@@ -72,49 +84,69 @@ static bool uuid_is_factory(const struct ask *a) {
 static void say_uuid_factory(const struct ask *a, struct finding *f) {
     char u[UUID_TEXT_CAP];
     snprintf(f->sentence, sizeof f->sentence,
-             "The AMT firmware's UUID is the factory placeholder %s, which many boards share. The node is managed by its CIRA user, so "
+             "The AMT firmware's UUID is the factory placeholder %s, which many boards share. The node is "
+             "managed by its CIRA user, so "
              "everything works",
              uuid_text(firmware_uuid(a->h), u));
     snprintf(f->remedy, sizeof f->remedy,
-             "Nothing must be done here. Tools that know nodes by UUID will mix it up with others: ask the board's vendor for its ME "
+             "Nothing must be done here. Tools that know nodes by UUID will mix it up with others: ask the "
+             "board's vendor for its ME "
              "firmware tools to write a real one.");
 }
 
-static bool uuid_is_shared(const struct ask *a) { return a->h->duplicate_uuid; }
+static bool uuid_is_shared(const struct ask *a) {
+    return a->h->duplicate_uuid;
+}
 static void say_uuid_shared(const struct ask *a, struct finding *f) {
     char u[UUID_TEXT_CAP];
     snprintf(f->sentence, sizeof f->sentence,
-             "Another host reports the same AMT UUID %s. Both are managed, each by its own CIRA user", uuid_text(a->h->seen_uuid, u));
+             "Another host reports the same AMT UUID %s. Both are managed, each by its own CIRA user",
+             uuid_text(a->h->seen_uuid, u));
     snprintf(f->remedy, sizeof f->remedy,
-             "Nothing must be done here. If the two are one machine that was imported twice, delete one of them; if they are two, have "
+             "Nothing must be done here. If the two are one machine that was imported twice, delete one of "
+             "them; if they are two, have "
              "the vendor write a real UUID.");
 }
 
-static bool recovery_is_held(const struct ask *a) { return a->h->decided.kind == DECIDE_HELD; }
+static bool recovery_is_held(const struct ask *a) {
+    return a->h->decided.kind == DECIDE_HELD;
+}
 static void say_recovery_held(const struct ask *a, struct finding *f) {
     const struct host *h = a->h;
-    snprintf(f->sentence, sizeof f->sentence, "The node is %s but should be %s; %u attempts did not help, so recovery holds. Last: %.150s",
+    snprintf(f->sentence, sizeof f->sentence,
+             "The node is %s but should be %s; %u attempts did not help, so recovery holds. Last: %.150s",
              power_state_text(h->power.state), power_state_text(h->intent.desired), h->attempts,
              h->last ? h->last->text : "unknown");
     snprintf(f->remedy, sizeof f->remedy,
-             "Look at the last operation and the node itself, then set its power again (orch-cli set host %s --power ...): that starts "
+             "Look at the last operation and the node itself, then set its power again (orch-cli set host %s "
+             "--power ...): that starts "
              "recovery over.",
              h->name[0] ? h->name : h->id);
 }
 
-static bool reads_fail(const struct ask *a) { return link_usable(&a->h->link) && a->h->read_failures >= MUTE_READS; }
-static bool secret_is_wrong(const struct ask *a) { return reads_fail(a) && strstr(a->h->read_error, "user and password"); }
-static bool firmware_is_mute(const struct ask *a) { return reads_fail(a) && !secret_is_wrong(a); }
+static bool reads_fail(const struct ask *a) {
+    return link_usable(&a->h->link) && a->h->read_failures >= MUTE_READS;
+}
+static bool secret_is_wrong(const struct ask *a) {
+    return reads_fail(a) && strstr(a->h->read_error, "user and password");
+}
+static bool firmware_is_mute(const struct ask *a) {
+    return reads_fail(a) && !secret_is_wrong(a);
+}
 static void say_firmware_mute(const struct ask *a, struct finding *f) {
-    snprintf(f->sentence, sizeof f->sentence, "The AMT link is up, but the firmware did not answer %u reads in a row: %s",
-             a->h->read_failures, a->h->read_error);
+    snprintf(f->sentence, sizeof f->sentence,
+             "The AMT link is up, but the firmware did not answer %u reads in a row: %s", a->h->read_failures,
+             a->h->read_error);
     snprintf(f->remedy, sizeof f->remedy,
-             "The power state is unknown until it answers; nothing is done by itself. A power drain (mains off for 30 s) restarts a "
+             "The power state is unknown until it answers; nothing is done by itself. A power drain (mains "
+             "off for 30 s) restarts a "
              "stuck management engine.");
 }
 static void say_amt_secret(const struct ask *a, struct finding *f) {
-    snprintf(f->sentence, sizeof f->sentence, "The firmware refuses the AMT user and password that this server has for it");
-    snprintf(f->remedy, sizeof f->remedy, "Give the right ones: orch-cli set host %s --amt-user U --amt-password-file F",
+    snprintf(f->sentence, sizeof f->sentence,
+             "The firmware refuses the AMT user and password that this server has for it");
+    snprintf(f->remedy, sizeof f->remedy,
+             "Give the right ones: orch-cli set host %s --amt-user U --amt-password-file F",
              a->h->name[0] ? a->h->name : a->h->id);
 }
 
@@ -162,7 +194,8 @@ uint32_t diagnose_bits(const struct host *h, const struct host_policy *p, struct
     return bits;
 }
 
-size_t diagnose(const struct host *h, const struct host_policy *p, struct host_now now, struct finding out[FINDING_COUNT]) {
+size_t diagnose(const struct host *h, const struct host_policy *p, struct host_now now,
+                struct finding out[FINDING_COUNT]) {
     struct ask a = {h, p, now};
     size_t n = 0;
     for (unsigned f = 0; f < FINDING_COUNT; f++)

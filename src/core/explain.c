@@ -28,35 +28,44 @@ int host_unreachable(const struct host *h, struct host_now now, struct errinfo *
     if (link_usable(&h->link))
         return 0;
     if (h->link.state == LINK_NEVER) {
-        err_set(ei, ERR_UNREACHABLE, "", "Device not found/connected: this node has never opened an AMT link to this server");
-        err_remedy(ei, "Check that its firmware is configured with this server's address, CIRA user and password; see the quarantine list");
+        err_set(ei, ERR_UNREACHABLE, "",
+                "Device not found/connected: this node has never opened an AMT link to this server");
+        err_remedy(ei, "Check that its firmware is configured with this server's address, CIRA user and "
+                       "password; see the quarantine list");
         return ERR_UNREACHABLE;
     }
     last_known(h, known, sizeof known);
-    err_set(ei, ERR_UNREACHABLE, "", "Device not found/connected: AMT link lost %s (%s)%s; %s ago", wall_hms(h->link.since, at),
-            link_reason_text(h->link.why), known, duration_text((now.wall.us - h->link.since.us) / 1000, age));
-    err_remedy(ei, "Check the node's power and network; the command can be given again when the link is back");
+    err_set(ei, ERR_UNREACHABLE, "", "Device not found/connected: AMT link lost %s (%s)%s; %s ago",
+            wall_hms(h->link.since, at), link_reason_text(h->link.why), known,
+            duration_text((now.wall.us - h->link.since.us) / 1000, age));
+    err_remedy(ei,
+               "Check the node's power and network; the command can be given again when the link is back");
     return ERR_UNREACHABLE;
 }
 
 static const char *doing(enum power_op op) {
-    static const char *const t[POWER_OP_COUNT] = {
-        [POWER_OP_ON] = "Powering on",           [POWER_OP_OFF] = "Powering off",
-        [POWER_OP_RESET] = "Resetting",          [POWER_OP_CYCLE] = "Power cycling",
-        [POWER_OP_SLEEP] = "Sleeping",           [POWER_OP_HIBERNATE] = "Hibernating",
-        [POWER_OP_OFF_GRACEFUL] = "Shutting down", [POWER_OP_RESET_GRACEFUL] = "Restarting"};
+    static const char *const t[POWER_OP_COUNT] = {[POWER_OP_ON] = "Powering on",
+                                                  [POWER_OP_OFF] = "Powering off",
+                                                  [POWER_OP_RESET] = "Resetting",
+                                                  [POWER_OP_CYCLE] = "Power cycling",
+                                                  [POWER_OP_SLEEP] = "Sleeping",
+                                                  [POWER_OP_HIBERNATE] = "Hibernating",
+                                                  [POWER_OP_OFF_GRACEFUL] = "Shutting down",
+                                                  [POWER_OP_RESET_GRACEFUL] = "Restarting"};
     return t[op];
 }
 
 /* EMF's idle texts (reference edge-orchestrator 2.3). */
 static const char *idle_text(enum power_state s) {
-    static const char *const t[POWER_STATE_COUNT] = {"Unknown", "Powered on", "Powered off", "Sleep state", "Hibernate state"};
+    static const char *const t[POWER_STATE_COUNT] = {"Unknown", "Powered on", "Powered off", "Sleep state",
+                                                     "Hibernate state"};
     return t[s];
 }
 
 #define MISMATCH "mismatch between desired and current power state"
 
-const char *host_power_status(const struct host *h, const struct host_policy *p, struct host_now now, char *out, size_t cap) {
+const char *host_power_status(const struct host *h, const struct host_policy *p, struct host_now now,
+                              char *out, size_t cap) {
     struct errinfo ei = {0};
     if (host_unreachable(h, now, &ei) < 0) {
         snprintf(out, cap, "%s", ei.text);
@@ -88,13 +97,15 @@ const char *host_power_status(const struct host *h, const struct host_policy *p,
     return "STATUS_INDICATION_IDLE";
 }
 
-void host_explain(const struct host *h, const struct host_policy *p, struct host_now now, char *out, size_t cap) {
+void host_explain(const struct host *h, const struct host_policy *p, struct host_now now, char *out,
+                  size_t cap) {
     const struct intent *want = &h->intent;
     char age[WALL_TEXT_CAP], at[WALL_TEXT_CAP], seen[160];
     struct errinfo ei = {0};
     duration_text(mono_ms_between(h->power.at_mono, now.mono), age);
-    snprintf(seen, sizeof seen, "desired %s, observed %s (%s) %s ago over link %u", power_state_text(want->desired),
-             power_state_text(h->power.state), power_cim_text(h->power.cim), age, h->power.generation);
+    snprintf(seen, sizeof seen, "desired %s, observed %s (%s) %s ago over link %u",
+             power_state_text(want->desired), power_state_text(h->power.state), power_cim_text(h->power.cim),
+             age, h->power.generation);
     switch (h->decided.kind) {
     case DECIDE_NO_INTENT:
         snprintf(out, cap, "no power state is desired, so nothing is done by itself");
@@ -104,13 +115,14 @@ void host_explain(const struct host *h, const struct host_policy *p, struct host
         snprintf(out, cap, "%s. Nothing can be sent; the state is read again when the link is back", ei.text);
         return;
     case DECIDE_LINK_SUSPECT:
-        snprintf(out, cap, "the AMT link is silent since %s: probing (%u of %u); nothing is done on a stale state",
-                 duration_text(mono_ms_between(h->link.heard, now.mono), age), h->link.misses, p->link.probes);
+        snprintf(
+            out, cap, "the AMT link is silent since %s: probing (%u of %u); nothing is done on a stale state",
+            duration_text(mono_ms_between(h->link.heard, now.mono), age), h->link.misses, p->link.probes);
         return;
     case DECIDE_OPERATION:
         if (h->op)
-            snprintf(out, cap, "operation %s (%s by %s) is %s: %s", h->op->id, power_op_row(h->op->kind)->verb, h->op->actor,
-                     op_state_text(h->op->state), h->op->text);
+            snprintf(out, cap, "operation %s (%s by %s) is %s: %s", h->op->id,
+                     power_op_row(h->op->kind)->verb, h->op->actor, op_state_text(h->op->state), h->op->text);
         else
             snprintf(out, cap, "an operation has just ended");
         return;
@@ -118,33 +130,35 @@ void host_explain(const struct host *h, const struct host_policy *p, struct host
         snprintf(out, cap, "waits for the database to write a command down");
         return;
     case DECIDE_READ:
-        snprintf(out, cap, "no fresh observation%s%s: reading before anything is done", h->read_error[0] ? ": " : "",
-                 h->read_error);
+        snprintf(out, cap, "no fresh observation%s%s: reading before anything is done",
+                 h->read_error[0] ? ": " : "", h->read_error);
         return;
     case DECIDE_UNSETTLED:
         snprintf(out, cap, "the firmware reports a state on its way: %s", power_cim_text(h->power.cim));
         return;
     case DECIDE_AS_DESIRED:
-        snprintf(out, cap, "%s as desired; observed %s ago over link %u", power_state_text(h->power.state), age,
-                 h->power.generation);
+        snprintf(out, cap, "%s as desired; observed %s ago over link %u", power_state_text(h->power.state),
+                 age, h->power.generation);
         return;
     case DECIDE_CONFIRM:
         snprintf(out, cap, MISMATCH ": %s; reading once more before acting", seen);
         return;
     case DECIDE_HELD_BY_POLICY:
-        snprintf(out, cap, MISMATCH ": %s; held by the recovery policy%s%s", seen, want->hold_until.us ? " until " : "",
+        snprintf(out, cap, MISMATCH ": %s; held by the recovery policy%s%s", seen,
+                 want->hold_until.us ? " until " : "",
                  want->hold_until.us ? wall_rfc3339(want->hold_until, at) : "");
         return;
     case DECIDE_LOCAL_SHUTDOWN:
-        snprintf(out, cap, MISMATCH ": %s; it was shut down on purpose at %s, which the policy respects", seen,
-                 wall_hms(h->local_shutdown_at, at));
+        snprintf(out, cap, MISMATCH ": %s; it was shut down on purpose at %s, which the policy respects",
+                 seen, wall_hms(h->local_shutdown_at, at));
         return;
     case DECIDE_NOT_AVAILABLE:
         snprintf(out, cap, MISMATCH ": %s; the firmware does not offer %s now", seen,
                  power_op_row(power_op_for(want->desired))->kind);
         return;
     case DECIDE_BACK_OFF:
-        snprintf(out, cap, MISMATCH ": %s; attempt %u of %u failed, the next one in %s", seen, h->attempts, p->attempts_max,
+        snprintf(out, cap, MISMATCH ": %s; attempt %u of %u failed, the next one in %s", seen, h->attempts,
+                 p->attempts_max,
                  duration_text(mono_ms_between(now.mono, mono_max(h->next_attempt, h->settle_until)), at));
         return;
     case DECIDE_HELD:

@@ -98,7 +98,8 @@ void act_read(struct turn *t, enum wsc_priority prio, uint32_t deadline_ms) {
     x->job = WSC_POWER_READ;
     x->prio = prio;
     x->deadline_ms = deadline_ms;
-    t->h->read_pending = true;
+    t->h->reads_pending++;
+    t->h->read_urgent = prio == WSC_URGENT;
 }
 
 void act_reply(struct turn *t, uint64_t token, const struct errinfo *error, struct operation *op) {
@@ -154,7 +155,8 @@ static void publish_findings(struct turn *t) {
         }
         for (size_t i = 0; i < n; i++)
             if (found[i].id == (enum finding_id)f)
-                act_event(t, HOST_EVENT_FINDING, "%s: %.200s", finding_text_id(found[i].id), found[i].sentence);
+                act_event(t, HOST_EVENT_FINDING, "%s: %.200s", finding_text_id(found[i].id),
+                          found[i].sentence);
     }
     h->findings = now;
 }
@@ -166,7 +168,9 @@ static void settle(struct turn *t) {
     publish_findings(t);
 }
 
-static void ev_link_up(struct turn *t, const struct host_ev *ev) { link_came_up(t, ev); }
+static void ev_link_up(struct turn *t, const struct host_ev *ev) {
+    link_came_up(t, ev);
+}
 
 static void ev_link_lost(struct turn *t, const struct host_ev *ev) {
     if (ev->generation == t->h->link.generation && link_usable(&t->h->link))
@@ -185,15 +189,21 @@ static void ev_result(struct turn *t, const struct host_ev *ev) {
         observe_result(t, ev->result);
 }
 
-static void ev_command(struct turn *t, const struct host_ev *ev) { command_came(t, ev->command); }
-static void ev_journaled(struct turn *t, const struct host_ev *ev) { journal_done(t, ev->err); }
+static void ev_command(struct turn *t, const struct host_ev *ev) {
+    command_came(t, ev->command);
+}
+static void ev_journaled(struct turn *t, const struct host_ev *ev) {
+    journal_done(t, ev->err);
+}
 
 static void ev_local_shutdown(struct turn *t, const struct host_ev *ev) {
     (void)ev;
     struct host *h = t->h;
     h->local_shutdown = true;
+    h->local_seen_off = false;
     h->local_shutdown_at = t->now.wall;
-    act_event(t, HOST_EVENT_LOCAL_SHUTDOWN, "The agent announced a shutdown from inside the operating system");
+    act_event(t, HOST_EVENT_LOCAL_SHUTDOWN,
+              "The agent announced a shutdown from inside the operating system");
     if (link_usable(&h->link))
         h->next_read = mono_min(h->next_read, mono_add_ms(t->now.mono, t->p->confirm_ms));
 }
@@ -210,10 +220,10 @@ static void ev_look(struct turn *t, const struct host_ev *ev) {
 }
 
 static void (*const handlers[])(struct turn *t, const struct host_ev *ev) = {
-    [HOST_EV_LINK_UP] = ev_link_up,     [HOST_EV_LINK_LOST] = ev_link_lost,
-    [HOST_EV_HEARD] = ev_heard,         [HOST_EV_RESULT] = ev_result,
-    [HOST_EV_COMMAND] = ev_command,     [HOST_EV_JOURNALED] = ev_journaled,
-    [HOST_EV_LOOK] = ev_look,           [HOST_EV_LOCAL_SHUTDOWN] = ev_local_shutdown,
+    [HOST_EV_LINK_UP] = ev_link_up, [HOST_EV_LINK_LOST] = ev_link_lost,
+    [HOST_EV_HEARD] = ev_heard,     [HOST_EV_RESULT] = ev_result,
+    [HOST_EV_COMMAND] = ev_command, [HOST_EV_JOURNALED] = ev_journaled,
+    [HOST_EV_LOOK] = ev_look,       [HOST_EV_LOCAL_SHUTDOWN] = ev_local_shutdown,
 };
 
 void host_input(struct host *h, const struct host_policy *p, const struct host_ev *ev, struct host_now now,
@@ -236,7 +246,7 @@ struct mono host_deadline(const struct host *h, const struct host_policy *p) {
     if (h->journal)
         return at; /* nothing is decided before the journal answers */
     if (link_usable(&h->link)) {
-        if (!h->read_pending)
+        if (!h->reads_pending)
             at = mono_min(at, h->next_read);
         if (!h->info_pending)
             at = mono_min(at, h->next_info);

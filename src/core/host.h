@@ -160,6 +160,7 @@ struct host {
     struct mono next_attempt; /* back-off */
     struct mono settle_until; /* no power request before */
     bool mismatch_told;       /* the mismatch event is out */
+    bool local_seen_off;      /* … and the node was seen not on since */
     bool local_shutdown;      /* the agent announced it; until the node is seen on again */
     struct wall local_shutdown_at;
     struct decision decided; /* last decision, for explain */
@@ -169,7 +170,8 @@ struct host {
     struct journal *journal;                       /* a write we wait for; nothing is decided meanwhile */
     struct host_command *queue[HOST_COMMANDS_MAX]; /* commands that came meanwhile; owned */
     uint8_t nqueue;
-    bool read_pending; /* a POWER_READ is with the WS-MAN client */
+    uint8_t reads_pending; /* POWER_READ jobs with the WS-MAN client */
+    bool read_urgent;      /* the last of them is urgent */
     bool info_pending;
     struct mono next_read; /* poll */
     struct mono next_info;

@@ -42,7 +42,8 @@ static struct operation *by_key(struct host *h, const char *key) {
     return NULL;
 }
 
-static struct operation new_operation(const struct turn *t, const struct host_command *c, enum power_op kind) {
+static struct operation new_operation(const struct turn *t, const struct host_command *c,
+                                      enum power_op kind) {
     struct operation o = {.kind = kind, .force = c->force, .step = OP_STEP_READ, .created = t->now.wall};
     uint32_t deadline_ms = c->deadline_ms ? c->deadline_ms : t->p->op_deadline_ms;
     snprintf(o.id, sizeof o.id, "%s", c->new_id);
@@ -52,15 +53,18 @@ static struct operation new_operation(const struct turn *t, const struct host_co
     o.expires = mono_add_ms(t->now.mono, deadline_ms);
     o.due = MONO_NEVER;
     const struct operation *ahead = t->h->op;
+    o.prior = ahead && operation_unsent(ahead) && !ahead->by_reconcile ? ahead->prior : t->h->intent.desired;
     if (ahead && !operation_unsent(ahead))
-        operation_set_state(&o, OP_WAITING, OP_CODE_BEHIND_OPERATION, t->now.wall, "waits for operation %s (%s by %s)",
-                            ahead->id, power_op_row(ahead->kind)->verb, ahead->actor);
+        operation_set_state(&o, OP_WAITING, OP_CODE_BEHIND_OPERATION, t->now.wall,
+                            "waits for operation %s (%s by %s)", ahead->id, power_op_row(ahead->kind)->verb,
+                            ahead->actor);
     else
         operation_set_state(&o, OP_ACCEPTED, OP_CODE_NONE, t->now.wall, "accepted from %s", c->actor);
     return o;
 }
 
-static void set_intent(const struct turn *t, struct journal *j, const struct host_command *c, enum power_state desired) {
+static void set_intent(const struct turn *t, struct journal *j, const struct host_command *c,
+                       enum power_state desired) {
     j->has_intent = true;
     j->intent = t->h->intent;
     j->intent.desired = desired;
@@ -79,8 +83,8 @@ static void operate(struct turn *t, const struct host_command *c) {
             act_reply(t, c->token, NULL, same);
             return;
         }
-        err_set(&ei, ERR_EXISTS, "Idempotency-Key", "This Idempotency-Key belongs to operation %s (%s)", same->id,
-                power_op_row(same->kind)->kind);
+        err_set(&ei, ERR_EXISTS, "Idempotency-Key", "This Idempotency-Key belongs to operation %s (%s)",
+                same->id, power_op_row(same->kind)->kind);
         err_remedy(&ei, "Use a new key for a new operation");
         refuse(t, c, &ei);
         return;
@@ -131,14 +135,17 @@ static void cancel(struct turn *t, const struct host_command *c) {
     }
     if (!operation_unsent(o)) {
         char at[WALL_TEXT_CAP];
-        err_set(&ei, ERR_STATE, "", "Operation %s (%s) was sent to the firmware%s%s; it cannot be taken back", o->id,
-                power_op_row(o->kind)->verb, o->sent.us ? " at " : "", o->sent.us ? wall_hms(o->sent, at) : "");
+        err_set(&ei, ERR_STATE, "", "Operation %s (%s) was sent to the firmware%s%s; it cannot be taken back",
+                o->id, power_op_row(o->kind)->verb, o->sent.us ? " at " : "",
+                o->sent.us ? wall_hms(o->sent, at) : "");
         err_remedy(&ei, "Wait for its end, then ask for the opposite");
         refuse(t, c, &ei);
         return;
     }
     struct journal j = {.has_command = true, .command = *c, .has_op = true, .replaces_op = true, .op = *o};
     operation_set_state(&j.op, OP_CANCELLED, OP_CODE_BY_OPERATOR, t->now.wall, "cancelled by %s", c->actor);
+    if (power_op_row(o->kind)->intent != POWER_UNKNOWN && !o->by_reconcile)
+        set_intent(t, &j, c, o->prior);
     if (!journal_start(t, &j)) {
         err_set(&ei, ERR_NOMEM, "", "The server is out of memory");
         refuse(t, c, &ei);
@@ -170,8 +177,9 @@ static void supersede(struct turn *t, struct operation **slot, const struct oper
     struct operation *o = *slot;
     if (!o)
         return;
-    operation_set_state(o, OP_CANCELLED, OP_CODE_SUPERSEDED, t->now.wall, "superseded by operation %s (%s by %s)",
-                        by->id, power_op_row(by->kind)->verb, by->actor);
+    operation_set_state(o, OP_CANCELLED, OP_CODE_SUPERSEDED, t->now.wall,
+                        "superseded by operation %s (%s by %s)", by->id, power_op_row(by->kind)->verb,
+                        by->actor);
     struct action *x = act(t, ACT_PERSIST_OP);
     if (x)
         x->op = o;
@@ -234,21 +242,25 @@ static void apply_intent(struct turn *t, const struct journal *j) {
     h->intent = j->intent;
     h->attempts = 0;
     h->next_attempt = (struct mono){0};
-    h->local_shutdown = false;
     h->mismatch_told = false;
+    if (j->command.kind != CMD_POLICY)
+        h->local_shutdown = false;
     if (j->command.kind == CMD_POLICY)
-        act_event(t, HOST_EVENT_POLICY, "Recovery policy %s%s%s by %s", recovery_policy_text(h->intent.policy),
-                  h->intent.hold_until.us ? " until " : "",
+        act_event(t, HOST_EVENT_POLICY, "Recovery policy %s%s%s by %s",
+                  recovery_policy_text(h->intent.policy), h->intent.hold_until.us ? " until " : "",
                   h->intent.hold_until.us ? wall_rfc3339(h->intent.hold_until, until) : "", h->intent.actor);
     else if (desired_changed)
-        act_event(t, HOST_EVENT_INTENT, "Desired power %s by %s", power_state_text(h->intent.desired), h->intent.actor);
+        act_event(t, HOST_EVENT_INTENT, "Desired power %s by %s", power_state_text(h->intent.desired),
+                  h->intent.actor);
 }
 
 static void journal_failed(struct turn *t, struct journal *j, int err) {
     if (j->has_command) {
         struct errinfo ei = {0};
         if (err == ERR_STORE_FULL)
-            err_set(&ei, err, "", "The server's disk is full: the command could not be written down, so it was not accepted");
+            err_set(
+                &ei, err, "",
+                "The server's disk is full: the command could not be written down, so it was not accepted");
         else
             err_set(&ei, err, "", "The server's database refused the write, so the command was not accepted");
         err_remedy(&ei, "Free space in the data directory or look at the server's log, then try again");
@@ -274,10 +286,13 @@ void journal_done(struct turn *t, int err) {
         struct operation *o = NULL;
         if (j->has_intent)
             apply_intent(t, j);
+        if (j->has_op && j->op.by_reconcile && !j->replaces_op)
+            reconcile_attempt(t);
         if (j->has_op)
             o = j->replaces_op ? update_operation(t, &j->op) : place_operation(t, &j->op);
         if (j->has_op && !j->replaces_op && o)
-            act_event(t, HOST_EVENT_OPERATION, "Operation %s (%s) %s", o->id, power_op_row(o->kind)->verb, o->text);
+            act_event(t, HOST_EVENT_OPERATION, "Operation %s (%s) %s", o->id, power_op_row(o->kind)->verb,
+                      o->text);
         if (j->has_command)
             act_reply(t, j->command.token, NULL, o);
     }

@@ -41,11 +41,14 @@ void operation_turn(struct turn *t);
 void operation_link_gone(struct turn *t);
 void operation_power_read(struct turn *t, const struct wsc_result *r);
 void operation_power_changed(struct turn *t, const struct wsc_result *r);
-void operation_finish(struct turn *t, enum op_state s, enum op_code code, const char *fmt, ...) PRINTF_LIKE(4, 5);
+void operation_finish(struct turn *t, enum op_state s, enum op_code code, const char *fmt, ...)
+    PRINTF_LIKE(4, 5);
 /* May it still be taken back: nothing of it has gone to the firmware. */
 bool operation_unsent(const struct operation *o);
 struct operation *operation_copy(const struct operation *o);
 
 /* reconcile.c */
 void reconcile_turn(struct turn *t);
+/* A recovery was written down: it counts, and the next one waits longer. */
+void reconcile_attempt(struct turn *t);
 void reconcile_operation_ended(struct turn *t, const struct operation *o);

@@ -4,8 +4,8 @@
 #include <stdio.h>
 
 enum {
-    INFO_DELAY_MS = 3000,          /* power first, the device card later */
-    OFF_EVIDENCE_MS = 60 * 1000,   /* a link lost this soon after an off was lost by it */
+    INFO_DELAY_MS = 3000,        /* power first, the device card later */
+    OFF_EVIDENCE_MS = 60 * 1000, /* a link lost this soon after an off was lost by it */
     DROPS_MAX = 200,
 };
 
@@ -19,7 +19,8 @@ void link_came_up(struct turn *t, const struct host_ev *ev) {
     snprintf(h->link.peer, sizeof h->link.peer, "%s", ev->peer ? ev->peer : "");
     link_set_state(&h->link, LINK_UP, LINK_WHY_LOGIN, t->now.wall);
     h->seen_uuid = ev->uuid;
-    h->read_pending = h->info_pending = false;
+    h->reads_pending = 0;
+    h->info_pending = false;
     h->read_failures = 0;
     h->read_error[0] = 0;
     h->power.agreeing = 0; /* what was read over an older link is history: read before anything is done */
@@ -28,13 +29,16 @@ void link_came_up(struct turn *t, const struct host_ev *ev) {
     act_persist(t, PERSIST_LINK);
     act_event(t, HOST_EVENT_LINK_UP, "AMT link up from %s%s (generation %u)", h->link.peer,
               again ? ", replacing the older tunnel" : "", h->link.generation);
+    if (h->op && h->op->step != OP_STEP_SEND)
+        h->op->due = t->now.mono;
     poll_turn(t);
 }
 
 /* Was the node on its way down when the link went? */
 static bool lost_by_off(const struct turn *t) {
     const struct host *h = t->h;
-    int64_t since_off = t->now.wall.us - h->last_off_seen.us, since_local = t->now.wall.us - h->local_shutdown_at.us;
+    int64_t since_off = t->now.wall.us - h->last_off_seen.us,
+            since_local = t->now.wall.us - h->local_shutdown_at.us;
     if (h->last_off_seen.us && since_off < (int64_t)OFF_EVIDENCE_MS * 1000)
         return true;
     if (h->local_shutdown && since_local < (int64_t)OFF_EVIDENCE_MS * 1000)
@@ -49,15 +53,16 @@ void link_was_lost(struct turn *t, enum link_reason why) {
     if (lost_by_off(t) && h->drops_at_off < DROPS_MAX)
         h->drops_at_off++;
     link_set_state(&h->link, LINK_DOWN, why, t->now.wall);
-    h->read_pending = h->info_pending = false;
+    h->reads_pending = 0;
+    h->info_pending = false;
     h->next_read = h->next_info = MONO_NEVER;
     h->stable_since = MONO_NEVER;
     act_persist(t, PERSIST_LINK | PERSIST_POWER);
     if (h->power.state == POWER_UNKNOWN)
         act_event(t, HOST_EVENT_LINK_LOST, "AMT link lost (%s), power never observed", link_reason_text(why));
     else
-        act_event(t, HOST_EVENT_LINK_LOST, "AMT link lost (%s), last known power %s %s", link_reason_text(why),
-                  power_state_text(h->power.state), wall_hms(h->power.at, at));
+        act_event(t, HOST_EVENT_LINK_LOST, "AMT link lost (%s), last known power %s %s",
+                  link_reason_text(why), power_state_text(h->power.state), wall_hms(h->power.at, at));
     operation_link_gone(t);
 }
 
@@ -73,7 +78,7 @@ void link_turn(struct turn *t) {
             act_persist(t, PERSIST_LINK);
             act_event(t, HOST_EVENT_LINK_SUSPECT, "No answer to a keepalive for %u s: probing",
                       t->p->link.probe_ms / 1000);
-            if (!h->read_pending)
+            if (!h->reads_pending)
                 act_read(t, WSC_URGENT, t->p->command_read_timeout_ms);
         }
         return;

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { INFO_EVERY_MS = 24 * 3600 * 1000, INFO_RETRY_MS = 10 * 60 * 1000 };
+enum { INFO_EVERY_MS = 24 * 3600 * 1000, INFO_RETRY_MS = 10 * 60 * 1000, LOCAL_SHUTDOWN_MS = 5 * 60 * 1000 };
 
 bool observation_fresh(const struct host *h, struct mono now, uint32_t max_age_ms) {
     const struct observation *o = &h->power;
@@ -14,9 +14,9 @@ bool observation_fresh(const struct host *h, struct mono now, uint32_t max_age_m
 
 /* Calm hosts are asked less often; the spread keeps a thousand of them from asking at once. */
 static uint32_t poll_ms(const struct host *h, const struct host_policy *p) {
-    bool calm = h->read_failures == 0 && (h->decided.kind == DECIDE_AS_DESIRED || h->decided.kind == DECIDE_NO_INTENT ||
-                                          h->decided.kind == DECIDE_HELD_BY_POLICY ||
-                                          h->decided.kind == DECIDE_LOCAL_SHUTDOWN);
+    bool calm = h->read_failures == 0 &&
+                (h->decided.kind == DECIDE_AS_DESIRED || h->decided.kind == DECIDE_NO_INTENT ||
+                 h->decided.kind == DECIDE_HELD_BY_POLICY || h->decided.kind == DECIDE_LOCAL_SHUTDOWN);
     uint32_t ms = calm ? p->poll_calm_ms : p->poll_doubt_ms;
     return ms - ms / 10 * h->spread / 1000;
 }
@@ -25,7 +25,7 @@ void poll_turn(struct turn *t) {
     struct host *h = t->h;
     if (!link_usable(&h->link))
         return;
-    if (!h->read_pending && mono_due(h->next_read, t->now.mono)) {
+    if (!h->reads_pending && mono_due(h->next_read, t->now.mono)) {
         act_read(t, WSC_NORMAL, t->p->read_timeout_ms);
         h->next_read = mono_add_ms(t->now.mono, poll_ms(h, t->p));
     }
@@ -37,6 +37,18 @@ void poll_turn(struct turn *t) {
             h->info_pending = true;
         }
     }
+}
+
+/* An announced shutdown is over when the node was seen down and is on again, or when it never went down. */
+static void watch_local_shutdown(struct turn *t, enum power_state seen) {
+    struct host *h = t->h;
+    if (!h->local_shutdown)
+        return;
+    if (seen != POWER_ON)
+        h->local_seen_off = true;
+    else if (h->local_seen_off ||
+             t->now.wall.us - h->local_shutdown_at.us > (int64_t)LOCAL_SHUTDOWN_MS * 1000)
+        h->local_shutdown = false;
 }
 
 static void power_observed(struct turn *t, const struct amt_power *p) {
@@ -59,9 +71,8 @@ static void power_observed(struct turn *t, const struct amt_power *p) {
     memcpy(o->available, p->available, sizeof o->available);
     h->read_failures = 0;
     h->read_error[0] = 0;
-    if (now_is == POWER_ON)
-        h->local_shutdown = false;
-    else if (now_is == POWER_OFF)
+    watch_local_shutdown(t, now_is);
+    if (now_is == POWER_OFF)
         h->last_off_seen = t->now.wall;
     if (now_is == POWER_OFF && same_link)
         h->drops_at_off = 0; /* the link carried an off: it does not drop there */
@@ -74,7 +85,8 @@ static void power_observed(struct turn *t, const struct amt_power *p) {
 
 static void power_result(struct turn *t, const struct wsc_result *r) {
     struct host *h = t->h;
-    h->read_pending = false;
+    if (h->reads_pending)
+        h->reads_pending--;
     if (r->err) {
         h->read_failures++;
         snprintf(h->read_error, sizeof h->read_error, "%.95s", r->why[0] ? r->why : err_text(r->err));

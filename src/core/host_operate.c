@@ -34,14 +34,15 @@ void operation_finish(struct turn *t, enum op_state s, enum op_code code, const 
     va_end(ap);
     operation_set_state(o, s, code, t->now.wall, "%s", text);
     persist_op(t, o);
-    act_event(t, HOST_EVENT_OPERATION, "Operation %s (%s) %s: %s", o->id, power_op_row(o->kind)->verb, op_state_text(s),
-              o->text);
+    act_event(t, HOST_EVENT_OPERATION, "Operation %s (%s) %s: %s", o->id, power_op_row(o->kind)->verb,
+              op_state_text(s), o->text);
     free(h->last);
     h->last = o;
     h->op = h->next;
     h->next = NULL;
     if (h->op) {
-        operation_set_state(h->op, OP_ACCEPTED, OP_CODE_NONE, t->now.wall, "its turn after operation %s", o->id);
+        operation_set_state(h->op, OP_ACCEPTED, OP_CODE_NONE, t->now.wall, "its turn after operation %s",
+                            o->id);
         h->op->due = t->now.mono;
     }
     reconcile_operation_ended(t, o);
@@ -54,7 +55,8 @@ static void wait_for(struct turn *t, enum op_code code, const char *text) {
         return;
     operation_set_state(o, OP_WAITING, code, t->now.wall, "%s", text);
     persist_op(t, o);
-    act_event(t, HOST_EVENT_OPERATION, "Operation %s (%s) waiting: %s", o->id, power_op_row(o->kind)->verb, text);
+    act_event(t, HOST_EVENT_OPERATION, "Operation %s (%s) waiting: %s", o->id, power_op_row(o->kind)->verb,
+              text);
 }
 
 static bool offers(const struct observation *o, uint8_t cim) {
@@ -70,9 +72,11 @@ static void finish_not_available(struct turn *t, const struct power_op_row *row)
     size_t n = 0;
     for (unsigned op = 0; op < POWER_OP_COUNT && n < sizeof list; op++)
         if (offers(ob, power_op_row((enum power_op)op)->cim))
-            n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "", power_op_row((enum power_op)op)->kind);
-    operation_finish(t, OP_FAILED, OP_CODE_NOT_AVAILABLE, "the firmware does not offer %s while the node is %s; it offers: %s",
-                     row->kind, power_cim_text(ob->cim), list[0] ? list : "nothing");
+            n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "",
+                                  power_op_row((enum power_op)op)->kind);
+    operation_finish(t, OP_FAILED, OP_CODE_NOT_AVAILABLE,
+                     "the firmware does not offer %s while the node is %s; it offers: %s", row->kind,
+                     power_cim_text(ob->cim), list[0] ? list : "nothing");
 }
 
 /* The request is about to go out: written down first. */
@@ -98,16 +102,18 @@ static void after_read(struct turn *t) {
         return;
     }
     if (o->maybe_sent && !row->repeatable) {
-        operation_finish(t, OP_FAILED, OP_CODE_OUTCOME_UNKNOWN,
-                         "the server was restarted while it was being sent; the node is %s now; it is not sent twice",
-                         power_state_text(h->power.state));
+        operation_finish(
+            t, OP_FAILED, OP_CODE_OUTCOME_UNKNOWN,
+            "the server was restarted while it was being sent; the node is %s now; it is not sent twice",
+            power_state_text(h->power.state));
         return;
     }
     if (o->maybe_sent && o->resumed) { /* it may still take effect: look a while before sending again */
         o->step = OP_STEP_CONFIRM;
         o->confirm_until = mono_add_ms(t->now.mono, RESUME_CONFIRM_MS);
         o->due = mono_add_ms(t->now.mono, REREAD_MS);
-        operation_set_state(o, OP_CONFIRMING, OP_CODE_NONE, t->now.wall, "resumed after a restart: reading the state first");
+        operation_set_state(o, OP_CONFIRMING, OP_CODE_NONE, t->now.wall,
+                            "resumed after a restart: reading the state first");
         persist_op(t, o);
         return;
     }
@@ -129,6 +135,11 @@ static void after_read(struct turn *t) {
 static void step_read(struct turn *t) {
     struct host *h = t->h;
     struct operation *o = h->op;
+    if (!link_usable(&h->link) &&
+        o->maybe_sent) { /* stays what is journaled: a second crash must still know */
+        o->due = MONO_NEVER;
+        return;
+    }
     if (!link_usable(&h->link)) {
         char text[OP_TEXT_CAP];
         snprintf(text, sizeof text, "waits for the AMT link (%s)", link_reason_text(h->link.why));
@@ -140,7 +151,7 @@ static void step_read(struct turn *t) {
         after_read(t);
         return;
     }
-    if (!h->read_pending) {
+    if (!h->reads_pending || !h->read_urgent) {
         act_read(t, WSC_URGENT, t->p->command_read_timeout_ms);
         if (link_ask_now(&h->link, t->now.mono, t->now.wall) == LINK_ASK)
             act(t, ACT_KEEPALIVE);
@@ -170,7 +181,7 @@ static void step_confirm(struct turn *t) {
     struct host *h = t->h;
     struct operation *o = h->op;
     o->due = MONO_NEVER;
-    if (link_usable(&h->link) && !h->read_pending)
+    if (link_usable(&h->link) && !h->reads_pending)
         act_read(t, WSC_URGENT, t->p->command_read_timeout_ms);
     else if (!link_usable(&h->link))
         o->due = o->confirm_until;
@@ -183,20 +194,36 @@ static void give_up_confirming(struct turn *t) {
     const struct power_op_row *row = power_op_row(o->kind);
     char at[WALL_TEXT_CAP], seen[WALL_TEXT_CAP];
     if (!link_usable(&h->link)) {
-        operation_finish(t, OP_FAILED, OP_CODE_NOT_CONFIRMED, "sent %s, but the AMT link went down (%s) before %s was seen",
-                         wall_hms(o->sent, at), link_reason_text(h->link.why), power_state_text(row->confirms));
+        operation_finish(t, OP_FAILED, OP_CODE_NOT_CONFIRMED,
+                         "sent %s, but the AMT link went down (%s) before %s was seen", wall_hms(o->sent, at),
+                         link_reason_text(h->link.why), power_state_text(row->confirms));
         return;
     }
     if (o->resumed && row->repeatable && observation_fresh(h, t->now.mono, t->p->fresh_ms)) {
-        /* the state was read and it is not there: the earlier request had no effect, so this is not a second one */
+        /* the state was read and it is not there: the earlier request had no effect, so this is not a second
+         * one */
         o->maybe_sent = o->resumed = false;
         o->step = OP_STEP_READ;
         o->due = t->now.mono;
-        operation_set_state(o, OP_ACCEPTED, OP_CODE_NONE, t->now.wall, "the request of before the restart had no effect");
+        operation_set_state(o, OP_ACCEPTED, OP_CODE_NONE, t->now.wall,
+                            "the request of before the restart had no effect");
         return;
     }
-    operation_finish(t, OP_FAILED, OP_CODE_NOT_CONFIRMED, "accepted by the firmware %s, but the node is still %s (read %s)",
-                     wall_hms(o->sent, at), power_state_text(h->power.state), wall_hms(h->power.at, seen));
+    operation_finish(t, OP_FAILED, OP_CODE_NOT_CONFIRMED,
+                     "accepted by the firmware %s, but the node is still %s (read %s)", wall_hms(o->sent, at),
+                     power_state_text(h->power.state), wall_hms(h->power.at, seen));
+}
+
+/* What ran out of time before it was sent is not done later by reconcile either. */
+static void give_back_intent(struct turn *t, const struct operation *o) {
+    struct intent *i = &t->h->intent;
+    if (o->by_reconcile || i->desired != power_op_row(o->kind)->intent || i->desired == o->prior)
+        return;
+    i->desired = o->prior;
+    i->since = t->now.wall;
+    act_persist(t, PERSIST_INTENT);
+    act_event(t, HOST_EVENT_INTENT, "Desired power %s again: operation %s expired",
+              power_state_text(o->prior), o->id);
 }
 
 void operation_turn(struct turn *t) {
@@ -206,7 +233,9 @@ void operation_turn(struct turn *t) {
     if (h->journal)
         return;
     if (h->next && mono_due(h->next->expires, t->now.mono)) {
-        operation_set_state(h->next, OP_EXPIRED, OP_CODE_DEADLINE, t->now.wall, "its deadline passed while it waited");
+        give_back_intent(t, h->next);
+        operation_set_state(h->next, OP_EXPIRED, OP_CODE_DEADLINE, t->now.wall,
+                            "its deadline passed while it waited");
         persist_op(t, h->next);
         act_event(t, HOST_EVENT_OPERATION, "Operation %s (%s) expired: %s", h->next->id,
                   power_op_row(h->next->kind)->verb, h->next->text);
@@ -217,15 +246,16 @@ void operation_turn(struct turn *t) {
     for (int turns = 0; h->op && !h->journal && turns < 4; turns++) {
         struct operation *o = h->op;
         if (operation_unsent(o) && mono_due(o->expires, t->now.mono)) {
+            give_back_intent(t, o);
             operation_finish(t, OP_EXPIRED, OP_CODE_DEADLINE, "its deadline passed while it waited%s",
                              link_usable(&h->link) ? "" : " for the AMT link");
             continue;
         }
-        if (o->step == OP_STEP_CONFIRM && mono_due(o->confirm_until, t->now.mono) && !h->read_pending) {
+        if (o->step == OP_STEP_CONFIRM && mono_due(o->confirm_until, t->now.mono) && !h->reads_pending) {
             give_up_confirming(t);
             continue;
         }
-        bool fresh_start = o->state == OP_ACCEPTED && mono_is_never(o->due) && !h->read_pending;
+        bool fresh_start = o->state == OP_ACCEPTED && mono_is_never(o->due);
         if (!fresh_start && !mono_due(o->due, t->now.mono))
             return;
         steps[o->step](t);
@@ -289,11 +319,14 @@ void operation_power_read(struct turn *t, const struct wsc_result *r) {
         o->due = mono_add_ms(t->now.mono, t->p->poll_doubt_ms);
         return;
     }
-    enum op_code code = r->err == ERR_AUTH ? OP_CODE_AUTH : r->err == ERR_TIMEOUT ? OP_CODE_TIMED_OUT : OP_CODE_FIRMWARE;
+    enum op_code code = r->err == ERR_AUTH      ? OP_CODE_AUTH
+                        : r->err == ERR_TIMEOUT ? OP_CODE_TIMED_OUT
+                                                : OP_CODE_FIRMWARE;
     if (host_unreachable(h, t->now, &ei) < 0)
         operation_finish(t, OP_FAILED, OP_CODE_UNREACHABLE, "%.180s", ei.text);
     else
-        operation_finish(t, OP_FAILED, code, "the power state could not be read, so nothing was sent: %s", h->read_error);
+        operation_finish(t, OP_FAILED, code, "the power state could not be read, so nothing was sent: %s",
+                         h->read_error);
 }
 
 void operation_power_changed(struct turn *t, const struct wsc_result *r) {
@@ -303,12 +336,15 @@ void operation_power_changed(struct turn *t, const struct wsc_result *r) {
         return;
     const struct power_op_row *row = power_op_row(o->kind);
     if (r->err && !r->maybe_sent) {
-        enum op_code code = r->err == ERR_AUTH ? OP_CODE_AUTH : r->err == ERR_TIMEOUT ? OP_CODE_TIMED_OUT : OP_CODE_FIRMWARE;
+        enum op_code code = r->err == ERR_AUTH      ? OP_CODE_AUTH
+                            : r->err == ERR_TIMEOUT ? OP_CODE_TIMED_OUT
+                                                    : OP_CODE_FIRMWARE;
         operation_finish(t, OP_FAILED, code, "not sent: %s", r->why[0] ? r->why : err_text(r->err));
         return;
     }
     if (r->err && !row->repeatable) {
-        operation_finish(t, OP_FAILED, OP_CODE_OUTCOME_UNKNOWN, "sent, but no answer came (%s); it is not sent twice",
+        operation_finish(t, OP_FAILED, OP_CODE_OUTCOME_UNKNOWN,
+                         "sent, but no answer came (%s); it is not sent twice",
                          r->why[0] ? r->why : err_text(r->err));
         return;
     }
@@ -321,7 +357,8 @@ void operation_power_changed(struct turn *t, const struct wsc_result *r) {
     o->confirm_until = mono_add_ms(t->now.mono, t->p->op_confirm_total_ms);
     o->due = t->now.mono;
     operation_set_state(o, OP_CONFIRMING, OP_CODE_NONE, t->now.wall, "%s; waiting to see the node %s",
-                        r->err ? "sent without an answer" : "accepted by the firmware", power_state_text(row->confirms));
+                        r->err ? "sent without an answer" : "accepted by the firmware",
+                        power_state_text(row->confirms));
     persist_op(t, o);
     act_event(t, HOST_EVENT_OPERATION, "Operation %s (%s) confirming: %s", o->id, row->verb, o->text);
 }
@@ -340,7 +377,8 @@ void operation_link_gone(struct turn *t) {
         }
         o->step = OP_STEP_CONFIRM;
         o->confirm_until = mono_add_ms(t->now.mono, t->p->op_confirm_total_ms);
-        operation_set_state(o, OP_CONFIRMING, OP_CODE_NONE, t->now.wall, "the AMT link went down while it was being sent");
+        operation_set_state(o, OP_CONFIRMING, OP_CODE_NONE, t->now.wall,
+                            "the AMT link went down while it was being sent");
         persist_op(t, o);
     }
     o->due = t->now.mono;

@@ -60,7 +60,9 @@ void link_set_state(struct link *l, enum link_state s, enum link_reason why, str
 }
 
 /* A question is open and nothing came since it was asked. */
-static bool unanswered(const struct link *l) { return !mono_is_never(l->asked) && !mono_before(l->asked, l->heard); }
+static bool unanswered(const struct link *l) {
+    return !mono_is_never(l->asked) && !mono_before(l->asked, l->heard);
+}
 
 static enum link_verdict ask(struct link *l, struct mono now) {
     l->asked = now;

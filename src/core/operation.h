@@ -67,6 +67,8 @@ struct operation {
     char actor[OP_ACTOR_CAP]; /* user name, or "reconcile" */
     char key[OP_KEY_CAP];     /* idempotency key; "" none */
     bool by_reconcile, force;
+    enum power_state
+        prior; /* what was desired before it: comes back when it is cancelled or expires unsent */
     struct wall created, updated, deadline, sent, finished;
     /* in memory only */
     enum op_step step;

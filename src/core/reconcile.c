@@ -30,7 +30,8 @@ static struct decision on_mismatch(const struct host *h, const struct host_polic
     enum power_op op = power_op_for(want->desired);
     if (holds(want, now.wall)) {
         int64_t left_ms = want->hold_until.us ? (want->hold_until.us - now.wall.us) / 1000 + 1 : -1;
-        return verdict(DECIDE_HELD_BY_POLICY, left_ms < 0 ? MONO_NEVER : mono_add_ms(now.mono, left_ms), true);
+        return verdict(DECIDE_HELD_BY_POLICY, left_ms < 0 ? MONO_NEVER : mono_add_ms(now.mono, left_ms),
+                       true);
     }
     if (want->policy == RECOVERY_RESPECT_LOCAL && h->local_shutdown && want->desired == POWER_ON)
         return verdict(DECIDE_LOCAL_SHUTDOWN, MONO_NEVER, true);
@@ -75,7 +76,8 @@ static struct decision ask(const struct turn *t) {
     return (t->p->decide ? t->p->decide : decide)(t->h, t->p, t->now);
 }
 
-/* Attempts start over once the node stayed as desired for a while; a node that falls at once again does not. */
+/* Attempts start over once the node stayed as desired for a while; a node that falls at once again does not.
+ */
 static void watch_stability(struct turn *t) {
     struct host *h = t->h;
     if (h->decided.kind != DECIDE_AS_DESIRED) {
@@ -91,14 +93,18 @@ static void watch_stability(struct turn *t) {
 
 static void tell_mismatch(struct turn *t) {
     struct host *h = t->h;
-    bool out_of_line = h->decided.mismatch && h->decided.kind != DECIDE_OPERATION && h->decided.kind != DECIDE_JOURNAL;
+    bool out_of_line =
+        h->decided.mismatch && h->decided.kind != DECIDE_OPERATION && h->decided.kind != DECIDE_JOURNAL;
     if (out_of_line && !h->mismatch_told) {
         h->mismatch_told = true;
-        act_event(t, HOST_EVENT_MISMATCH, "mismatch between desired and current power state: desired %s, observed %s (%s)",
-                  power_state_text(h->intent.desired), power_state_text(h->power.state), power_cim_text(h->power.cim));
+        act_event(t, HOST_EVENT_MISMATCH,
+                  "mismatch between desired and current power state: desired %s, observed %s (%s)",
+                  power_state_text(h->intent.desired), power_state_text(h->power.state),
+                  power_cim_text(h->power.cim));
     } else if (h->mismatch_told && h->decided.kind == DECIDE_AS_DESIRED) {
         h->mismatch_told = false;
-        act_event(t, HOST_EVENT_RECOVERED, "The node is %s again, as desired", power_state_text(h->power.state));
+        act_event(t, HOST_EVENT_RECOVERED, "The node is %s again, as desired",
+                  power_state_text(h->power.state));
     }
 }
 
@@ -116,17 +122,23 @@ static void start(struct turn *t, enum power_op kind) {
     o->due = MONO_NEVER;
     snprintf(o->actor, sizeof o->actor, "reconcile");
     /* id: left empty, the glue names it when it writes the journal */
-    operation_set_state(o, OP_ACCEPTED, OP_CODE_NONE, t->now.wall,
-                        "mismatch between desired and current power state: desired %s, observed %s; attempt %u of %u",
-                        power_state_text(h->intent.desired), power_state_text(h->power.state), h->attempts + 1,
-                        t->p->attempts_max);
+    operation_set_state(
+        o, OP_ACCEPTED, OP_CODE_NONE, t->now.wall,
+        "mismatch between desired and current power state: desired %s, observed %s; attempt %u of %u",
+        power_state_text(h->intent.desired), power_state_text(h->power.state), h->attempts + 1,
+        t->p->attempts_max);
     if (!journal_start(t, &j))
-        return;
-    h->attempts++;
+        h->next_attempt = mono_add_ms(t->now.mono, t->p->backoff_first_ms);
+}
+
+void reconcile_attempt(struct turn *t) {
+    struct host *h = t->h;
     uint64_t pause = t->p->backoff_first_ms;
+    h->attempts++;
     for (unsigned i = 1; i < h->attempts && pause < t->p->backoff_max_ms; i++)
         pause *= 2;
-    h->next_attempt = mono_add_ms(t->now.mono, pause < t->p->backoff_max_ms ? (int64_t)pause : t->p->backoff_max_ms);
+    h->next_attempt =
+        mono_add_ms(t->now.mono, pause < t->p->backoff_max_ms ? (int64_t)pause : t->p->backoff_max_ms);
 }
 
 void reconcile_operation_ended(struct turn *t, const struct operation *o) {
@@ -144,14 +156,15 @@ void reconcile_turn(struct turn *t) {
     h->decided = ask(t);
     if (h->decided.kind != was.kind)
         h->decided_at = t->now.wall;
-    if ((h->decided.kind == DECIDE_CONFIRM || h->decided.kind == DECIDE_UNSETTLED) && !h->read_pending)
+    if ((h->decided.kind == DECIDE_CONFIRM || h->decided.kind == DECIDE_UNSETTLED) && !h->reads_pending)
         h->next_read = mono_min(h->next_read, h->decided.look_again);
     if (h->decided.kind != DECIDE_BACK_OFF && h->decided.kind != DECIDE_HELD_BY_POLICY)
         h->decided.look_again = MONO_NEVER; /* the poll, the journal or an event brings us back */
     watch_stability(t);
     tell_mismatch(t);
     if (h->decided.kind == DECIDE_HELD && was.kind != DECIDE_HELD)
-        act_event(t, HOST_EVENT_HELD, "Gave up after %u attempts to %s the node; holding until an operator acts", h->attempts,
+        act_event(t, HOST_EVENT_HELD,
+                  "Gave up after %u attempts to %s the node; holding until an operator acts", h->attempts,
                   power_op_row(power_op_for(h->intent.desired))->verb);
     if (h->decided.kind == DECIDE_ACT)
         start(t, h->decided.op);

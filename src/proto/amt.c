@@ -17,7 +17,8 @@ struct property {
 
 /* P(class, property, kind, member); reference 4.1-4.3, 4.7, 4.8 */
 static const struct property PROPERTIES[] = {
-#define P(cls, name, kind, member) {WSMAN_##cls, #name, kind, offsetof(struct amt_info, member)}
+#define P(cls, name, kind, member)                                                                           \
+    { WSMAN_##cls, #name, kind, offsetof(struct amt_info, member) }
     P(AMT_GeneralSettings, HostName, TEXT, host_name),
     P(AMT_GeneralSettings, DigestRealm, TEXT, digest_realm),
     P(AMT_GeneralSettings, PowerSource, U8, power_source),
@@ -130,8 +131,8 @@ static bool contains(const char *text, const char *word) {
 /* "Mobile: ON in S0" or "Desktop: ON in S0, ME Wake in S3, S4-5": only the latter answers in Sx. */
 static void read_scheme(const struct wsman_msg *m, uint32_t node, struct amt_info *out) {
     struct slice id = slice_str(out->scheme_id);
-    if (!id.n || !(slice_eq(id, wsman_text(m, node, "InstanceID")) ||
-                   slice_eq(id, wsman_text(m, node, "SchemeGUID"))))
+    if (!id.n ||
+        !(slice_eq(id, wsman_text(m, node, "InstanceID")) || slice_eq(id, wsman_text(m, node, "SchemeGUID"))))
         return;
     const char *text =
         text_clean(out->power_scheme, sizeof out->power_scheme, wsman_text(m, node, "Description"));
@@ -145,14 +146,10 @@ static const struct {
     enum wsman_class cls;
     void (*read)(const struct wsman_msg *m, uint32_t node, struct amt_info *out);
 } READERS[] = {
-    {WSMAN_CIM_SoftwareIdentity, read_software},
-    {WSMAN_CIM_ComputerSystemPackage, read_package},
-    {WSMAN_AMT_SetupAndConfigurationService, read_setup},
-    {WSMAN_IPS_HostBasedSetupService, read_host_setup},
-    {WSMAN_IPS_PowerManagementService, read_os_saving},
-    {WSMAN_CIM_KVMRedirectionSAP, read_kvm},
-    {WSMAN_CIM_ElementSettingData, read_setting_link},
-    {WSMAN_AMT_SystemPowerScheme, read_scheme},
+    {WSMAN_CIM_SoftwareIdentity, read_software},          {WSMAN_CIM_ComputerSystemPackage, read_package},
+    {WSMAN_AMT_SetupAndConfigurationService, read_setup}, {WSMAN_IPS_HostBasedSetupService, read_host_setup},
+    {WSMAN_IPS_PowerManagementService, read_os_saving},   {WSMAN_CIM_KVMRedirectionSAP, read_kvm},
+    {WSMAN_CIM_ElementSettingData, read_setting_link},    {WSMAN_AMT_SystemPowerScheme, read_scheme},
 };
 
 int amt_decode_info(const struct wsman_msg *m, uint32_t instance, struct amt_info *out) {

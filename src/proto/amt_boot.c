@@ -45,8 +45,7 @@ static const struct row {
     enum treatment treatment;
     bool destructive;
 } ROWS[] = {
-#define B(name, treatment, destructive)                                                                      \
-    {{(const uint8_t *)#name, sizeof(#name) - 1}, treatment, destructive},
+#define B(name, treatment, destructive) {{(const uint8_t *)#name, sizeof(#name) - 1}, treatment, destructive},
     BOOT_TABLE(B)
 #undef B
 };
@@ -106,9 +105,7 @@ int amt_put_boot_cleared(struct buf *out, const struct wsman_msg *current) {
         char name[64];
         if (t == OMIT || n->first_child || !slice_to_str(n->name, name, sizeof name))
             continue;
-        struct slice value = t == KEEP           ? n->text
-                             : is_boolean(n->text) ? SLICE_LIT("false")
-                                                   : SLICE_LIT("0");
+        struct slice value = t == KEEP ? n->text : is_boolean(n->text) ? SLICE_LIT("false") : SLICE_LIT("0");
         wsman_put_element(out, "p", name, value);
     }
     return buf_puts(out, "</p:AMT_BootSettingData>");

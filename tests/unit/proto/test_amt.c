@@ -27,7 +27,8 @@ static void the_device_card(void **s) {
     info(&i, WT_CIM, "CIM_SoftwareIdentity",
          "<q:VersionString>16392</q:VersionString><q:InstanceID>Sku</q:InstanceID>");
     info(&i, WT_AMT, "AMT_GeneralSettings",
-         "<q:HostName>n1</q:HostName><q:DigestRealm>Digest:AB</q:DigestRealm><q:PowerSource>1</q:PowerSource>");
+         "<q:HostName>n1</q:HostName><q:DigestRealm>Digest:AB</q:DigestRealm><q:PowerSource>1</"
+         "q:PowerSource>");
     info(&i, WT_CIM, "CIM_ComputerSystemPackage",
          "<q:PlatformGUID>13AEE355D2BFBB6117A088AEDD7037EA</q:PlatformGUID>");
     info(&i, WT_CIM, "CIM_Chassis",
@@ -126,16 +127,16 @@ static void control_mode(void **s) {
 #define LINK(current, cls, id)                                                                               \
     "<q:IsCurrent>" current "</q:IsCurrent><q:SettingData><a:Address xmlns:a='" WT_ADDR                      \
     "'>x</a:Address><a:ReferenceParameters xmlns:a='" WT_ADDR "'><w:ResourceURI xmlns:w='" WT_WS             \
-    "'>" WT_AMT cls "</w:ResourceURI><w:SelectorSet xmlns:w='" WT_WS                                         \
-    "'><w:Selector Name='InstanceID'>" id "</w:Selector></w:SelectorSet></a:ReferenceParameters>"            \
+    "'>" WT_AMT cls "</w:ResourceURI><w:SelectorSet xmlns:w='" WT_WS "'><w:Selector Name='InstanceID'>" id   \
+    "</w:Selector></w:SelectorSet></a:ReferenceParameters>"                                                  \
     "</q:SettingData>"
 
 static enum amt_me_sleep sleep_of(const char *link, const char *description, char *text) {
     struct amt_info i = {0};
     char scheme[300];
     info(&i, WT_CIM, "CIM_ElementSettingData", link);
-    snprintf(scheme, sizeof scheme,
-             "<q:Description>%s</q:Description><q:InstanceID>SCHEME 1</q:InstanceID>", description);
+    snprintf(scheme, sizeof scheme, "<q:Description>%s</q:Description><q:InstanceID>SCHEME 1</q:InstanceID>",
+             description);
     info(&i, WT_AMT, "AMT_SystemPowerScheme", scheme);
     if (text)
         memcpy(text, i.power_scheme, AMT_TEXT_CAP);
@@ -162,10 +163,9 @@ static void active_power_scheme(void **s) {
 
 static void power_state(void **s) {
     struct amt_power p;
-    struct wsman_msg *m =
-        instance(WT_CIM, "CIM_AssociatedPowerManagementService",
-                 "<q:PowerState>8</q:PowerState>"
-                 "<q:AvailableRequestedPowerStates>2</q:AvailableRequestedPowerStates>");
+    struct wsman_msg *m = instance(WT_CIM, "CIM_AssociatedPowerManagementService",
+                                   "<q:PowerState>8</q:PowerState>"
+                                   "<q:AvailableRequestedPowerStates>2</q:AvailableRequestedPowerStates>");
     assert_int_equal(amt_decode_power(m, &p), 0);
     assert_true(p.state == 8 && p.available_told && p.navailable == 1 && p.available[0] == 2);
     wsman_msg_free(&m);
@@ -194,8 +194,9 @@ static void return_values(void **s) {
     m = instance(WT_CIM, "CIM_X", "<q:ReturnValue>-3</q:ReturnValue>");
     assert_int_equal(amt_return_value(m), -1);
     wsman_msg_free(&m);
-    m = wt_parse(SLICE_LIT("<Envelope xmlns='" WT_SOAP "'><Body><ReturnValue>0</ReturnValue></Body></Envelope>"),
-                 0, NULL);
+    m = wt_parse(
+        SLICE_LIT("<Envelope xmlns='" WT_SOAP "'><Body><ReturnValue>0</ReturnValue></Body></Envelope>"), 0,
+        NULL);
     assert_int_equal(amt_return_value(m), 0);
     wsman_msg_free(&m);
 }

@@ -42,22 +42,23 @@ static void options_are_noticed(void **s) {
 }
 
 static void cleared_keeps_the_rest(void **s) {
-    struct wsman_msg *m = boot(
-        "<q:BIOSLastStatus>2</q:BIOSLastStatus><q:BIOSSetup>true</q:BIOSSetup>"
-        "<q:BootMediaIndex>3</q:BootMediaIndex><q:ElementName>Intel(r) AMT &amp; co</q:ElementName>"
-        "<q:EnforceSecureBoot>true</q:EnforceSecureBoot><q:IDERBootDevice>1</q:IDERBootDevice>"
-        "<q:InstanceID>Intel(r) AMT:BootSettingData 0</q:InstanceID><q:Nested><q:x/></q:Nested>"
-        "<q:RSEPassword>secret</q:RSEPassword><q:UefiBootNumberOfParams>2</q:UefiBootNumberOfParams>"
-        "<q:UefiBootParametersArray>AAA=</q:UefiBootParametersArray>");
+    struct wsman_msg *m =
+        boot("<q:BIOSLastStatus>2</q:BIOSLastStatus><q:BIOSSetup>true</q:BIOSSetup>"
+             "<q:BootMediaIndex>3</q:BootMediaIndex><q:ElementName>Intel(r) AMT &amp; co</q:ElementName>"
+             "<q:EnforceSecureBoot>true</q:EnforceSecureBoot><q:IDERBootDevice>1</q:IDERBootDevice>"
+             "<q:InstanceID>Intel(r) AMT:BootSettingData 0</q:InstanceID><q:Nested><q:x/></q:Nested>"
+             "<q:RSEPassword>secret</q:RSEPassword><q:UefiBootNumberOfParams>2</q:UefiBootNumberOfParams>"
+             "<q:UefiBootParametersArray>AAA=</q:UefiBootParametersArray>");
     struct buf out = {0};
     assert_int_equal(amt_put_boot_cleared(&out, m), 0);
-    assert_string_equal(buf_cstr(&out),
-                        "<p:AMT_BootSettingData xmlns:p=\"" WT_AMT "AMT_BootSettingData\">"
-                        "<p:BIOSSetup>false</p:BIOSSetup><p:BootMediaIndex>0</p:BootMediaIndex>"
-                        "<p:ElementName>Intel(r) AMT &amp; co</p:ElementName>"
-                        "<p:EnforceSecureBoot>true</p:EnforceSecureBoot><p:IDERBootDevice>0</p:IDERBootDevice>"
-                        "<p:InstanceID>Intel(r) AMT:BootSettingData 0</p:InstanceID>"
-                        "<p:UefiBootNumberOfParams>0</p:UefiBootNumberOfParams></p:AMT_BootSettingData>");
+    assert_string_equal(
+        buf_cstr(&out),
+        "<p:AMT_BootSettingData xmlns:p=\"" WT_AMT "AMT_BootSettingData\">"
+        "<p:BIOSSetup>false</p:BIOSSetup><p:BootMediaIndex>0</p:BootMediaIndex>"
+        "<p:ElementName>Intel(r) AMT &amp; co</p:ElementName>"
+        "<p:EnforceSecureBoot>true</p:EnforceSecureBoot><p:IDERBootDevice>0</p:IDERBootDevice>"
+        "<p:InstanceID>Intel(r) AMT:BootSettingData 0</p:InstanceID>"
+        "<p:UefiBootNumberOfParams>0</p:UefiBootNumberOfParams></p:AMT_BootSettingData>");
     wsman_msg_free(&m);
     buf_free(&out);
 }
@@ -65,9 +66,10 @@ static void cleared_keeps_the_rest(void **s) {
 static void other_payloads_are_refused(void **s) {
     struct amt_boot b;
     struct buf out = {0};
-    struct wsman_msg *m = wt_parse(
-        SLICE_LIT("<Envelope xmlns='" WT_SOAP "'><Body><AMT_BootSettingData xmlns='urn:x'/></Body></Envelope>"), 0,
-        NULL);
+    struct wsman_msg *m =
+        wt_parse(SLICE_LIT("<Envelope xmlns='" WT_SOAP
+                           "'><Body><AMT_BootSettingData xmlns='urn:x'/></Body></Envelope>"),
+                 0, NULL);
     assert_int_equal(amt_decode_boot(m, &b), ERR_INVALID);
     assert_int_equal(amt_put_boot_cleared(&out, m), ERR_INVALID);
     assert_int_equal(out.len, 0);
