@@ -46,7 +46,7 @@ static void read_property(const struct wsman_msg *m, uint32_t node, const struct
         if (text.n)
             text_clean(at, AMT_TEXT_CAP, text);
     } else if (p->kind == BOOL) {
-        (void)wsman_bool(m, node, p->name, at); /* malformed: left unknown */
+        wsman_bool(m, node, p->name, at); /* malformed: left unknown */
     } else if (slice_to_u64(text, max[p->kind], &v)) {
         if (p->kind == U8)
             *(uint8_t *)at = (uint8_t)v;
@@ -176,7 +176,7 @@ int amt_decode_power(const struct wsman_msg *m, struct amt_power *out) {
         return ERR_INVALID;
     uint64_t v;
     if (wsman_u64(m, node, "PowerState", UINT8_MAX, &v))
-        out->state = (uint8_t)v;
+        *out = (struct amt_power){.state = (uint8_t)v};
     uint32_t item = wsman_child(m, node, "AvailableRequestedPowerStates");
     out->available_told = item != 0;
     for (; item && out->navailable < AMT_STATES_MAX; item = wsman_again(m, item))

@@ -64,27 +64,30 @@ struct wsc_result {
     void *user;
     int err;       /* 0, or why: ERR_TIMEOUT, ERR_CLOSED, ERR_AUTH, ERR_FAULT, ERR_REFUSED, ERR_PROTO … */
     char why[160]; /* sentence for err */
-    int64_t return_value;        /* POWER_CHANGE: of RequestPowerStateChange; -1 when it was not reached */
-    bool maybe_sent;             /* POWER_CHANGE failed after the request may have reached the firmware */
+    int64_t return_value; /* POWER_CHANGE: of RequestPowerStateChange; -1 when it was not reached */
+    bool maybe_sent; /* POWER_CHANGE failed without an answer after the request may have reached the firmware
+                      */
     struct amt_power power;      /* POWER_READ */
     const struct amt_info *info; /* INFO_READ; valid until the next wsc_* call */
     int64_t rtt_us;              /* from first byte out to result */
 };
 
 struct wsclient;
-/* user, password copied. NULL when out of memory. */
+/* lim, io, user and password are copied. NULL when out of memory. Under 600 bytes while no job is queued and
+ * no channel is open; queues, channels and parsers exist only while they are needed. */
 struct wsclient *wsc_new(const struct wsc_limits *lim, const struct wsc_io *io, const char *user,
                          const char *password);
-/* Jobs that wait or run end without a result. */
+/* Jobs that wait or run end without a result; open channels are closed through io. Secrets are wiped. */
 void wsc_free(struct wsclient **c);
-void wsc_set_password(struct wsclient *c, const char *user, const char *password);
+/* For the requests to come; the challenge is kept. Out of memory: the old ones stay, ERR_NOMEM. */
+NODISCARD int wsc_set_password(struct wsclient *c, const char *user, const char *password);
 
 /* Queue a job. arg: POWER_CHANGE's CIM code. deadline_ms 0: the table's. An equal retry-safe job that still
- * waits is shared: it is raised to the higher priority, and each id gets its own result. Id (> 0); ERR_FULL.
- */
+ * waits is shared: it is raised to the higher priority, and each id gets its own result at its own deadline.
+ * Id (> 0); ERR_FULL; ERR_NOMEM. */
 NODISCARD int wsc_submit(struct wsclient *c, enum wsc_job_kind kind, uint8_t arg, enum wsc_priority prio,
                          uint32_t deadline_ms, struct mono now, void *user);
-/* Events of a channel opened through io.open. */
+/* Events of a channel opened through io.open; those of a handle that is gone are ignored. */
 void wsc_opened(struct wsclient *c, int chan, struct mono now);
 void wsc_data(struct wsclient *c, int chan, struct slice data, struct mono now);
 /* The channel closed or failed to open (err: ERR_CLOSED, ERR_TIMEOUT, ERR_UNREACHABLE, ERR_TLS). The handle
@@ -93,10 +96,12 @@ void wsc_closed(struct wsclient *c, int chan, int err, struct mono now);
 /* The tunnel is gone: all jobs fail with ERR_CLOSED; no io call is made any more for old channels. */
 void wsc_tunnel_lost(struct wsclient *c, struct mono now);
 
-/* Finished jobs: 1 and *r filled, 0 when none. Call after any other call. */
+/* Finished jobs: 1 and *r filled, 0 when none. Call after any other call, until it returns 0. */
 int wsc_next_result(struct wsclient *c, struct wsc_result *r);
+/* When to call wsc_tick() at the latest; MONO_NEVER when idle. */
 struct mono wsc_deadline(const struct wsclient *c);
 void wsc_tick(struct wsclient *c, struct mono now);
 /* When the breaker is open: until then; MONO_NEVER when closed. */
 struct mono wsc_breaker_until(const struct wsclient *c);
+/* Jobs that wait for their first request. */
 size_t wsc_queue_length(const struct wsclient *c);

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The jobs of a wsclient as tables of requests: what each step asks, what its answer means, and where to go
+ * on when the device does not know the class. Source: reference protocol-cira-wsman 4.1, 4.6, 6. */
+#include "proto/wsclient_int.h"
+
+#include "base/text.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* What an answer leads to: the index of the next step, or one of these. */
+enum { STEP_DONE = 255, STEP_NO_SENSE = 254, STEP_REFUSED = 253, STEP_FAULT = 252, STEP_NOMEM = 251 };
+
+struct step {
+    enum wsman_class cls;
+    enum wsman_op op;
+    const char *method;
+    bool unsafe; /* must not be sent twice */
+    /* NULL: an empty body */
+    int (*put_body)(const struct wsc_job *job, struct buf *out);
+    uint8_t (*answer)(struct wsc_job *job, const struct wsman_msg *m);
+    /* where to go on after a fault; STEP_FAULT ends the job */
+    uint8_t (*fault)(struct wsc_job *job);
+};
+
+static uint8_t must_not_fault(struct wsc_job *job) {
+    return STEP_FAULT;
+}
+
+/* --- POWER_READ --- */
+
+static uint8_t on_power(struct wsc_job *job, const struct wsman_msg *m) {
+    if (amt_decode_power(m, &job->power) != 0 || job->power.state == 0)
+        return STEP_NO_SENSE;
+    return STEP_DONE;
+}
+
+static const struct step POWER_READ[] = {
+    {WSMAN_CIM_AssociatedPowerManagementService, WSMAN_GET, NULL, false, NULL, on_power, must_not_fault},
+};
+
+/* --- INFO_READ: the device card, class by class (6.3) --- */
+
+static uint8_t on_info(struct wsc_job *job, const struct wsman_msg *m);
+
+static uint8_t next_class(struct wsc_job *job) {
+    buf_free(&job->context);
+    job->pulls = job->instances = 0;
+    return (uint8_t)(job->step + 1);
+}
+
+#define GET(cls)                                                                                             \
+    { WSMAN_##cls, WSMAN_GET, NULL, false, NULL, on_info, next_class }
+#define ENUMERATE(cls)                                                                                       \
+    { WSMAN_##cls, WSMAN_ENUMERATE, NULL, false, NULL, on_info, next_class }
+static const struct step INFO_READ[] = {
+    ENUMERATE(CIM_SoftwareIdentity),
+    GET(AMT_GeneralSettings),
+    GET(AMT_SetupAndConfigurationService),
+    GET(IPS_HostBasedSetupService),
+    GET(CIM_ComputerSystemPackage),
+    GET(CIM_Chassis),
+    GET(CIM_BIOSElement),
+    GET(IPS_PowerManagementService),
+    GET(IPS_OptInService),
+    GET(AMT_RedirectionService),
+    GET(CIM_KVMRedirectionSAP),
+    ENUMERATE(CIM_ElementSettingData), /* before the schemes: it says which one is active */
+    ENUMERATE(AMT_SystemPowerScheme),
+};
+#undef GET
+#undef ENUMERATE
+
+/* An answer to Get, Enumerate or Pull. A class that answers with something else is passed over. */
+static uint8_t on_info(struct wsc_job *job, const struct wsman_msg *m) {
+    bool pull = job->context.len > 0;
+    bool enumerate = INFO_READ[job->step].op == WSMAN_ENUMERATE && !pull;
+    if (!job->card && !(job->card = calloc(1, sizeof *job->card)))
+        return STEP_NOMEM;
+    job->card->refs = 1;
+    for (uint32_t i = enumerate ? 0 : wsman_first_instance(m); i && job->instances < WSC_INSTANCES_MAX;
+         i = m->nodes[i].next_sibling) {
+        job->instances++;
+        if (amt_decode_info(m, i, &job->card->info) == 0 && job->answered < UINT16_MAX)
+            job->answered++;
+    }
+    struct slice context = enumerate || pull ? wsman_enum_context(m) : SLICE_EMPTY;
+    if (!context.n || job->instances >= WSC_INSTANCES_MAX || job->pulls >= WSC_PULLS_MAX)
+        return next_class(job);
+    job->pulls++;
+    buf_clear(&job->context);
+    return buf_put(&job->context, context) == 0 ? job->step : STEP_NOMEM;
+}
+
+/* --- POWER_CHANGE (4.1, 4.6) --- */
+
+enum { READ_SAVING, WAKE_OS, READ_BOOT, CLEAR_ORDER, CLEAR_BOOT, REQUEST };
+
+static uint8_t to_read_boot(struct wsc_job *job) {
+    return READ_BOOT;
+}
+
+static uint8_t to_request(struct wsc_job *job) {
+    return REQUEST;
+}
+
+static uint8_t to_clear_boot(struct wsc_job *job) {
+    return CLEAR_BOOT;
+}
+
+/* Options that could not be cleared are a nuisance; those that erase something must not meet a boot. */
+static uint8_t not_cleared(struct wsc_job *job) {
+    return job->destructive ? STEP_FAULT : REQUEST;
+}
+
+static uint8_t on_saving(struct wsc_job *job, const struct wsman_msg *m) {
+    struct amt_info info = {0};
+    bool told = amt_decode_info(m, wsman_first_instance(m), &info) == 0;
+    return told && info.os_saving == AMT_OS_SAVING ? WAKE_OS : READ_BOOT;
+}
+
+static int put_wake(const struct wsc_job *job, struct buf *out) {
+    return amt_put_os_saving_request(out, AMT_OS_FULL);
+}
+
+static uint8_t on_wake(struct wsc_job *job, const struct wsman_msg *m) {
+    return READ_BOOT;
+}
+
+static uint8_t on_boot(struct wsc_job *job, const struct wsman_msg *m) {
+    struct amt_boot boot;
+    if (amt_decode_boot(m, &boot) != 0 || !boot.options_set)
+        return REQUEST;
+    job->destructive = boot.destructive;
+    buf_free(&job->body);
+    return amt_put_boot_cleared(&job->body, m) == 0 ? CLEAR_ORDER : STEP_NOMEM;
+}
+
+static int put_order(const struct wsc_job *job, struct buf *out) {
+    return amt_put_clear_boot_order(out);
+}
+
+static uint8_t on_order(struct wsc_job *job, const struct wsman_msg *m) {
+    return CLEAR_BOOT;
+}
+
+static int put_cleared(const struct wsc_job *job, struct buf *out) {
+    return buf_put(out, buf_slice(&job->body));
+}
+
+static uint8_t on_cleared(struct wsc_job *job, const struct wsman_msg *m) {
+    return REQUEST;
+}
+
+static int put_power(const struct wsc_job *job, struct buf *out) {
+    return amt_put_power_request(out, job->arg);
+}
+
+static uint8_t on_requested(struct wsc_job *job, const struct wsman_msg *m) {
+    enum { JOB_STARTED = 4096 };
+    job->return_value = amt_return_value(m);
+    if (job->return_value < 0)
+        return STEP_NO_SENSE;
+    job->maybe_sent = false;
+    return job->return_value == 0 || job->return_value == JOB_STARTED ? STEP_DONE : STEP_REFUSED;
+}
+
+static const struct step POWER_CHANGE[] = {
+    [READ_SAVING] = {WSMAN_IPS_PowerManagementService, WSMAN_GET, NULL, false, NULL, on_saving, to_read_boot},
+    [WAKE_OS] = {WSMAN_IPS_PowerManagementService, WSMAN_INVOKE, "RequestOSPowerSavingStateChange", false,
+                 put_wake, on_wake, to_read_boot},
+    [READ_BOOT] = {WSMAN_AMT_BootSettingData, WSMAN_GET, NULL, false, NULL, on_boot, to_request},
+    [CLEAR_ORDER] = {WSMAN_CIM_BootConfigSetting, WSMAN_INVOKE, "ChangeBootOrder", false, put_order, on_order,
+                     to_clear_boot},
+    [CLEAR_BOOT] = {WSMAN_AMT_BootSettingData, WSMAN_PUT, NULL, false, put_cleared, on_cleared, not_cleared},
+    [REQUEST] = {WSMAN_CIM_PowerManagementService, WSMAN_INVOKE, "RequestPowerStateChange", true, put_power,
+                 on_requested, must_not_fault},
+};
+
+/* --- the table of kinds --- */
+
+static const struct {
+    const struct step *steps;
+    uint8_t nsteps;
+    bool safe;
+    uint32_t deadline_ms;
+} KINDS[] = {
+#define J(name, is_safe, ms) [WSC_##name] = {name, sizeof name / sizeof name[0], is_safe, ms},
+    WSC_JOB_TABLE(J)
+#undef J
+};
+
+bool wsc_kind_safe(enum wsc_job_kind kind) {
+    assert(kind < WSC_JOB_COUNT);
+    return KINDS[kind].safe;
+}
+
+uint32_t wsc_kind_deadline_ms(enum wsc_job_kind kind) {
+    return KINDS[kind].deadline_ms;
+}
+
+uint8_t wsc_first_step(enum wsc_job_kind kind, uint8_t arg) {
+    enum { ON = 2, CYCLE = 5, RESET = 10 };
+    if (kind != WSC_POWER_CHANGE || arg == ON)
+        return 0;
+    return arg == CYCLE || arg == RESET ? READ_BOOT : REQUEST;
+}
+
+static const struct step *step_of(const struct wsc_job *job) {
+    assert(job->step < KINDS[job->kind].nsteps);
+    return &KINDS[job->kind].steps[job->step];
+}
+
+bool wsc_step_safe(const struct wsc_job *job) {
+    return !step_of(job)->unsafe;
+}
+
+int wsc_put_step(const struct wsc_job *job, struct buf *out) {
+    const struct step *s = step_of(job);
+    struct buf body = {0};
+    struct wsman_request rq = {.op = s->op, .cls = s->cls, .method = s->method};
+    if (job->context.len) {
+        rq.op = WSMAN_PULL;
+        rq.enum_context = buf_slice(&job->context);
+    }
+    int err = s->put_body ? s->put_body(job, &body) : 0;
+    rq.body = buf_slice(&body);
+    if (err == 0)
+        err = wsman_put_request(out, &rq, job->message_id);
+    buf_free(&body);
+    return err;
+}
+
+/* A context may be used up by the Pull whose answer was lost: the enumeration begins anew. After a 401 that
+ * costs one request more than needed. */
+void wsc_step_again(struct wsc_job *job) {
+    buf_free(&job->context);
+}
+
+/* --- answers --- */
+
+/* ERR_… and a sentence when the answer is none to our request. */
+static int check_answer(const struct wsc_job *job, const struct wsc_answer *a, char *why, size_t cap) {
+    const struct wsman_msg *m = a->msg;
+    uint64_t id = 0;
+    if (a->err == ERR_NOMEM || a->err == ERR_LIMIT) {
+        snprintf(why, cap, "%s", a->err == ERR_LIMIT ? a->why : err_text(a->err));
+        return a->err;
+    }
+    if (!m && (a->status == 400 || a->status == 500)) {
+        snprintf(why, cap, "the firmware refused the request (HTTP %d without a fault)", a->status);
+        return ERR_FAULT;
+    }
+    if (!m && a->status != 200)
+        snprintf(why, cap, "the firmware answered HTTP %d", a->status);
+    else if (!m)
+        snprintf(why, cap, "the answer is %s%.90s", a->err ? "no XML we can read: " : "empty", a->why);
+    else if ((m->relates_to.n || !m->is_fault) &&
+             !(slice_to_u64(m->relates_to, UINT64_MAX, &id) && id == job->message_id))
+        snprintf(why, cap, "the answer belongs to another request");
+    else if (!m->is_fault && a->status != 200)
+        snprintf(why, cap, "the firmware answered HTTP %d", a->status);
+    else
+        return 0;
+    return ERR_PROTO;
+}
+
+/* "DestinationUnreachable: No route can be …" */
+static void keep_fault(struct wsc_job *job, const struct wsman_msg *m) {
+    char code[48], text[72];
+    text_clean(code, sizeof code, m->fault_subcode);
+    text_clean(text, sizeof text, m->fault_detail.n ? m->fault_detail : m->fault_text);
+    snprintf(job->fault, sizeof job->fault, "%s: %s", code[0] ? code : "fault", text);
+}
+
+static void finish(struct wsclient *c, struct wsc_job *job, uint8_t next, struct mono now) {
+    switch (next) {
+    case STEP_DONE:
+        wsc_job_done(c, job, now);
+        break;
+    case STEP_FAULT:
+        wsc_job_failed(c, job, now, ERR_FAULT, "the firmware answered with a fault: %s", job->fault);
+        break;
+    case STEP_REFUSED:
+        wsc_job_failed(c, job, now, ERR_REFUSED, "the firmware refused (%lld): %s",
+                       (long long)job->return_value, amt_power_return_text(job->return_value));
+        break;
+    case STEP_NOMEM:
+        wsc_job_failed(c, job, now, ERR_NOMEM, "out of memory");
+        break;
+    default:
+        wsc_job_failed(c, job, now, ERR_PROTO, "the answer does not hold what was asked for");
+    }
+}
+
+void wsc_step_answered(struct wsclient *c, struct wsc_job *job, const struct wsc_answer *a, struct mono now) {
+    char why[sizeof a->why + 32];
+    const struct step *s = step_of(job);
+    int err = check_answer(job, a, why, sizeof why);
+    if (err && err != ERR_FAULT) {
+        wsc_job_failed(c, job, now, err, "%s", why);
+        return;
+    }
+    wsc_breaker_close(c);
+    uint8_t next;
+    if (err || a->msg->is_fault) {
+        job->maybe_sent = false; /* refused for sure */
+        if (err)
+            snprintf(job->fault, sizeof job->fault, "%.100s", why);
+        else
+            keep_fault(job, a->msg);
+        next = s->fault(job);
+    } else {
+        next = s->answer(job, a->msg);
+    }
+    /* the card is read; a device that knows none of its classes has not told anything */
+    if (next == KINDS[job->kind].nsteps)
+        next = job->answered ? STEP_DONE : job->fault[0] ? STEP_FAULT : STEP_NO_SENSE;
+    if (next >= STEP_NOMEM) {
+        finish(c, job, next, now);
+        return;
+    }
+    job->step = next;
+    wsc_job_ready(c, job, now);
+}
