@@ -261,8 +261,8 @@ static int take_message(struct apf *a, struct slice *in, struct slice *msg) {
 }
 
 int apf_input(struct apf *a, struct slice *in, struct mono now, struct apf_ev *ev) {
-    *ev = (struct apf_ev){0};
     for (;;) {
+        *ev = (struct apf_ev){0}; /* a message without an event may have begun to fill it */
         if (a->partial_done)
             drop_partial(a);
         if (a->state == APF_ST_FAILED)

@@ -29,8 +29,8 @@ static int md5_joined(const struct slice *parts, size_t n, char *out) {
     return 0;
 }
 #define MD5_JOINED(out, ...)                                                                                 \
-    md5_joined((const struct slice[]){__VA_ARGS__}, sizeof((struct slice[]){__VA_ARGS__}) /                  \
-                                                        sizeof(struct slice), out)
+    md5_joined((const struct slice[]){__VA_ARGS__},                                                          \
+               sizeof((struct slice[]){__VA_ARGS__}) / sizeof(struct slice), out)
 
 int digest_ha1(const char *user, const char *realm, const char *password, char *out) {
     return MD5_JOINED(out, slice_str(user), slice_str(realm), slice_str(password));
@@ -58,7 +58,7 @@ static bool is_blank(uint8_t c) {
     return c == ' ' || c == '\t';
 }
 static bool is_delimiter(uint8_t c) {
-    return is_blank(c) || c == ',' || c == '=' || c == '"' || c < 0x20 || c == 0x7f;
+    return is_blank(c) || c < 0x20 || c >= 0x7f || strchr(",=\"\\", c);
 }
 static struct slice skip_blanks(struct slice s) {
     while (s.n && is_blank(s.p[0]))
@@ -136,7 +136,7 @@ static int take_challenge(struct digest_client *c, struct challenge *ch) {
             fresh.qop_auth = true;
     if (ch->has_qop && !fresh.qop_auth)
         return ERR_UNSUPPORTED;
-    if (ch->nonce.n == 0 || !slice_to_str(ch->nonce, fresh.nonce, sizeof fresh.nonce) ||
+    if (ch->nonce.n == 0 || !ch->realm.p || !slice_to_str(ch->nonce, fresh.nonce, sizeof fresh.nonce) ||
         !slice_to_str(ch->realm, fresh.realm, sizeof fresh.realm))
         return ERR_SYNTAX;
     if (strcmp(fresh.nonce, c->nonce) == 0)
@@ -263,10 +263,10 @@ int digest_parse_answer(struct slice authorization, struct digest_answer *a) {
         return r;
     for (size_t i = 0; i < ANSWER_NFIELDS; i++) {
         bool needed = a->qop.n ? ANSWER_FIELDS[i].needed_with_qop : ANSWER_FIELDS[i].needed;
-        if (needed && answer_slot(a, &ANSWER_FIELDS[i])->n == 0)
+        if (needed && !answer_slot(a, &ANSWER_FIELDS[i])->p)
             return ERR_SYNTAX;
     }
-    if (a->user.n > DIGEST_USER_MAX || !is_hex(a->response, 2 * MD5_BYTES))
+    if (a->user.n > DIGEST_USER_MAX || a->nonce.n == 0 || !is_hex(a->response, 2 * MD5_BYTES))
         return ERR_SYNTAX;
     if (a->qop.n && !is_hex(a->nc, 8))
         return ERR_SYNTAX;
@@ -277,8 +277,8 @@ int digest_parse_answer(struct slice authorization, struct digest_answer *a) {
 
 bool digest_verify(const struct digest_answer *a, const char *ha1, const char *method) {
     char want[MD5_HEX_CAP];
-    bool ok = response_of(slice_str(ha1), method, a, want) == 0 &&
-              slice_eq_secret(a->response, slice_str(want));
+    bool ok =
+        response_of(slice_str(ha1), method, a, want) == 0 && slice_eq_secret(a->response, slice_str(want));
     OPENSSL_cleanse(want, sizeof want);
     return ok;
 }

@@ -154,6 +154,21 @@ static void vectors_of_the_device(void **s) {
     feed_end(&f);
 }
 
+/* What a refused request began to say must not show in the next event. */
+static void events_do_not_mix(void **s) {
+    struct feed f = feed_of(APF_SERVER, NULL);
+    feed(&f, HEX_VERSION "05" HEX_AUTH HEX_LOGIN "05" HEX_PFWD, 1000);
+    buf_clear(&f.log);
+    feed(&f,
+         "50" HEX_FORWARD "01"
+         "00000000"
+         "00010001"
+         "d000000001",
+         1000);
+    assert_string_equal(buf_cstr(&f.log), "13:0:1:0 ");
+    feed_end(&f);
+}
+
 static void failure_with_a_stray_byte(void **s) {
     for (size_t piece = 1; piece < 40; piece += 6) {
         struct feed f = feed_of(APF_DEVICE, NULL);
@@ -439,6 +454,6 @@ static void logins_that_cannot_be(void **s) {
     assert_null(apf_msg_name(96));
 }
 
-UNIT_MAIN(T(vectors_of_the_server), T(vectors_of_the_device), T(failure_with_a_stray_byte),
-          T(the_server_is_strict), T(rejecting), T(preauth_bytes), T(forwards), T(keepalives),
-          T(logins_that_cannot_be))
+UNIT_MAIN(T(vectors_of_the_server), T(vectors_of_the_device), T(events_do_not_mix),
+          T(failure_with_a_stray_byte), T(the_server_is_strict), T(rejecting), T(preauth_bytes), T(forwards),
+          T(keepalives), T(logins_that_cannot_be))

@@ -11,16 +11,16 @@ static void reference_vectors(void **s) {
     assert_int_equal(digest_ha1("admin", REALM, "P@ssw0rd", ha1), 0);
     assert_string_equal(ha1, HA1); /* reference 2.3 */
     /* RFC 2617 3.5 */
-    struct digest_client c = {.realm = "testrealm@host.com",
-                              .nonce = "dcd98b7102dd2f0e8b11d0f600bfb0c093",
-                              .qop_auth = true};
+    struct digest_client c = {
+        .realm = "testrealm@host.com", .nonce = "dcd98b7102dd2f0e8b11d0f600bfb0c093", .qop_auth = true};
     struct buf b = {0};
     assert_int_equal(
         digest_authorize(&c, &b, "Mufasa", "Circle Of Life", "GET", "/dir/index.html", "0a4f113b"), 0);
-    assert_string_equal(buf_cstr(&b), "Digest username=\"Mufasa\", realm=\"testrealm@host.com\", "
-                                      "nonce=\"dcd98b7102dd2f0e8b11d0f600bfb0c093\", uri=\"/dir/index.html\", "
-                                      "response=\"6629fae49393a05397450978507c4ef1\", qop=auth, nc=00000001, "
-                                      "cnonce=\"0a4f113b\"");
+    assert_string_equal(buf_cstr(&b),
+                        "Digest username=\"Mufasa\", realm=\"testrealm@host.com\", "
+                        "nonce=\"dcd98b7102dd2f0e8b11d0f600bfb0c093\", uri=\"/dir/index.html\", "
+                        "response=\"6629fae49393a05397450978507c4ef1\", qop=auth, nc=00000001, "
+                        "cnonce=\"0a4f113b\"");
     buf_clear(&b);
     /* RFC 2069 form, value as in its errata */
     c.qop_auth = false;
@@ -44,8 +44,8 @@ static void challenges(void **s) {
         {"Digest nonce=\"" NONCE "\",realm=\"" REALM "\",qop=\"AUTH\",x=\"a,b=\\\"c\"", 0, true},
         {"Negotiate, Digest realm=\"" REALM "\", nonce=\"" NONCE "\",qop=\"auth\"", 0, true},
         {"Negotiate YII/+a==, Digest realm=\"" REALM "\", nonce=\"" NONCE "\",qop=\"auth\"", 0, true},
-        {"Basic realm=\"x\", Digest realm=\"" REALM "\", nonce=\"" NONCE "\",qop=\"auth\", Basic realm=\"y\"", 0,
-         true},
+        {"Basic realm=\"x\", Digest realm=\"" REALM "\", nonce=\"" NONCE "\",qop=\"auth\", Basic realm=\"y\"",
+         0, true},
         {"Digest realm=\"z\", nonce=\"z\", algorithm=SHA-256, qop=\"auth\", Digest realm=\"" REALM
          "\", nonce=\"" NONCE "\",qop=\"auth\"",
          0, true},
@@ -56,6 +56,8 @@ static void challenges(void **s) {
         {"Negotiate YII/+a==", ERR_UNSUPPORTED, false},
         {"", ERR_UNSUPPORTED, false},
         {"Digest realm=\"a\"", ERR_SYNTAX, false},
+        {"Digest nonce=\"a\"", ERR_SYNTAX, false},
+        {"Digest realm=a\\,nonce=b\\", ERR_SYNTAX, false}, /* it would open our own quotes */
         {"Digest realm=\"a\", nonce=\"b", ERR_SYNTAX, false},
         {"Digest realm=\"a\", nonce=\"b\\", ERR_SYNTAX, false},
         {"Digest realm=\"a\", nonce=\"b\\\"", ERR_SYNTAX, false},
@@ -116,11 +118,10 @@ static void both_ends(void **s) {
         struct digest_client c = {0};
         struct digest_answer a;
         assert_int_equal(digest_put_challenge(&ch, REALM, NONCE, both), 0);
-        assert_string_equal(buf_cstr(&ch),
-                            both ? "Digest realm=\"" REALM "\", nonce=\"" NONCE
-                                   "\",stale=\"false\",qop=\"auth-int, auth\""
-                                 : "Digest realm=\"" REALM "\", nonce=\"" NONCE
-                                   "\",stale=\"false\",qop=\"auth\"");
+        assert_string_equal(buf_cstr(&ch), both ? "Digest realm=\"" REALM "\", nonce=\"" NONCE
+                                                  "\",stale=\"false\",qop=\"auth-int, auth\""
+                                                : "Digest realm=\"" REALM "\", nonce=\"" NONCE
+                                                  "\",stale=\"false\",qop=\"auth\"");
         assert_int_equal(digest_challenge(&c, buf_slice(&ch)), 0);
         assert_int_equal(digest_authorize(&c, &auth, "admin", "P@ssw0rd", "POST", "/wsman", "0123"), 0);
         assert_int_equal(digest_parse_answer(buf_slice(&auth), &a), 0);
@@ -157,6 +158,8 @@ static void answers(void **s) {
         {"Digest", ERR_SYNTAX},
         {"Digest username=a,username=a,realm=r,nonce=n,uri=/,response=" HA1, ERR_SYNTAX},
         {"Digest realm=r,nonce=n,uri=/,response=" HA1, ERR_SYNTAX},
+        {"Digest username=a,realm=r,nonce=\"\",uri=/,response=" HA1, ERR_SYNTAX},
+        {"Digest username=a,realm=\"\",nonce=n,uri=/,response=" HA1, 0},
         {"Digest username=a,realm=r,nonce=n,uri=/,response=" HA1 "0", ERR_SYNTAX},
         {"Digest username=a,realm=r,nonce=n,uri=/,response=xyz", ERR_SYNTAX},
         {"Digest username=a,realm=r,nonce=n,uri=/,qop=auth,response=" HA1, ERR_SYNTAX},
