@@ -51,6 +51,14 @@ void sim_fleet_free(struct sim_fleet **fp) {
 const struct sim_counters *sim_fleet_counters(const struct sim_fleet *f) {
     return &f->counters;
 }
+struct loop *sim_fleet_loop(const struct sim_fleet *f) {
+    return f->cfg.loop;
+}
+void sim_counters_add(struct sim_counters *into, const struct sim_counters *from) {
+#define C(name) into->name += from->name;
+    SIM_COUNTER_TABLE(C)
+#undef C
+}
 struct sim_times *sim_fleet_times(struct sim_fleet *f) {
     return &f->cfg.times;
 }

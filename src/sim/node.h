@@ -110,18 +110,34 @@ struct sim_fleet_config {
     void (*on_host)(void *ctx, struct sim_node *n); /* the host's power state changed or it booted */
 };
 
+/* C(name): since the start, but connected: now. */
+#define SIM_COUNTER_TABLE(C)                                                                                 \
+    C(connected)                                                                                             \
+    C(connects)                                                                                              \
+    C(connect_failed)                                                                                        \
+    C(logins)                                                                                                \
+    C(rejected)                                                                                              \
+    C(drops)                                                                                                 \
+    C(keepalives)                                                                                            \
+    C(requests)                                                                                              \
+    C(unauthorized)                                                                                          \
+    C(faults)                                                                                                \
+    C(power_requests)                                                                                        \
+    C(bytes_in)                                                                                              \
+    C(bytes_out)
 struct sim_counters {
-    uint64_t connects, connect_failed, logins, rejected, drops, keepalives;
-    uint64_t requests, unauthorized, faults, power_requests;
-    uint64_t bytes_in, bytes_out;
-    uint32_t connected; /* now */
+#define C(name) uint64_t name;
+    SIM_COUNTER_TABLE(C)
+#undef C
 };
+void sim_counters_add(struct sim_counters *into, const struct sim_counters *from);
 
 /* cfg is copied (server too). NULL when out of memory. */
 struct sim_fleet *sim_fleet_new(const struct sim_fleet_config *cfg);
 /* All its nodes must be freed before. */
 void sim_fleet_free(struct sim_fleet **f);
 const struct sim_counters *sim_fleet_counters(const struct sim_fleet *f);
+struct loop *sim_fleet_loop(const struct sim_fleet *f);
 struct sim_times *sim_fleet_times(struct sim_fleet *f); /* may be changed at run time */
 
 /* NULL when out of memory. cfg is copied. */

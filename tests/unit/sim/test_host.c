@@ -24,18 +24,18 @@ static const struct {
     enum host_state to;
     enum host_action act;
 } ROWS[] = {
-    {HOST_S0, 2, 0, HOST_S0, HOST_ACT_NONE},         {HOST_S3, 2, 0, HOST_S0, HOST_ACT_RESUME},
-    {HOST_S4, 2, 0, HOST_S0, HOST_ACT_POWER_ON},     {HOST_S5, 2, 0, HOST_S0, HOST_ACT_POWER_ON},
-    {HOST_S0, 5, 0, HOST_S0, HOST_ACT_CYCLE},        {HOST_S3, 5, 0, HOST_S0, HOST_ACT_CYCLE},
-    {HOST_S5, 5, 4097, HOST_S5, HOST_ACT_NONE},      {HOST_S0, 8, 0, HOST_S5, HOST_ACT_POWER_OFF},
-    {HOST_S3, 8, 0, HOST_S5, HOST_ACT_POWER_OFF},    {HOST_S5, 8, 4097, HOST_S5, HOST_ACT_NONE},
-    {HOST_S0, 10, 0, HOST_S0, HOST_ACT_RESET},       {HOST_S5, 10, 4097, HOST_S5, HOST_ACT_NONE},
-    {HOST_S0, 11, 0, HOST_S0, HOST_ACT_NMI},         {HOST_S3, 11, 4097, HOST_S3, HOST_ACT_NONE},
-    {HOST_S0, 4, 0, HOST_S3, HOST_ACT_SLEEP},        {HOST_S0, 7, 0, HOST_S4, HOST_ACT_HIBERNATE},
-    {HOST_S0, 12, 0, HOST_S5, HOST_ACT_SHUTDOWN},    {HOST_S0, 14, 0, HOST_S0, HOST_ACT_RESTART},
-    {HOST_S5, 12, 2, HOST_S5, HOST_ACT_NONE},        {HOST_S3, 4, 2, HOST_S3, HOST_ACT_NONE},
-    {HOST_S0, 3, 1, HOST_S0, HOST_ACT_NONE},         {HOST_S0, 16, 1, HOST_S0, HOST_ACT_NONE},
-    {HOST_S0, 0, 5, HOST_S0, HOST_ACT_NONE},         {HOST_S0, 17, 5, HOST_S0, HOST_ACT_NONE},
+    {HOST_S0, 2, 0, HOST_S0, HOST_ACT_NONE},      {HOST_S3, 2, 0, HOST_S0, HOST_ACT_RESUME},
+    {HOST_S4, 2, 0, HOST_S0, HOST_ACT_POWER_ON},  {HOST_S5, 2, 0, HOST_S0, HOST_ACT_POWER_ON},
+    {HOST_S0, 5, 0, HOST_S0, HOST_ACT_CYCLE},     {HOST_S3, 5, 0, HOST_S0, HOST_ACT_CYCLE},
+    {HOST_S5, 5, 4097, HOST_S5, HOST_ACT_NONE},   {HOST_S0, 8, 0, HOST_S5, HOST_ACT_POWER_OFF},
+    {HOST_S3, 8, 0, HOST_S5, HOST_ACT_POWER_OFF}, {HOST_S5, 8, 4097, HOST_S5, HOST_ACT_NONE},
+    {HOST_S0, 10, 0, HOST_S0, HOST_ACT_RESET},    {HOST_S5, 10, 4097, HOST_S5, HOST_ACT_NONE},
+    {HOST_S0, 11, 0, HOST_S0, HOST_ACT_NMI},      {HOST_S3, 11, 4097, HOST_S3, HOST_ACT_NONE},
+    {HOST_S0, 4, 0, HOST_S3, HOST_ACT_SLEEP},     {HOST_S0, 7, 0, HOST_S4, HOST_ACT_HIBERNATE},
+    {HOST_S0, 12, 0, HOST_S5, HOST_ACT_SHUTDOWN}, {HOST_S0, 14, 0, HOST_S0, HOST_ACT_RESTART},
+    {HOST_S5, 12, 2, HOST_S5, HOST_ACT_NONE},     {HOST_S3, 4, 2, HOST_S3, HOST_ACT_NONE},
+    {HOST_S0, 3, 1, HOST_S0, HOST_ACT_NONE},      {HOST_S0, 16, 1, HOST_S0, HOST_ACT_NONE},
+    {HOST_S0, 0, 5, HOST_S0, HOST_ACT_NONE},      {HOST_S0, 17, 5, HOST_S0, HOST_ACT_NONE},
     {HOST_S0, 100, 5, HOST_S0, HOST_ACT_NONE},
 };
 
@@ -126,8 +126,10 @@ static void power_loss_and_after(void **state) {
     static const struct {
         enum host_after_loss bios;
         enum host_state before, after;
-    } CASES[] = {{HOST_LOSS_LAST, HOST_S0, HOST_S0}, {HOST_LOSS_LAST, HOST_S5, HOST_S5},
-                 {HOST_LOSS_ON, HOST_S5, HOST_S0},   {HOST_LOSS_OFF, HOST_S0, HOST_S5}};
+    } CASES[] = {{HOST_LOSS_LAST, HOST_S0, HOST_S0},
+                 {HOST_LOSS_LAST, HOST_S5, HOST_S5},
+                 {HOST_LOSS_ON, HOST_S5, HOST_S0},
+                 {HOST_LOSS_OFF, HOST_S0, HOST_S5}};
     for (size_t i = 0; i < 4; i++) {
         struct host h = made(CASES[i].before, true);
         h.after_loss = CASES[i].bios;
