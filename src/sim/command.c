@@ -30,8 +30,8 @@ static bool is(const char *a, const char *b) {
     return strcmp(a, b) == 0;
 }
 static int bad(struct run *r, unsigned i, const char *expected) {
-    return err_set(r->ei, ERR_INVALID, r->cmd->command->name, "%s: \"%s\" is not one of %s", r->cmd->command->name,
-                   arg(r, i), expected);
+    return err_set(r->ei, ERR_INVALID, r->cmd->command->name, "%s: \"%s\" is not one of %s",
+                   r->cmd->command->name, arg(r, i), expected);
 }
 /* "on"/"off" */
 static int on_off(struct run *r, unsigned i, bool *on) {
@@ -150,16 +150,16 @@ static int run_bios(struct run *r) {
             sim_node_after_loss(r->node, (enum host_after_loss)SETTINGS[i].value);
         return 0;
     }
-    return bad(r, 0,
-               "me-in-sleep=on|off, sleep-drop=reset|close|silent, after-power-loss=last|on|off");
+    return bad(r, 0, "me-in-sleep=on|off, sleep-drop=reset|close|silent, after-power-loss=last|on|off");
 }
 
 static int run_uuid(struct run *r) {
     struct uuid u = sim_node_config(r->node)->id.uuid;
     if (is(arg(r, 0), "swap"))
         u = uuid_swap(u);
-    else if (!uuid_parse(slice_str(is(arg(r, 0), "placeholder") ? "03000200-0400-0500-0006-000700080009" : arg(r, 0)),
-                         &u))
+    else if (!uuid_parse(
+                 slice_str(is(arg(r, 0), "placeholder") ? "03000200-0400-0500-0006-000700080009" : arg(r, 0)),
+                 &u))
         return bad(r, 0, "a UUID, placeholder, swap");
     sim_node_set_uuid(r->node, u);
     return 0;
@@ -242,15 +242,17 @@ static const struct sim_command COMMANDS[] = {
     {"list", MAY_NODES, 0, 0, "", "one line a node", run_list, 0},
     {"state", MUST_NODES, 0, 0, "", "power state and what was executed", run_state, 0},
     {"log", MUST_NODES, 0, 1, "[N]", "the last N power actions, newest first", run_log, 0},
-    {"os-shutdown", MUST_NODES, 0, 0, "", "shutdown now, in the operating system", run_local, HOST_ACT_SHUTDOWN},
+    {"os-shutdown", MUST_NODES, 0, 0, "", "shutdown now, in the operating system", run_local,
+     HOST_ACT_SHUTDOWN},
     {"os-reboot", MUST_NODES, 0, 0, "", "reboot, in the operating system", run_local, HOST_ACT_RESTART},
     {"os-sleep", MUST_NODES, 0, 0, "", "sleep (S3, or Modern Standby)", run_local, HOST_ACT_SLEEP},
     {"os-hibernate", MUST_NODES, 0, 0, "", "hibernate (S4)", run_local, HOST_ACT_HIBERNATE},
     {"os-boot", MUST_NODES, 0, 0, "", "switch on or wake at the machine", run_boot, 0},
     {"power-button", MUST_NODES, 0, 0, "", "press the power button", run_button, 0},
-    {"power-cut", MUST_NODES, 0, 1, "[rst]", "the machine loses power; its tunnel goes silent (rst: is reset)",
-     run_cut, 0},
-    {"power-restore", MUST_NODES, 0, 0, "", "power is back: BIOS decides, a new tunnel connects", run_restore, 0},
+    {"power-cut", MUST_NODES, 0, 1, "[rst]",
+     "the machine loses power; its tunnel goes silent (rst: is reset)", run_cut, 0},
+    {"power-restore", MUST_NODES, 0, 0, "", "power is back: BIOS decides, a new tunnel connects", run_restore,
+     0},
     {"reset-tcp", MUST_NODES, 0, 0, "", "reset the tunnel's connection", run_drop, 1},
     {"close-tcp", MUST_NODES, 0, 0, "", "close the tunnel cleanly", run_drop, 0},
     {"start", MUST_NODES, 0, 0, "", "connect, and keep connecting", run_start, 1},
@@ -259,7 +261,8 @@ static const struct sim_command COMMANDS[] = {
     {"fault", MUST_NODES, 1, 2, "NAME|none [ARG|on|off]", "switch a fault, see below", run_fault, 0},
     {"bios", MUST_NODES, 1, 1, "KEY=VALUE",
      "me-in-sleep=on|off, sleep-drop=reset|close|silent, after-power-loss=last|on|off", run_bios, 0},
-    {"uuid", MUST_NODES, 1, 1, "UUID|placeholder|swap", "change the firmware's UUID; reconnects", run_uuid, 0},
+    {"uuid", MUST_NODES, 1, 1, "UUID|placeholder|swap", "change the firmware's UUID; reconnects", run_uuid,
+     0},
     {"lms", MUST_NODES, 1, 1, "on|off", "LMS and agent in the operating system", run_lms, 0},
     {"latency", MUST_NODES, 1, 1, "MIN-MAX|default", "milliseconds until firmware answers", run_latency, 0},
     {"consent", MUST_NODES, 1, 2, "show | policy none|kvm|all", "the code on the screen, and who needs it",
@@ -276,7 +279,8 @@ int sim_cmd_help(struct buf *out) {
     buf_puts(out, "NODES: a name, a number, a range a-b, or *\n");
     for (size_t i = 0; i < NCOMMANDS; i++) {
         char head[64];
-        snprintf(head, sizeof head, "%s %s %s", COMMANDS[i].name, NODES[COMMANDS[i].nodes], COMMANDS[i].usage);
+        snprintf(head, sizeof head, "%s %s %s", COMMANDS[i].name, NODES[COMMANDS[i].nodes],
+                 COMMANDS[i].usage);
         buf_putf(out, "%-44s %s\n", head, COMMANDS[i].help);
     }
     buf_puts(out, "faults:\n");
@@ -325,7 +329,8 @@ static int parse_nodes(struct sim_cmd *c, const char *word, struct errinfo *ei) 
     if (strchr(word, '-') && !slice_to_u64(rest, UINT32_MAX, &b))
         b = 0;
     if (a == 0 || b < a)
-        return err_set(ei, ERR_INVALID, "nodes", "\"%s\" is no range of nodes: give a-b, counted from 1", word);
+        return err_set(ei, ERR_INVALID, "nodes", "\"%s\" is no range of nodes: give a-b, counted from 1",
+                       word);
     c->first = (uint32_t)a;
     c->last = (uint32_t)b;
     return 0;
@@ -449,8 +454,8 @@ static void put_stats(struct buf *out, const struct sim_cmd_result *r) {
     SIM_COUNTER_TABLE(C)
 #undef C
     for (int a = 1; a < HOST_ACT_COUNT; a++)
-        buf_putf(out, " %s=%" PRIu64 " remote-%s=%" PRIu64, host_action_name((enum host_action)a), r->executed[a],
-                 host_action_name((enum host_action)a), r->executed_remote[a]);
+        buf_putf(out, " %s=%" PRIu64 " remote-%s=%" PRIu64, host_action_name((enum host_action)a),
+                 r->executed[a], host_action_name((enum host_action)a), r->executed_remote[a]);
     buf_puts(out, "\n");
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* command: the words of the control socket, one table: name, arguments, help and action. A line is parsed once,
- * then run on the nodes of each loop, and the results are merged into one reply.
- * Owner: the caller. Pure but for the nodes; run each part on its nodes' thread. */
+/* command: the words of the control socket, one table: name, arguments, help and action. A line is parsed
+ * once, then run on the nodes of each loop, and the results are merged into one reply. Owner: the caller.
+ * Pure but for the nodes; run each part on its nodes' thread. */
 #pragma once
 
 #include "base/buf.h"
@@ -20,8 +20,8 @@ struct sim_cmd {
     const char *args[SIM_CMD_WORDS];
     unsigned nargs;
 };
-/* Parse "CMD [NODES] [ARGS]"; NODES is a name, a number, a-b or *. ERR_INVALID and ei filled: the sentence says
- * what is wrong and what would be right. */
+/* Parse "CMD [NODES] [ARGS]"; NODES is a name, a number, a-b or *. ERR_INVALID and ei filled: the sentence
+ * says what is wrong and what would be right. */
 NODISCARD int sim_cmd_parse(struct sim_cmd *c, struct slice line, struct errinfo *ei);
 
 /* A copy with words of its own. */

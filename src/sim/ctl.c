@@ -147,10 +147,8 @@ static void on_end(struct stream *s, void *ctx, enum stream_end why) {
 
 static const struct stream_handler HANDLER = {.on_data = on_data, .on_end = on_end};
 
-static void ignore_data(struct stream *s, void *ctx, struct slice data) {
-}
-static void ignore_end(struct stream *s, void *ctx, enum stream_end why) {
-}
+static void ignore_data(struct stream *s, void *ctx, struct slice data) {}
+static void ignore_end(struct stream *s, void *ctx, enum stream_end why) {}
 static const struct stream_handler NOBODY = {.on_data = ignore_data, .on_end = ignore_end};
 
 static void on_accept(void *ctx, struct stream *s) {
@@ -249,7 +247,8 @@ static void client_data(struct stream *s, void *ctx, struct slice data) {
 static void client_end(struct stream *s, void *ctx, enum stream_end why) {
     struct client *c = ctx;
     if (c->exit_code < 0) {
-        fprintf(stderr, "amtsim ctl: %s: %s\n", c->path, *stream_error(s) ? stream_error(s) : stream_end_text(why));
+        fprintf(stderr, "amtsim ctl: %s: %s\n", c->path,
+                *stream_error(s) ? stream_error(s) : stream_end_text(why));
         c->exit_code = 1;
     }
     loop_stop(c->loop);

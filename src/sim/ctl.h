@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ctl: the control socket of amtsim, and its client. One line in, a reply of data lines (each after a tab) and a
- * last line that starts with "ok" or "error". Owner: amtsim's main thread, which runs the loop given. */
+/* ctl: the control socket of amtsim, and its client. One line in, a reply of data lines (each after a tab)
+ * and a last line that starts with "ok" or "error". Owner: amtsim's main thread, which runs the loop given.
+ */
 #pragma once
 
 #include "net/loop.h"

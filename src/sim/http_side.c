@@ -266,7 +266,7 @@ static void request_complete(struct http_conn *c, struct mono now) {
 
 static void input_plain(struct http_conn *c, struct slice in, struct mono now) {
     struct http1_ev ev;
-    while (in.n && c->state == CONN_READING) {
+    while (c->state == CONN_READING) {
         int r = http1_input(c->parser, &in, &ev);
         if (r == 0)
             return;

@@ -25,7 +25,8 @@
     O(transition, "MS", "accepted -> power state changes (1500); boot and shutdown follow in proportion")    \
     O(reconnect, "MS[-MAX]", "first pause before a new tunnel, doubling up to MAX (1000-30000)")             \
     O(connect_rate, "N/s", "nodes that begin to connect each second (500; 0: all at once)")                  \
-    O(listen_direct, "ADDR:PORT", "the first --direct nodes answer WS-MAN there, too, each on the next port")\
+    O(listen_direct, "ADDR:PORT",                                                                            \
+      "the first --direct nodes answer WS-MAN there, too, each on the next port")                            \
     O(direct, "N", "how many (1)")                                                                           \
     O(control, "SOCK", "control socket; `amtsim ctl SOCK help` lists the commands")                          \
     O(threads, "N", "loops, the nodes are spread over them (1)")                                             \
@@ -64,7 +65,8 @@ int sim_options_help(struct buf *out) {
                   "Simulated Intel AMT machines behind CIRA tunnels.\n\n");
     for (int i = 0; i < OPT_COUNT; i++) {
         char name[NAME_CAP], head[64];
-        snprintf(head, sizeof head, "--%s %s", dashed(OPTIONS[i].name, name), OPTIONS[i].arg ? OPTIONS[i].arg : "");
+        snprintf(head, sizeof head, "--%s %s", dashed(OPTIONS[i].name, name),
+                 OPTIONS[i].arg ? OPTIONS[i].arg : "");
         buf_putf(out, "  %-34s %s\n", head, OPTIONS[i].help);
     }
     return out->failed ? ERR_NOMEM : 0;
@@ -72,8 +74,8 @@ int sim_options_help(struct buf *out) {
 
 static int bad(struct errinfo *ei, enum option_id id, const char *value) {
     char name[NAME_CAP];
-    return err_set(ei, ERR_INVALID, OPTIONS[id].name, "--%s takes %s, not \"%s\"", dashed(OPTIONS[id].name, name),
-                   OPTIONS[id].arg, value);
+    return err_set(ei, ERR_INVALID, OPTIONS[id].name, "--%s takes %s, not \"%s\"",
+                   dashed(OPTIONS[id].name, name), OPTIONS[id].arg, value);
 }
 
 static int number(struct errinfo *ei, enum option_id id, struct slice s, uint64_t max, uint32_t *out) {
@@ -119,8 +121,8 @@ static bool first_k(const char *value, const char *word, bool all, uint32_t *k) 
 
 static void scale(struct sim_options *o, uint32_t ms) {
     /* the proportions of HOST_TIMES_DEFAULT */
-    o->times.host = (struct host_times){
-        .transition_ms = ms, .cycle_ms = 2 * ms, .post_ms = 10 * ms, .os_ms = 4 * ms};
+    o->times.host =
+        (struct host_times){.transition_ms = ms, .cycle_ms = 2 * ms, .post_ms = 10 * ms, .os_ms = 4 * ms};
 }
 
 static int take_plan(struct sim_options *o, enum option_id id, const char *v, struct errinfo *ei) {
@@ -148,7 +150,8 @@ static int take_plan(struct sim_options *o, enum option_id id, const char *v, st
                    ? 0
                    : bad(ei, id, v);
     case OPT_uuid:
-        return first_k(v, "placeholder", false, &p->placeholder_first) || first_k(v, "same", false, &p->same_first)
+        return first_k(v, "placeholder", false, &p->placeholder_first) ||
+                       first_k(v, "same", false, &p->same_first)
                    ? 0
                    : bad(ei, id, v);
     case OPT_no_lms:
@@ -164,7 +167,7 @@ static int take_plan(struct sim_options *o, enum option_id id, const char *v, st
 
 static int take(struct sim_options *o, enum option_id id, const char *v, struct errinfo *ei) {
     int r = take_plan(o, id, v, ei);
-    uint32_t ms;
+    uint32_t ms = 0;
     if (r != ERR_NOT_FOUND)
         return r;
     switch (id) {
@@ -241,8 +244,8 @@ int sim_options_parse(struct sim_options *o, int argc, char **argv, struct errin
     opterr = 0;
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
         if (c < 256)
-            return err_set(ei, ERR_INVALID, "", "option %s is unknown or lacks its argument; --help lists them",
-                           argv[optind - 1]);
+            return err_set(ei, ERR_INVALID, "",
+                           "option %s is unknown or lacks its argument; --help lists them", argv[optind - 1]);
         int r = take(o, (enum option_id)(c - 256), optarg, ei);
         if (r < 0)
             return r;

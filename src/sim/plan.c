@@ -33,8 +33,8 @@ int sim_plan_csv(const struct sim_plan *p, struct buf *out) {
         char amt[UUID_TEXT_CAP], smbios[UUID_TEXT_CAP];
         sim_plan_node(p, i, &c);
         buf_putf(out, "%s,%s,%s,%s,%s,%s,%s,%s,%s,%s\n", c.id.name, uuid_text(c.id.uuid, amt),
-                 uuid_text(c.id.smbios, smbios), c.id.serial, c.id.cira_user, c.id.cira_password, c.id.amt_user,
-                 c.id.amt_password, off ? "POWER_STATE_OFF" : "POWER_STATE_ON",
+                 uuid_text(c.id.smbios, smbios), c.id.serial, c.id.cira_user, c.id.cira_password,
+                 c.id.amt_user, c.id.amt_password, off ? "POWER_STATE_OFF" : "POWER_STATE_ON",
                  c.mode == SIM_CCM ? "AMT_CONTROL_MODE_CCM" : "AMT_CONTROL_MODE_ACM");
     }
     return out->failed ? ERR_NOMEM : 0;

@@ -10,12 +10,12 @@ struct sim_plan {
     const char *prefix;
     uint32_t count;
     enum sim_profile profile;
-    bool start_off;             /* host in S5 */
+    bool start_off;                /* host in S5 */
     bool desired_off, desired_set; /* DesiredPowerState; not set: as the start state */
-    uint32_t ccm_first;         /* the first K nodes are in client control mode */
-    uint32_t me_off_first;      /* … have "ME on in Host Sleep States" off */
-    uint32_t placeholder_first; /* … have a placeholder UUID in the firmware */
-    uint32_t same_first;        /* … share one UUID */
+    uint32_t ccm_first;            /* the first K nodes are in client control mode */
+    uint32_t me_off_first;         /* … have "ME on in Host Sleep States" off */
+    uint32_t placeholder_first;    /* … have a placeholder UUID in the firmware */
+    uint32_t same_first;           /* … share one UUID */
     bool no_lms, modern;
 };
 /* number from 1. */

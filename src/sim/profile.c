@@ -55,7 +55,7 @@ static void random_password(struct rng *r, char *out) {
         size_t at;
         const char *set;
     } MUST[] = {
-        {3, "ABCDEFGHJKLMNPQRSTUVWXYZ"}, {7, "abcdefghijkmnopqrstuvwxyz"}, {11, "23456789"}, {15, "!#*+"}};
+        {3, "ABCDEFGHJKLMNPQRSTUVWXYZ"}, {7, "abcdefghijkmnopqrstuvwxyz"}, {11, "23456789"}, {15, "!*+-"}};
     for (size_t i = 0; i < sizeof MUST / sizeof MUST[0]; i++)
         out[MUST[i].at] = MUST[i].set[rng_u64(r) % strlen(MUST[i].set)];
 }

@@ -58,7 +58,10 @@ static inline void rig_later(struct rig *r, struct rig_pending p) {
 static inline void rig_do(struct rig *r) {
     for (size_t i = 0; i < r->out.n; i++) {
         struct action *a = &r->out.v[i];
-        struct rig_pending p = {.at_ms = r->now_ms + r->latency_ms, .job = a->job, .arg = a->arg, .generation = r->h.link.generation};
+        struct rig_pending p = {.at_ms = r->now_ms + r->latency_ms,
+                                .job = a->job,
+                                .arg = a->arg,
+                                .generation = r->h.link.generation};
         switch (a->kind) {
         case ACT_WSMAN:
             if (a->job == WSC_POWER_READ)
@@ -133,7 +136,8 @@ static inline void rig_fire(struct rig *r, const struct rig_pending *p) {
         return;
     }
     struct amt_info info = {.me_sleep = r->me_sleep_off ? AMT_ME_SLEEP_OFF : AMT_ME_SLEEP_WAKE};
-    snprintf(info.power_scheme, sizeof info.power_scheme, "%s", r->me_sleep_off ? "Desktop: ON in S0" : "Desktop: ON in S0, ME Wake in S3, S4-5 (AC only)");
+    snprintf(info.power_scheme, sizeof info.power_scheme, "%s",
+             r->me_sleep_off ? "Desktop: ON in S0" : "Desktop: ON in S0, ME Wake in S3, S4-5 (AC only)");
     struct wsc_result res = {.kind = p->job, .return_value = -1};
     if (r->mute) {
         res.err = ERR_TIMEOUT;
@@ -194,7 +198,8 @@ static inline void rig_run(struct rig *r, int64_t ms) {
             times = at == r->now_ms ? times + 1 : 0;
             at = r->now_ms;
             if (times > 50)
-                fail_msg("host_tick spins at %lld ms: decided %s", (long long)r->now_ms, decision_id(r->h.decided.kind));
+                fail_msg("host_tick spins at %lld ms: decided %s", (long long)r->now_ms,
+                         decision_id(r->h.decided.kind));
         }
     }
     r->now_ms = end;

@@ -14,9 +14,12 @@ static void never_acts_on_what_it_does_not_know(void **s) {
         struct host_now now = {{1000000000}, {1800000000000000}};
         host_init(&h, "host-00000001", 0);
         h.link.generation = 3;
-        link_set_state(&h.link, (enum link_state)rng_range(&rng, LINK_NEVER, LINK_DOWN), LINK_WHY_LOGIN, now.wall);
+        link_set_state(&h.link, (enum link_state)rng_range(&rng, LINK_NEVER, LINK_DOWN), LINK_WHY_LOGIN,
+                       now.wall);
         h.power.state = (enum power_state)rng_range(&rng, 0, POWER_STATE_COUNT - 1);
-        h.power.source = rng_chance(&rng, 700000) ? SOURCE_FIRMWARE : (enum observe_source)rng_range(&rng, SOURCE_NONE, SOURCE_INFERRED);
+        h.power.source = rng_chance(&rng, 700000)
+                             ? SOURCE_FIRMWARE
+                             : (enum observe_source)rng_range(&rng, SOURCE_NONE, SOURCE_INFERRED);
         h.power.generation = (uint32_t)rng_range(&rng, 2, 3);
         h.power.agreeing = (uint16_t)rng_range(&rng, 0, 3);
         h.power.at_mono.us = now.mono.us - rng_range(&rng, 0, 90) * 1000000;
@@ -25,7 +28,8 @@ static void never_acts_on_what_it_does_not_know(void **s) {
         h.power.navailable = 1;
         h.intent.desired = (enum power_state)rng_range(&rng, 0, POWER_STATE_COUNT - 1);
         h.intent.policy = (enum recovery_policy)rng_range(&rng, 0, 2);
-        h.intent.hold_until.us = rng_chance(&rng, 300000) ? 0 : now.wall.us + rng_range(&rng, -100, 100) * 1000000;
+        h.intent.hold_until.us =
+            rng_chance(&rng, 300000) ? 0 : now.wall.us + rng_range(&rng, -100, 100) * 1000000;
         h.local_shutdown = rng_chance(&rng, 300000);
         h.attempts = (uint8_t)rng_range(&rng, 0, p.attempts_max);
         h.next_attempt.us = now.mono.us + rng_range(&rng, -15, 5) * 1000000;

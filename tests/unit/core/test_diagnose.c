@@ -14,7 +14,8 @@ static bool found(struct rig *r, enum finding_id id, struct finding *out) {
 
 static void a_calm_host_has_none(void **s) {
     struct rig *r = rig_new();
-    assert_int_equal(diagnose_bits(&r->h, &r->p, rig_now(r)), 1u << FINDING_UUID_PLACEHOLDER); /* the rig's UUID is nil */
+    assert_int_equal(diagnose_bits(&r->h, &r->p, rig_now(r)),
+                     1u << FINDING_UUID_PLACEHOLDER); /* the rig's UUID is nil */
     rig_free(r);
 }
 
@@ -79,5 +80,5 @@ static void a_mute_firmware_and_a_wrong_secret_differ(void **s) {
     rig_free(r);
 }
 
-UNIT_MAIN(T(a_calm_host_has_none), T(drops_at_s5_names_the_bios_setting), T(drops_just_after_an_off_are_evidence), T(uuids),
-          T(a_mute_firmware_and_a_wrong_secret_differ))
+UNIT_MAIN(T(a_calm_host_has_none), T(drops_at_s5_names_the_bios_setting),
+          T(drops_just_after_an_off_are_evidence), T(uuids), T(a_mute_firmware_and_a_wrong_secret_differ))

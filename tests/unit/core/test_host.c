@@ -46,7 +46,8 @@ static void an_unreachable_node_refuses_at_once_and_says_why(void **s) {
     assert_int_equal(r->h.intent.desired, POWER_ON); /* nothing changed */
     assert_null(r->h.op);
     char status[300];
-    assert_string_equal(host_power_status(&r->h, &r->p, rig_now(r), status, sizeof status), "STATUS_INDICATION_ERROR");
+    assert_string_equal(host_power_status(&r->h, &r->p, rig_now(r), status, sizeof status),
+                        "STATUS_INDICATION_ERROR");
     assert_non_null(strstr(status, "AMT link lost"));
     rig_free(r);
 }
@@ -84,9 +85,9 @@ static void commands_run_and_are_confirmed(void **s) {
         enum power_op op;
         uint8_t from, cim;
         enum power_state intent;
-    } t[] = {{POWER_OP_OFF, 2, 8, POWER_OFF},          {POWER_OP_ON, 8, 2, POWER_ON},
-             {POWER_OP_RESET, 2, 10, POWER_ON},        {POWER_OP_CYCLE, 2, 5, POWER_ON},
-             {POWER_OP_SLEEP, 2, 4, POWER_SLEEP},      {POWER_OP_HIBERNATE, 2, 7, POWER_HIBERNATE},
+    } t[] = {{POWER_OP_OFF, 2, 8, POWER_OFF},           {POWER_OP_ON, 8, 2, POWER_ON},
+             {POWER_OP_RESET, 2, 10, POWER_ON},         {POWER_OP_CYCLE, 2, 5, POWER_ON},
+             {POWER_OP_SLEEP, 2, 4, POWER_SLEEP},       {POWER_OP_HIBERNATE, 2, 7, POWER_HIBERNATE},
              {POWER_OP_OFF_GRACEFUL, 2, 12, POWER_OFF}, {POWER_OP_RESET_GRACEFUL, 2, 14, POWER_ON}};
     for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
         struct rig *r = rig_new();
@@ -180,9 +181,11 @@ static void recovery_backs_off_and_holds(void **s) {
     assert_true(rig_logged(r, "recovery-held: Gave up after 5 attempts"));
     assert_true(diagnose_bits(&r->h, &r->p, rig_now(r)) >> FINDING_RECOVERY_HELD & 1);
     for (unsigned i = 2; i < r->changes; i++)
-        assert_true(r->change_at_ms[i] - r->change_at_ms[i - 1] >= r->change_at_ms[i - 1] - r->change_at_ms[i - 2]);
+        assert_true(r->change_at_ms[i] - r->change_at_ms[i - 1] >=
+                    r->change_at_ms[i - 1] - r->change_at_ms[i - 2]);
     r->lies = false;
-    rig_command(r, (struct host_command){.kind = CMD_INTENT, .desired = POWER_ON}); /* an operator starts it over */
+    rig_command(
+        r, (struct host_command){.kind = CMD_INTENT, .desired = POWER_ON}); /* an operator starts it over */
     rig_run(r, 10000);
     assert_int_equal(r->cim, 2);
     assert_int_equal(r->h.decided.kind, DECIDE_AS_DESIRED);
@@ -268,7 +271,8 @@ static void waiting_is_cancellable_and_expires_but_what_was_sent_is_not(void **s
     assert_int_equal(r->h.last->state, OP_CANCELLED);
     rig_run(r, 20000);
     assert_int_equal(r->changes, 0);
-    assert_int_equal(r->h.intent.desired, POWER_ON); /* as before the cancelled order: reconcile does not do it later */
+    assert_int_equal(r->h.intent.desired,
+                     POWER_ON); /* as before the cancelled order: reconcile does not do it later */
     r->h.intent.desired = POWER_UNKNOWN;
     rig_command(r, (struct host_command){.kind = CMD_OPERATE, .op = POWER_OP_OFF, .new_id = "op-b"});
     rig_run(r, 2500);
@@ -278,7 +282,8 @@ static void waiting_is_cancellable_and_expires_but_what_was_sent_is_not(void **s
     rig_command(r, (struct host_command){.kind = CMD_CANCEL, .key = "op-b"});
     assert_int_equal(r->reply.code, ERR_STATE);
 
-    rig_command(r, (struct host_command){.kind = CMD_OPERATE, .op = POWER_OP_ON, .new_id = "op-c", .deadline_ms = 1500});
+    rig_command(r, (struct host_command){
+                       .kind = CMD_OPERATE, .op = POWER_OP_ON, .new_id = "op-c", .deadline_ms = 1500});
     rig_run(r, 10);
     rig_lost(r, LINK_WHY_RESET);
     assert_int_equal(r->h.op->state, OP_WAITING);
@@ -290,14 +295,17 @@ static void waiting_is_cancellable_and_expires_but_what_was_sent_is_not(void **s
 
 static void idempotency_keys(void **s) {
     struct rig *r = rig_new();
-    rig_command(r, (struct host_command){.kind = CMD_OPERATE, .op = POWER_OP_RESET, .new_id = "op-a", .key = "k1"});
+    rig_command(
+        r, (struct host_command){.kind = CMD_OPERATE, .op = POWER_OP_RESET, .new_id = "op-a", .key = "k1"});
     rig_run(r, 10000);
     assert_int_equal(r->h.last->state, OP_DONE);
-    rig_command(r, (struct host_command){.kind = CMD_OPERATE, .op = POWER_OP_RESET, .new_id = "op-b", .key = "k1"});
+    rig_command(
+        r, (struct host_command){.kind = CMD_OPERATE, .op = POWER_OP_RESET, .new_id = "op-b", .key = "k1"});
     assert_string_equal(r->reply_op, "op-a");
     rig_run(r, 10000);
     assert_int_equal(r->changes, 1);
-    rig_command(r, (struct host_command){.kind = CMD_OPERATE, .op = POWER_OP_OFF, .new_id = "op-c", .key = "k1"});
+    rig_command(
+        r, (struct host_command){.kind = CMD_OPERATE, .op = POWER_OP_OFF, .new_id = "op-c", .key = "k1"});
     assert_int_equal(r->reply.code, ERR_EXISTS);
     rig_free(r);
 }
@@ -347,11 +355,16 @@ static void a_quiet_node_answers_a_command_within_5_s_or_refuses(void **s) {
     rig_free(r);
 }
 
-UNIT_MAIN(T(shutdown_is_undone_within_a_minute), T(one_odd_reading_is_not_acted_on), T(an_unreachable_node_refuses_at_once_and_says_why),
-          T(silence_is_down_within_45_s_and_nothing_is_sent_meanwhile), T(after_the_return_the_state_is_read_before_anything),
-          T(commands_run_and_are_confirmed), T(already_there_is_done_without_sending), T(what_the_firmware_does_not_offer_is_refused_with_the_list),
-          T(a_return_code_alone_is_not_done), T(refusals_of_the_firmware_are_told), T(an_unanswered_reset_is_never_sent_twice),
-          T(an_unanswered_power_off_is_looked_for), T(recovery_backs_off_and_holds), T(a_node_that_falls_at_once_again_is_not_cycled_for_ever),
-          T(policies_are_respected), T(a_host_without_intent_is_left_alone), T(a_later_command_waits_or_takes_the_place),
-          T(waiting_is_cancellable_and_expires_but_what_was_sent_is_not), T(idempotency_keys), T(a_full_disk_refuses_and_changes_nothing),
-          T(commands_queue_behind_the_journal_up_to_a_limit), T(a_quiet_node_answers_a_command_within_5_s_or_refuses))
+UNIT_MAIN(T(shutdown_is_undone_within_a_minute), T(one_odd_reading_is_not_acted_on),
+          T(an_unreachable_node_refuses_at_once_and_says_why),
+          T(silence_is_down_within_45_s_and_nothing_is_sent_meanwhile),
+          T(after_the_return_the_state_is_read_before_anything), T(commands_run_and_are_confirmed),
+          T(already_there_is_done_without_sending),
+          T(what_the_firmware_does_not_offer_is_refused_with_the_list), T(a_return_code_alone_is_not_done),
+          T(refusals_of_the_firmware_are_told), T(an_unanswered_reset_is_never_sent_twice),
+          T(an_unanswered_power_off_is_looked_for), T(recovery_backs_off_and_holds),
+          T(a_node_that_falls_at_once_again_is_not_cycled_for_ever), T(policies_are_respected),
+          T(a_host_without_intent_is_left_alone), T(a_later_command_waits_or_takes_the_place),
+          T(waiting_is_cancellable_and_expires_but_what_was_sent_is_not), T(idempotency_keys),
+          T(a_full_disk_refuses_and_changes_nothing), T(commands_queue_behind_the_journal_up_to_a_limit),
+          T(a_quiet_node_answers_a_command_within_5_s_or_refuses))

@@ -2,7 +2,9 @@
 #include "core/link.h"
 #include "unit.h"
 
-static struct mono at(int64_t ms) { return (struct mono){ms * 1000}; }
+static struct mono at(int64_t ms) {
+    return (struct mono){ms * 1000};
+}
 static const struct wall wall = {1};
 
 /* Silent from `from` on: when is it given up? */
@@ -71,4 +73,5 @@ static void a_talking_peer_is_never_asked(void **s) {
     }
 }
 
-UNIT_MAIN(T(silence_is_noticed_within_45_s), T(asked_by_an_operator_it_is_noticed_sooner), T(an_answer_brings_it_back), T(a_talking_peer_is_never_asked))
+UNIT_MAIN(T(silence_is_noticed_within_45_s), T(asked_by_an_operator_it_is_noticed_sooner),
+          T(an_answer_brings_it_back), T(a_talking_peer_is_never_asked))

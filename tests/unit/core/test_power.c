@@ -6,7 +6,9 @@ static void every_operation_has_its_numbers(void **s) {
     static const struct {
         const char *kind;
         uint8_t cim;
-    } want[] = {{"power-on", 2}, {"power-off", 8}, {"reset", 10}, {"power-cycle", 5}, {"sleep", 4}, {"hibernate", 7}, {"power-off-graceful", 12}, {"reset-graceful", 14}};
+    } want[] = {
+        {"power-on", 2},  {"power-off", 8},           {"reset", 10},         {"power-cycle", 5}, {"sleep", 4},
+        {"hibernate", 7}, {"power-off-graceful", 12}, {"reset-graceful", 14}};
     for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
         enum power_op op;
         assert_true(power_op_parse(slice_str(want[i].kind), &op));
@@ -16,7 +18,8 @@ static void every_operation_has_its_numbers(void **s) {
     enum power_op op;
     assert_false(power_op_parse(SLICE_LIT("power-of"), &op));
     assert_false(power_op_row(POWER_OP_RESET)->repeatable);
-    assert_int_equal(power_op_row(POWER_OP_RESET)->intent, POWER_UNKNOWN); /* never a desired state that repeats */
+    assert_int_equal(power_op_row(POWER_OP_RESET)->intent,
+                     POWER_UNKNOWN); /* never a desired state that repeats */
 }
 
 static void codes_read(void **s) {

@@ -7,7 +7,11 @@ static void restart(struct rig *r, enum op_state journaled) {
     struct host_policy p = r->p;
     struct operation *o = r->h.op ? malloc(sizeof *o) : NULL;
     if (o) {
-        *o = (struct operation){.kind = r->h.op->kind, .prior = r->h.op->prior, .created = r->h.op->created, .deadline = r->h.op->deadline, .sent = r->h.op->sent};
+        *o = (struct operation){.kind = r->h.op->kind,
+                                .prior = r->h.op->prior,
+                                .created = r->h.op->created,
+                                .deadline = r->h.op->deadline,
+                                .sent = r->h.op->sent};
         snprintf(o->id, sizeof o->id, "%s", r->h.op->id);
         operation_set_state(o, journaled, OP_CODE_NONE, rig_now(r).wall, "as journaled");
     }
@@ -93,7 +97,8 @@ static void a_power_off_without_effect_is_sent_again_only_after_looking(void **s
 static void an_old_deadline_expires_it(void **s) {
     struct rig *r = rig_new();
     r->latency_ms = 500;
-    rig_command(r, (struct host_command){.kind = CMD_OPERATE, .op = POWER_OP_RESET, .new_id = "op-a", .deadline_ms = 2000});
+    rig_command(r, (struct host_command){
+                       .kind = CMD_OPERATE, .op = POWER_OP_RESET, .new_id = "op-a", .deadline_ms = 2000});
     rig_run(r, 10);
     restart(r, OP_WAITING);
     assert_null(r->h.op);
@@ -119,6 +124,8 @@ static void two_crashes_in_a_row_do_not_forget_that_it_was_sent(void **s) {
     rig_free(r);
 }
 
-UNIT_MAIN(T(two_crashes_in_a_row_do_not_forget_that_it_was_sent), T(an_accepted_operation_runs_after_the_restart), T(a_reset_that_may_have_been_sent_is_not_sent_again),
-          T(a_power_off_that_took_effect_is_done_by_reading), T(a_power_off_without_effect_is_sent_again_only_after_looking),
-          T(an_old_deadline_expires_it))
+UNIT_MAIN(T(two_crashes_in_a_row_do_not_forget_that_it_was_sent),
+          T(an_accepted_operation_runs_after_the_restart),
+          T(a_reset_that_may_have_been_sent_is_not_sent_again),
+          T(a_power_off_that_took_effect_is_done_by_reading),
+          T(a_power_off_without_effect_is_sent_again_only_after_looking), T(an_old_deadline_expires_it))
