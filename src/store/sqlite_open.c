@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Opening: files, settings of the connection, migrations (numbered, forward only, backed up first), copies.
  */
+#include "store/files.h"
 #include "store/sqlite.h"
 
 #include "base/log.h"
@@ -47,22 +48,6 @@ static int ask(sqlite3 *h, const char *sql, int64_t def, int64_t *out, struct er
 }
 
 /* --- copies --- */
-static int sync_file(const char *path) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    int rc = fd < 0 ? -1 : fsync(fd);
-    if (fd >= 0)
-        close(fd);
-    return rc;
-}
-
-/* The entry itself survives a power cut only when its directory is synced, too. */
-static void sync_dir_of(const char *path) {
-    char dir[PATH_MAX];
-    const char *slash = strrchr(path, '/');
-    snprintf(dir, sizeof dir, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
-    (void)sync_file(*dir ? dir : "/");
-}
-
 static int vacuum_into(sqlite3 *from, const char *path, struct errinfo *ei) {
     sqlite3_stmt *st = NULL;
     if (sqlite3_prepare_v2(from, "VACUUM INTO ?1", -1, &st, NULL) != SQLITE_OK)
@@ -85,12 +70,12 @@ int db_copy(sqlite3 *from, const char *to_path, struct errinfo *ei) {
         return err_set(ei, ERR_IO, "path", "could not make %s: %s", part, strerror(errno));
     close(fd);
     int err = vacuum_into(from, part, ei);
-    if (!err && (sync_file(part) || link(part, to_path))) /* link, because rename would replace a file */
+    if (!err && (file_sync(part) || link(part, to_path))) /* link, because rename would replace a file */
         err = err_set(ei, errno == EEXIST ? ERR_EXISTS : ERR_IO, "path", "could not make %s: %s", to_path,
                       strerror(errno));
     unlink(part);
     if (!err)
-        sync_dir_of(to_path);
+        file_sync_dir_of(to_path);
     return err;
 }
 
