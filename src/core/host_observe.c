@@ -51,16 +51,14 @@ static void watch_local_shutdown(struct turn *t, enum power_state seen) {
         h->local_shutdown = false;
 }
 
-static void power_observed(struct turn *t, const struct amt_power *p) {
+/* The one writer of an observation: what the firmware said over the present link. The state before. */
+static enum power_state observation_set_state(struct turn *t, const struct amt_power *p) {
     struct host *h = t->h;
     struct observation *o = &h->power;
-    bool settled;
-    enum power_state was = o->state, now_is = power_state_of_cim(p->state, &settled);
-    if (!settled)
-        now_is = POWER_UNKNOWN;
-    bool same_link = o->generation == h->link.generation;
-    o->agreeing = same_link && was == now_is && o->agreeing < UINT16_MAX ? (uint16_t)(o->agreeing + 1) : 1;
-    o->state = now_is;
+    bool settled, same_link = o->generation == h->link.generation;
+    enum power_state was = o->state, seen = power_state_of_cim(p->state, &settled);
+    o->state = settled ? seen : POWER_UNKNOWN;
+    o->agreeing = same_link && was == o->state && o->agreeing < UINT16_MAX ? (uint16_t)(o->agreeing + 1) : 1;
     o->cim = p->state;
     o->source = SOURCE_FIRMWARE;
     o->at = t->now.wall;
@@ -69,16 +67,22 @@ static void power_observed(struct turn *t, const struct amt_power *p) {
     o->available_told = p->available_told;
     o->navailable = p->navailable;
     memcpy(o->available, p->available, sizeof o->available);
+    if (o->state == POWER_OFF && same_link)
+        h->drops_at_off = 0; /* the link carried an off: it does not drop there */
+    return was;
+}
+
+static void power_observed(struct turn *t, const struct amt_power *p) {
+    struct host *h = t->h;
+    enum power_state was = observation_set_state(t, p), seen = h->power.state;
     h->read_failures = 0;
     h->read_error[0] = 0;
-    watch_local_shutdown(t, now_is);
-    if (now_is == POWER_OFF)
+    watch_local_shutdown(t, seen);
+    if (seen == POWER_OFF)
         h->last_off_seen = t->now.wall;
-    if (now_is == POWER_OFF && same_link)
-        h->drops_at_off = 0; /* the link carried an off: it does not drop there */
-    if (was != now_is) {
+    if (was != seen) {
         act_persist(t, PERSIST_POWER);
-        act_event(t, HOST_EVENT_POWER_CHANGED, "Power is %s (%s), was %s", power_state_text(now_is),
+        act_event(t, HOST_EVENT_POWER_CHANGED, "Power is %s (%s), was %s", power_state_text(seen),
                   power_cim_text(p->state), power_state_text(was));
     }
 }

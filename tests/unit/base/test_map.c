@@ -4,7 +4,7 @@
 
 struct item {
     struct map_node node;
-    char key[8];
+    char key[16];
 };
 
 static void put_get_walk_remove(void **s) {
