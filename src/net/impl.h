@@ -68,20 +68,13 @@ enum stream_state {
     STREAM_DYING,     /* the transport lets go; stream_gone() follows */
 };
 
+/* What every delivery touches comes first: a simulated fleet does not fit in the cache. */
 struct stream {
     const struct stream_ops *ops;
     struct loop *loop;
     const struct stream_handler *handler;
     void *ctx;
     struct tls *tls;
-    struct buf plain_out;      /* queued bytes of a stream without TLS; with TLS see stream_out() */
-    struct buf early;          /* written before the stream was open */
-    struct listener *listener; /* until on_accept */
-    struct proxyv2 *proxy;     /* while in STREAM_PREFACE */
-    char *error;               /* sentence of the failure, on the heap as it is rare */
-    struct loop_timer timer;   /* the deadline of the present state */
-    struct list_node all, todo;
-    uint64_t todo_turn;
     enum stream_state state; /* written by stream_set_state() only */
     enum stream_end why;
     bool paused, reading;
@@ -89,6 +82,15 @@ struct stream {
     bool peer_ended; /* while flushing: the peer's end came, so there is nothing to linger for */
     bool gone;       /* stream_gone() is due in the next turn (transports without a close callback) */
     bool admitted, moved, bulk;
+    struct list_node todo;
+    uint64_t todo_turn;
+    struct buf plain_out;      /* queued bytes of a stream without TLS; with TLS see stream_out() */
+    struct buf early;          /* written before the stream was open */
+    struct listener *listener; /* until on_accept */
+    struct proxyv2 *proxy;     /* while in STREAM_PREFACE */
+    char *error;               /* sentence of the failure, on the heap as it is rare */
+    struct loop_timer timer;   /* the deadline of the present state */
+    struct list_node all;
     char peer[ADDRESS_TEXT_CAP], peer_addr[ADDRESS_TEXT_CAP];
 };
 

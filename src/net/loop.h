@@ -35,7 +35,7 @@ void loop_random(struct loop *l, void *out, size_t n);
 struct loop_timer {
     void (*fn)(struct loop_timer *t); /* find the owner with CONTAINER_OF */
     struct mono at;
-    uint32_t heap_index; /* 1-based; 0 = not armed */
+    uint32_t heap_index; /* the loop's; 0 = not armed */
 };
 /* Arm or move; MONO_NEVER stops. Fires at or after `at`, never inside this call. */
 void loop_timer_set(struct loop *l, struct loop_timer *t, struct mono at);

@@ -298,13 +298,18 @@ bool sim_source_dark(const struct sim_world *w, const struct sim_source *s) {
     return w->dark || s->dark || (s->host && s->host->dark);
 }
 
-static void unstall_all(struct sim_source *s) {
-    LIST_EACH(n, &s->ends)
-    sim_end_unstall(CONTAINER_OF(n, struct sim_end, in_source));
+static void apply_dark(struct sim_world *w, struct sim_source *s) {
+    bool dark = sim_source_dark(w, s);
+    LIST_EACH(n, &s->ends) {
+        struct sim_end *e = CONTAINER_OF(n, struct sim_end, in_source);
+        e->dark = dark;
+        if (!dark)
+            sim_end_unstall(e);
+    }
 }
 
 /* A cut takes ends off the list, and callbacks may take more: begin anew after each. */
-static void cut_all(struct sim_source *s) {
+static void cut_all(struct sim_world *w, struct sim_source *s) {
     bool more = true;
     while (more) {
         more = false;
@@ -320,12 +325,13 @@ static void cut_all(struct sim_source *s) {
 }
 
 /* Call fn for each source that a rule's name means. */
-static void each_source(struct sim_world *w, const char *name, void (*fn)(struct sim_source *s)) {
+static void each_source(struct sim_world *w, const char *name,
+                        void (*fn)(struct sim_world *w, struct sim_source *s)) {
     struct map_node *n = map_get(&w->sources, slice_str(name));
     struct sim_source *only = n ? CONTAINER_OF(n, struct sim_source, node) : NULL;
     if (only && only->host) {
         only->refs++; /* fn may let go of its last end */
-        fn(only);
+        fn(w, only);
         sim_source_put(w, &only);
         return;
     }
@@ -341,7 +347,7 @@ static void each_source(struct sim_world *w, const char *name, void (*fn)(struct
         }
     }
     for (size_t i = 0; i < nfound; i++) {
-        fn(found[i]);
+        fn(w, found[i]);
         sim_source_put(w, &found[i]);
     }
     free(found);
@@ -362,8 +368,7 @@ void sim_blackhole(struct sim_world *w, const char *source, bool on) {
         if (lifted)
             sim_source_put(w, &s);
     }
-    if (!on)
-        each_source(w, source, unstall_all);
+    each_source(w, source, apply_dark);
 }
 
 void sim_cut(struct sim_world *w, const char *source) {

@@ -23,29 +23,35 @@ struct sim_source {
 struct sim_chunk {
     struct sim_chunk *next;
     int64_t at_us;
-    enum { CHUNK_DATA, CHUNK_FIN, CHUNK_RESET } kind;
-    struct buf bytes;
+    enum { CHUNK_FEW, CHUNK_MANY, CHUNK_FIN, CHUNK_RESET } kind;
+    uint32_t n; /* bytes */
+    union {
+        uint8_t few[104]; /* in place, so that a chunk is two cache lines */
+        struct buf many;
+    } u;
 };
 
-/* One end of a connection: what the network knows. It outlives a stream that moves to another loop. */
+/* One end of a connection: what the network knows. It outlives a stream that moves to another loop.
+ * What each delivery touches comes first. */
 struct sim_end {
+    struct loop_timer event; /* the head arrives, or a step of connecting */
+    bool stalled;            /* the event came, but could not be delivered: dark, paused or moving */
+    bool dark;               /* what the rules say of its source */
+    bool blocked;            /* output waits for the peer to take what is on the way */
+    bool fin_sent;
     struct sim_world *w;
-    struct stream_sim *owner; /* NULL while it moves */
-    struct sim_end *peer;     /* NULL: not connected yet, or the other end is gone */
-    struct sim_source *source;
-    struct list_node in_source;
+    struct stream_sim *owner;      /* NULL while it moves */
+    struct sim_end *peer;          /* NULL: not connected yet, or the other end is gone */
     struct sim_chunk *head, *tail; /* on the way to this end, in order */
     size_t inbound_bytes;          /* of WINDOW_BYTES */
     int64_t last_at_us;            /* nothing overtakes */
-    struct loop_timer event;       /* the head arrives, or a step of connecting */
-    bool stalled;                  /* the event came, but could not be delivered: dark, paused or moving */
-    bool blocked;                  /* output waits for the peer to take what is on the way */
-    bool fin_sent;
+    struct sim_source *source;
+    struct list_node in_source;
 };
 
 struct stream_sim {
-    struct stream s;
     struct sim_end *end;
+    struct stream s;
     struct list_node in_queue; /* accepted by the network, not by the listener yet */
     struct list *queue;
     char target[ADDRESS_HOST_CAP + 8]; /* while connecting */
@@ -88,7 +94,7 @@ struct stream_sim *stream_sim_accepted(struct loop *l, struct sim_end *client);
 void sim_end_leave(struct sim_end *e, bool reset);
 /* Both sides see a reset at once. */
 void sim_end_cut(struct sim_end *e);
-/* Deliver what could not be delivered. */
+/* The rules about its source changed, or its owner reads again: deliver what could not be delivered. */
 void sim_end_unstall(struct sim_end *e);
 void sim_chunks_free(struct sim_world *w);
 

@@ -26,7 +26,8 @@ static struct sim_chunk *chunk_new(struct sim_world *w) {
 }
 
 static void chunk_free(struct sim_world *w, struct sim_chunk *c) {
-    buf_free(&c->bytes);
+    if (c->kind == CHUNK_MANY)
+        buf_free(&c->u.many);
     c->next = w->spare;
     w->spare = c;
 }
@@ -38,18 +39,48 @@ void sim_chunks_free(struct sim_world *w) {
     }
 }
 
+static struct slice chunk_bytes(const struct sim_chunk *c) {
+    return c->kind == CHUNK_MANY ? buf_slice(&c->u.many) : slice_of(c->u.few, c->n);
+}
+
+/* A chunk of the first n bytes of `from`, which loses them; NULL when out of memory. */
+static struct sim_chunk *chunk_of(struct sim_world *w, struct buf *from, size_t n) {
+    struct sim_chunk *c = chunk_new(w);
+    if (!c)
+        return NULL;
+    c->n = (uint32_t)n;
+    c->kind = CHUNK_FEW;
+    if (n <= sizeof c->u.few) {
+        memcpy(c->u.few, buf_slice(from).p, n);
+        buf_consume(from, n);
+        return c;
+    }
+    c->kind = CHUNK_MANY;
+    c->u.many = (struct buf){0};
+    if (n == from->len) {
+        c->u.many = *from; /* the memory itself travels */
+        *from = (struct buf){0};
+    } else if (buf_put(&c->u.many, slice_head(buf_slice(from), n)) == 0) {
+        buf_consume(from, n);
+    } else {
+        chunk_free(w, c);
+        return NULL;
+    }
+    return c;
+}
+
 static void arm(struct sim_end *e, int64_t at_us) {
     struct mono at = {at_us};
     timers_set(&e->w->timers, &e->event, mono_max(at, e->w->now), NULL);
 }
 
-/* Put a chunk on its way to `to`; c->bytes is filled. */
+/* Put a filled chunk on its way to `to`. */
 static void send_chunk(struct sim_end *to, struct sim_chunk *c) {
     struct sim_world *w = to->w;
     int64_t at = w->now.us + sim_delay_us(w);
     c->at_us = to->last_at_us = at > to->last_at_us ? at : to->last_at_us;
     c->next = NULL;
-    to->inbound_bytes += c->bytes.len;
+    to->inbound_bytes += c->n;
     if (to->head) {
         to->tail->next = c;
         to->tail = c;
@@ -64,6 +95,7 @@ static void send_end(struct sim_end *to, bool reset) {
     struct sim_chunk *c = chunk_new(to->w);
     if (!c)
         return;
+    c->n = 0;
     c->kind = reset ? CHUNK_RESET : CHUNK_FIN;
     send_chunk(to, c);
 }
@@ -79,6 +111,7 @@ static struct sim_end *end_new(struct sim_world *w, struct stream_sim *owner, st
     e->w = w;
     e->owner = owner;
     e->source = source;
+    e->dark = sim_source_dark(w, source);
     e->event.fn = on_arrival;
     list_push(&source->ends, &e->in_source);
     return e;
@@ -120,31 +153,40 @@ void sim_end_cut(struct sim_end *e) {
         stream_broken(&b->s, STREAM_RESET, "connection reset by peer");
 }
 
-/* The head of the queue, or with a split its first piece; the rest follows a little later. */
-static struct sim_chunk *take_head(struct sim_end *e) {
+/* With a split, what came last of the head arrives a little later, as a chunk of its own. */
+static void split_head(struct sim_end *e) {
     struct sim_world *w = e->w;
-    struct sim_chunk *c = e->head, *first;
-    if (w->weather.split_per_million && c->bytes.len > 1 &&
-        rng_chance(&w->rng, w->weather.split_per_million) && (first = chunk_new(w))) {
-        size_t cut = (size_t)rng_range(&w->rng, 1, (int64_t)c->bytes.len - 1);
-        first->kind = c->kind;
-        buf_put(&first->bytes, slice_head(buf_slice(&c->bytes), cut));
-        buf_consume(&c->bytes, cut);
-        int64_t at = w->now.us + sim_delay_us(w);
-        for (; c && c->at_us < at; c = c->next)
-            c->at_us = at;
-        e->last_at_us = at > e->last_at_us ? at : e->last_at_us;
-        return first;
+    struct sim_chunk *c = e->head;
+    if (c->n < 2 || !rng_chance(&w->rng, w->weather.split_per_million))
+        return;
+    struct buf all = {0};
+    size_t cut = (size_t)rng_range(&w->rng, 1, c->n - 1);
+    buf_put(&all, chunk_bytes(c));
+    struct sim_chunk *first = chunk_of(w, &all, cut), *rest = first ? chunk_of(w, &all, all.len) : NULL;
+    buf_free(&all);
+    if (!rest) {
+        if (first)
+            chunk_free(w, first);
+        return;
     }
-    e->head = c->next;
-    return c;
+    int64_t at = w->now.us + sim_delay_us(w);
+    first->next = rest;
+    first->at_us = c->at_us;
+    rest->next = c->next;
+    rest->at_us = at;
+    e->head = first;
+    e->tail = e->tail == c ? rest : e->tail;
+    chunk_free(w, c);
+    for (c = rest->next; c && c->at_us < at; c = c->next)
+        c->at_us = at;
+    e->last_at_us = at > e->last_at_us ? at : e->last_at_us;
 }
 
 static void on_arrival(struct loop_timer *t) {
     struct sim_end *e = CONTAINER_OF(t, struct sim_end, event);
     struct sim_world *w = e->w;
     struct stream_sim *x = e->owner;
-    if (!x || !e->head || sim_source_dark(w, e->source) || (!x->s.reading && e->head->kind != CHUNK_RESET)) {
+    if (!x || !e->head || e->dark || (!x->s.reading && e->head->kind != CHUNK_RESET)) {
         e->stalled = e->head != NULL;
         return;
     }
@@ -152,16 +194,19 @@ static void on_arrival(struct loop_timer *t) {
         sim_end_cut(e);
         return;
     }
-    struct sim_chunk *c = take_head(e);
-    e->inbound_bytes -= c->bytes.len;
+    if (w->weather.split_per_million)
+        split_head(e);
+    struct sim_chunk *c = e->head;
+    e->head = c->next;
+    e->inbound_bytes -= c->n;
     if (e->head)
         arm(e, e->head->at_us);
     if (e->peer && e->peer->blocked && e->peer->owner) {
         e->peer->blocked = false;
         stream_todo(&e->peer->owner->s);
     }
-    if (c->kind == CHUNK_DATA)
-        stream_input(&x->s, buf_slice(&c->bytes));
+    if (c->kind == CHUNK_FEW || c->kind == CHUNK_MANY)
+        stream_input(&x->s, chunk_bytes(c));
     else if (c->kind == CHUNK_FIN)
         stream_eof(&x->s);
     else
@@ -182,18 +227,10 @@ static void sims_flush(struct stream *s) {
             e->blocked = true;
             return;
         }
-        struct sim_chunk *c = chunk_new(e->w);
+        struct sim_chunk *c = chunk_of(e->w, out, out->len < room ? out->len : room);
         if (!c) {
             stream_broken(s, STREAM_LOCAL, "out of memory");
             return;
-        }
-        c->kind = CHUNK_DATA;
-        if (out->len <= room) {
-            c->bytes = *out; /* the memory itself travels */
-            *out = (struct buf){0};
-        } else {
-            buf_put(&c->bytes, slice_head(buf_slice(out), room));
-            buf_consume(out, c->bytes.len);
         }
         send_chunk(to, c);
     }
@@ -283,7 +320,7 @@ struct stream *stream_sim_attach(struct loop *l, struct stream_moving *m) {
 
 static void on_syn_ack(struct loop_timer *t) {
     struct sim_end *e = CONTAINER_OF(t, struct sim_end, event);
-    if (sim_source_dark(e->w, e->source)) {
+    if (e->dark) {
         e->stalled = true;
         return;
     }
@@ -301,7 +338,7 @@ static void on_refused(struct loop_timer *t) {
 static void on_syn(struct loop_timer *t) {
     struct sim_end *e = CONTAINER_OF(t, struct sim_end, event);
     struct sim_world *w = e->w;
-    if (sim_source_dark(w, e->source)) {
+    if (e->dark) {
         e->stalled = true; /* asked again when the dark ends, as TCP does */
         return;
     }
