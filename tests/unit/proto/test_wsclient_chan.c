@@ -247,6 +247,25 @@ static void opening_is_tried_three_times(void **s) {
     fake_stop(&f);
 }
 
+/* Each request has its three tries, and its one retry. */
+static int doomed_opens;
+
+static bool dooms(struct fake *f, int chan, const struct wsman_msg *rq) {
+    f->fail_opens = doomed_opens;
+    return false;
+}
+
+static void tries_count_for_each_request(void **s) {
+    struct fake f = {.rules = POWER_RULES, .hook = dooms, .close_each = true, .fail_opens = 2};
+    doomed_opens = 2;
+    fake_start(&f);
+    assert_int_equal(fake_job(&f, WSC_POWER_CHANGE, 2).err, 0);
+    assert_int_equal(f.executed, 3);
+    assert_int_equal(f.opens, 9);
+    f.fail_opens = 0;
+    fake_stop(&f);
+}
+
 static void no_slot_is_waited_for(void **s) {
     struct fake f = {.rules = POWER_RULES, .open_error = ERR_LIMIT};
     fake_start(&f);
@@ -391,5 +410,6 @@ static void idle_channels_are_closed(void **s) {
 UNIT_MAIN(T(a_read_is_retried_once), T(a_power_change_is_never_resent), T(stale_channels),
           T(endless_answers_are_cut), T(answers_to_others_are_refused), T(unauthorized_for_ever),
           T(a_nonce_that_expires), T(only_digest_will_do), T(no_progress_ends_at_the_deadline),
-          T(opening_is_tried_three_times), T(no_slot_is_waited_for), T(sending_fails), T(odd_http),
-          T(answers_of_other_shapes), T(events_of_strangers), T(idle_channels_are_closed))
+          T(opening_is_tried_three_times), T(tries_count_for_each_request), T(no_slot_is_waited_for),
+          T(sending_fails), T(odd_http), T(answers_of_other_shapes), T(events_of_strangers),
+          T(idle_channels_are_closed))
