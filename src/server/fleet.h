@@ -14,19 +14,23 @@ struct fleet_host {
     struct host h;        /* first */
     struct map_node node; /* shard->hosts, by h.id */
     struct shard *shard;
-    struct tunnel *tunnel;   /* the authenticated one, NULL when none */
+    struct tunnel *tunnel;   /* the one that carries the link, NULL when none */
+    struct tunnel *joining;  /* logged in later, takes the place of tunnel when it is up; NULL when none */
     struct loop_timer timer; /* host_deadline() */
     struct sealed cira_secret, amt_secret;
     bool has_pin;
     uint8_t pin[32];
-    bool deleting;
-    struct list waiting; /* calls that wait for ACT_REPLY */
+    bool deleting;        /* being deleted: seen by nobody */
+    bool patching;        /* its row is being written */
+    struct list waiting;  /* commands that wait for ACT_REPLY */
+    struct list deferred; /* changes that wait for a write under way: rows are written whole */
 };
 
 /* --- ask one host --- */
 struct fleet_call {
     struct loop_msg msg;
-    struct shard *from; /* who asks; done runs there */
+    struct shard *from;    /* who asks; done runs there */
+    struct list_node node; /* while it waits for something of its host */
     char host[HOST_ID_CAP];
     /* On the host's shard; fh NULL: no such host. Work, then call fleet_answer(c), now or later. */
     void (*run)(struct shard *s, struct fleet_host *fh, struct fleet_call *c);
@@ -76,7 +80,9 @@ struct fleet_create {
     struct errinfo error;
     void (*done)(struct fleet_create *c);
     void *ctx;
+    void *impl;
 };
+/* rows must be set; c lives until done was called, then fleet_create_free(). */
 void fleet_create(struct fleet_create *c);
 void fleet_create_free(struct fleet_create **c);
 
@@ -94,10 +100,12 @@ void fleet_command(struct fleet_command *c);
 /* What an operator may change of identity. Bits say which members count. */
 enum patch_bits {
     PATCH_NAME = 1,
-    PATCH_CIRA_SECRET = 2, /* user and/or password: a live tunnel is closed */
+    PATCH_CIRA_SECRET = 2, /* user and/or password ("" = as it is): a live tunnel is closed */
     PATCH_AMT_SECRET = 4,
-    PATCH_UUIDS = 8,
     PATCH_SERIAL = 16,
+    PATCH_AMT_UUID = 32,
+    PATCH_SMBIOS_UUID = 64,
+    PATCH_UUIDS = PATCH_AMT_UUID | PATCH_SMBIOS_UUID,
 };
 struct fleet_patch {
     struct fleet_call call; /* first */
@@ -108,6 +116,7 @@ struct fleet_patch {
     void *ctx;
 };
 void fleet_patch(struct fleet_patch *c);
+
 /* Remove the host: operation cancelled, tunnel closed, rows deleted durably. */
 struct fleet_delete {
     struct fleet_call call;
@@ -118,13 +127,41 @@ struct fleet_delete {
 void fleet_delete(struct fleet_delete *c);
 
 /* --- of one host, on its shard --- */
+/* NULL when there is none, or when it is being deleted. */
+struct fleet_host *fleet_host_find(struct shard *s, const char *id);
 /* The host as the API shows it (docs/api.md). */
 void fleet_host_json(struct buf *out, const struct fleet_host *fh);
-/* Feed an event to the machine and do its actions. */
+/* An operation as the API shows it; host: the id of its host. */
+struct json;
+void fleet_op_json(struct json *j, const char *host, const struct operation *o);
+/* Feed an event to the machine and do its actions. From inside an action (a submit that fails at once) the
+ * event is copied and fed afterwards. */
 void fleet_host_input(struct fleet_host *fh, const struct host_ev *ev);
 /* Bring the host's timer in line with host_deadline(). */
 void fleet_host_arm(struct fleet_host *fh);
+/* Publish an event of the host. */
+void fleet_host_event(struct fleet_host *fh, enum host_event kind, const char *text);
 /* Load all hosts and open operations from the store, before the loops run. */
 NODISCARD int fleet_load(struct app *a, struct errinfo *ei);
-/* Fresh random ids: "host-xxxxxxxx" that the directory does not know, "op-xxxxxxxxxxxx". */
+/* Fresh random ids: "op-xxxxxxxxxxxx". */
 void fleet_new_op_id(struct loop *l, char out[OP_ID_CAP]);
+
+/* --- between the files of the fleet --- */
+/* A host object of this row, not yet in shard->hosts. NULL when out of memory. */
+struct fleet_host *fleet_host_new(struct shard *s, const struct store_host *row);
+/* Into shard->hosts, on its thread. ERR_EXISTS, ERR_NOMEM. */
+NODISCARD int fleet_host_enter(struct fleet_host *fh);
+/* Its tunnels are closed, waiting calls are answered with err; out of shard->hosts; freed. */
+void fleet_host_free(struct fleet_host **fh, int err);
+/* Free it without a word to anybody: the app ends. */
+void fleet_host_drop(struct fleet_host **fh);
+/* An event that waits in shard->later. */
+void fleet_later_free(struct list_node *n);
+/* Was seen with this UUID: tells the directory, and the hosts whose finding changes by it. */
+void fleet_host_saw_uuid(struct fleet_host *fh, struct uuid u);
+/* This host may be a duplicate or no longer one. Any thread. */
+void fleet_tell_duplicate(struct shard *from, const char *host, bool duplicate);
+/* Do what shard->actions says for this host, and what arises from it. */
+void fleet_host_do_actions(struct fleet_host *fh);
+/* Run the changes that waited for a write. */
+void fleet_run_deferred(struct fleet_host *fh);

@@ -13,15 +13,27 @@ struct hub_event {
     char text[STORE_TEXT_CAP];
     struct slice host_json; /* the host as it is now (may be empty); owned by the event's memory */
 };
-struct hub *hub_new(struct app *a, uint64_t last_seq, uint32_t ring_max);
+struct hub_limits {
+    uint32_t ring_max;        /* events kept in memory for those that resume */
+    uint32_t subscribers_max; /* stops subscription floods */
+    uint32_t in_flight_max;   /* events on their way to one shard: a stalled shard loses them (gap) */
+};
+#define HUB_LIMITS_DEFAULT                                                                                   \
+    ((struct hub_limits){.ring_max = 4096, .subscribers_max = 256, .in_flight_max = 1024})
+
+/* last_seq: of the store; numbers go on behind it. NULL when out of memory. */
+struct hub *hub_new(struct app *a, uint64_t last_seq, const struct hub_limits *lim);
+/* The loops have ended; subscribers are gone. */
 void hub_free(struct hub **h);
 /* From any shard. The strings are copied. */
 void hub_publish(struct shard *s, const char *host, const char *project, const char *kind, const char *text,
                  struct slice host_json);
+/* Does anybody listen? A publisher that would have to make the JSON of a host asks first. Any thread. */
+bool hub_wanted(const struct hub *h);
 
 /* A subscriber lives on one shard; fn is called there for each event (also for the resumed ones, in order,
- * first). The slice is valid during the call. gap: events between after_seq and the ring's oldest were lost
- * to this subscriber: read the store. */
+ * first), never from inside a hub_* call. The slice is valid during the call. gap: events between the last
+ * one it saw and this one were lost to this subscriber: read the store. fn may unsubscribe. */
 struct hub_sub {
     struct list_node node;
     struct shard *shard;
@@ -33,4 +45,8 @@ struct hub_sub {
  */
 NODISCARD int hub_subscribe(struct hub *h, struct hub_sub *sub, uint64_t after_seq);
 void hub_unsubscribe(struct hub *h, struct hub_sub *sub);
+/* Back-pressure: no calls until hub_resume(), which goes on behind the last event that was given to fn: from
+ * the ring, with gap when the ring has moved on. */
+void hub_pause(struct hub_sub *sub);
+void hub_resume(struct hub *h, struct hub_sub *sub);
 uint64_t hub_last_seq(const struct hub *h);

@@ -2,6 +2,8 @@
 /* metrics: one table of counters and gauges; each shard counts its own, /metrics adds them up. */
 #pragma once
 
+#include "base/buf.h"
+
 #include <stdatomic.h>
 #include <stdint.h>
 
@@ -44,3 +46,13 @@ struct metrics {
 static inline void metric_add(struct metrics *m, enum metric k, int64_t n) {
     atomic_fetch_add_explicit(&m->v[k], n, memory_order_relaxed);
 }
+
+struct metric_row {
+    const char *name, *type, *help;
+};
+extern const struct metric_row metric_rows[METRIC_COUNT];
+int64_t metric_read(const struct metrics *m, enum metric k);
+/* Prometheus text: the sum over all parts. */
+void metrics_print(struct buf *out, const struct metrics *const *parts, size_t nparts);
+/* The table as Markdown: `outbandd print-docs metrics`. */
+void metrics_print_docs(struct buf *out);

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/app.h"
+
+#include "server/directory.h"
+#include "server/fleet.h"
+#include "server/hub.h"
+#include "server/peers.h"
+#include "server/quarantine.h"
+#include "server/settings.h"
+#include "server/tunnel.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+static struct shard *shard_new(struct app *a, unsigned index, struct loop *l) {
+    struct shard *s = calloc(1, sizeof *s);
+    if (!s)
+        return NULL;
+    s->app = a;
+    s->loop = l;
+    s->index = index;
+    s->hosts.seed = a->instance;
+    list_init(&s->later);
+    if (!(s->tunnels = tunnels_new(s))) {
+        free(s);
+        return NULL;
+    }
+    return s;
+}
+
+static void shard_free(struct shard **sp) {
+    struct shard *s = *sp;
+    if (!s)
+        return;
+    struct map_iter it = {0};
+    for (struct map_node *n; (n = map_next(&s->hosts, &it));) {
+        struct fleet_host *fh = CONTAINER_OF(n, struct fleet_host, node);
+        fleet_host_drop(&fh);
+    }
+    tunnels_free(&s->tunnels);
+    map_free(&s->hosts);
+    actions_free(&s->actions);
+    for (struct list_node *n; (n = list_pop(&s->later));)
+        fleet_later_free(n);
+    tls_ctx_unref(&s->amt_tls);
+    free(s);
+    *sp = NULL;
+}
+
+void app_apply_settings(struct app *a) {
+    const struct settings *s = a->settings;
+    a->policy = HOST_POLICY_DEFAULT;
+    a->wsc_limits = WSC_LIMITS_DEFAULT;
+    a->apf_limits = APF_LIMITS_DEFAULT;
+    a->tunnel_limits = TUNNEL_LIMITS_DEFAULT;
+    if (!s)
+        return;
+    settings_host_policy(s, &a->policy);
+    settings_wsc_limits(s, &a->wsc_limits);
+    settings_apf_limits(s, &a->apf_limits);
+    struct tunnel_limits *t = &a->tunnel_limits;
+    t->handshakes_max = s->cira_handshakes_max;
+    t->pending_max = s->cira_handshakes_max * 4;
+    t->per_peer_max = s->cira_tunnels_per_peer ? s->cira_tunnels_per_peer : UINT32_MAX;
+    t->login_ms = s->cira_auth_timeout_ms;
+    t->keepalive_s = s->cira_keepalive_ms / 1000;
+    t->keepalive_timeout_s = t->keepalive_s * 3;
+    t->proxy_v2 = s->cira_proxy_protocol;
+    t->port_policy = (enum tunnel_port_policy)s->wsman_port_policy;
+}
+
+static struct hub_limits hub_limits_of(const struct settings *s) {
+    struct hub_limits lim = HUB_LIMITS_DEFAULT;
+    if (s) {
+        lim.ring_max = s->events_ring;
+        lim.subscribers_max = s->events_subscribers_max;
+    }
+    return lim;
+}
+
+static struct quarantine_limits quarantine_limits_of(const struct settings *s) {
+    struct quarantine_limits lim = QUARANTINE_LIMITS_DEFAULT;
+    if (s) {
+        lim.entries_max = s->quarantine_max;
+        lim.expire_s = s->quarantine_expire_ms / 1000;
+    }
+    return lim;
+}
+
+static int make_parts(struct app *a, const struct app_opts *o) {
+    struct hub_limits hub = hub_limits_of(o->settings);
+    struct quarantine_limits quarantine = quarantine_limits_of(o->settings);
+    if (!(a->directory = directory_new(o->instance)) || !(a->peers = peers_new(o->instance)) ||
+        !(a->quarantine = quarantine_new(&quarantine, o->store)) ||
+        !(a->hub = hub_new(a, o->last_event, &hub)) || buf_put(&a->ca_pem, o->ca_pem) < 0)
+        return ERR_NOMEM;
+    for (unsigned i = 0; i < o->nshards; i++) {
+        if (!(a->shards[i] = shard_new(a, i, o->loops[i])))
+            return ERR_NOMEM;
+        a->nshards++;
+    }
+    return quarantine_load(a->quarantine, a->started);
+}
+
+struct app *app_new(const struct app_opts *o, struct errinfo *ei) {
+    assert(o->nshards >= 1 && o->nshards <= SHARDS_MAX);
+    struct app *a = calloc(1, sizeof *a);
+    if (!a) {
+        err_set(ei, ERR_NOMEM, "", "out of memory");
+        return NULL;
+    }
+    a->store = o->store;
+    a->seal = o->seal;
+    a->settings = o->settings;
+    a->instance = o->instance;
+    a->started = loop_wall(o->loops[0]);
+    app_apply_settings(a);
+    int r = make_parts(a, o);
+    if (r < 0) {
+        err_set(ei, r, "", "the server could not be set up: %s", err_text(r));
+        app_free(&a);
+    }
+    return a;
+}
+
+void app_free(struct app **ap) {
+    struct app *a = *ap;
+    if (!a)
+        return;
+    for (unsigned i = 0; i < a->nshards; i++)
+        shard_free(&a->shards[i]);
+    hub_free(&a->hub);
+    quarantine_free(&a->quarantine);
+    peers_free(&a->peers);
+    directory_free(&a->directory);
+    buf_free(&a->ca_pem);
+    free(a);
+    *ap = NULL;
+}
+
+void app_abandon(struct app **ap) {
+    for (unsigned i = 0; *ap && i < (*ap)->nshards; i++)
+        (*ap)->shards[i]->loop = NULL;
+    app_free(ap);
+}
+
+int app_open_cira(struct shard *s, const char *address, struct tls_ctx *tls, bool reuse_port,
+                  struct errinfo *ei) {
+    return tunnels_listen(s->tunnels, address, tls, reuse_port, ei);
+}
+uint16_t app_cira_port(const struct shard *s) {
+    return tunnels_port(s->tunnels);
+}
+void app_set_cira_tls(struct shard *s, struct tls_ctx *tls) {
+    tunnels_set_tls(s->tunnels, tls);
+}
+void app_drain_shard(struct shard *s) {
+    LOOP_ASSERT(s->loop);
+    tunnels_drain(s->tunnels, LINK_WHY_SERVER_STOP);
+}
+bool app_shard_busy(const struct shard *s) {
+    return tunnels_held(s->tunnels) > 0;
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/directory.h"
+
+#include "base/list.h"
+#include "base/map.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* All hosts that were last seen with one UUID. */
+struct sighting {
+    struct map_node node; /* directory.uuids */
+    struct uuid uuid;
+    struct list hosts; /* struct entry.seen */
+};
+
+struct entry {
+    struct directory_entry e;
+    char name_key[HOST_PROJECT_CAP + HOST_NAME_CAP]; /* project, NUL, name */
+    size_t name_key_len;
+    struct map_node by_id, by_name, by_user;
+    struct list_node seen;
+    struct sighting *sighting;
+};
+
+struct directory {
+    pthread_rwlock_t lock;
+    struct map ids, names, users, uuids;
+};
+
+struct directory *directory_new(uint64_t seed) {
+    struct directory *d = calloc(1, sizeof *d);
+    if (!d)
+        return NULL;
+    if (pthread_rwlock_init(&d->lock, NULL) != 0) {
+        free(d);
+        return NULL;
+    }
+    d->ids.seed = d->names.seed = d->users.seed = d->uuids.seed = seed;
+    return d;
+}
+
+/* Takes x out of its sighting; the only one that is left there, or NULL. */
+static struct entry *unsee(struct directory *d, struct entry *x) {
+    struct sighting *s = x->sighting;
+    if (!s)
+        return NULL;
+    list_remove(&s->hosts, &x->seen);
+    x->sighting = NULL;
+    if (list_empty(&s->hosts)) {
+        map_remove(&d->uuids, &s->node);
+        free(s);
+        return NULL;
+    }
+    return s->hosts.count == 1 ? CONTAINER_OF(list_first(&s->hosts), struct entry, seen) : NULL;
+}
+
+static void entry_free(struct directory *d, struct entry *x) {
+    map_remove(&d->ids, &x->by_id);
+    map_remove(&d->names, &x->by_name);
+    if (x->by_user.key.n)
+        map_remove(&d->users, &x->by_user);
+    free(x);
+}
+
+void directory_free(struct directory **dp) {
+    struct directory *d = *dp;
+    if (!d)
+        return;
+    struct map_iter it = {0};
+    for (struct map_node *n; (n = map_next(&d->ids, &it));) {
+        struct entry *x = CONTAINER_OF(n, struct entry, by_id);
+        (void)unsee(d, x);
+        entry_free(d, x);
+    }
+    map_free(&d->ids);
+    map_free(&d->names);
+    map_free(&d->users);
+    map_free(&d->uuids);
+    pthread_rwlock_destroy(&d->lock);
+    free(d);
+    *dp = NULL;
+}
+
+static struct slice name_key(struct entry *x, const char *project, const char *name) {
+    int n = snprintf(x->name_key, sizeof x->name_key, "%s%c%s", project, 0, name);
+    x->name_key_len = n > 0 ? (size_t)n : 0;
+    return slice_of(x->name_key, x->name_key_len);
+}
+
+static int name_taken(struct errinfo *ei, const struct directory_entry *e, const char *who) {
+    return err_set(ei, ERR_EXISTS, "name", "the name \"%s\" is taken by %s", e->name, who);
+}
+static int user_taken(struct errinfo *ei, const struct directory_entry *e, const char *who) {
+    return err_set(ei, ERR_EXISTS, "cira.user", "the CIRA user \"%s\" is taken by %s", e->cira_user, who);
+}
+
+static struct entry *by_id(struct directory *d, const char *id) {
+    struct map_node *n = map_get(&d->ids, slice_str(id));
+    return n ? CONTAINER_OF(n, struct entry, by_id) : NULL;
+}
+static struct entry *by_user(struct directory *d, struct slice user) {
+    struct map_node *n = user.n ? map_get(&d->users, user) : NULL;
+    return n ? CONTAINER_OF(n, struct entry, by_user) : NULL;
+}
+static struct entry *by_name(struct directory *d, const char *project, const char *name) {
+    struct entry probe;
+    struct map_node *n = map_get(&d->names, name_key(&probe, project, name));
+    return n ? CONTAINER_OF(n, struct entry, by_name) : NULL;
+}
+
+/* Who else has a name or user of e? */
+static int check_free(struct directory *d, const struct directory_entry *e, const struct entry *self,
+                      struct errinfo *ei) {
+    struct entry *other = by_name(d, e->project, e->name);
+    if (other && other != self)
+        return name_taken(ei, e, other->e.id);
+    other = by_user(d, slice_str(e->cira_user));
+    if (other && other != self)
+        return user_taken(ei, e, other->e.id);
+    return 0;
+}
+
+static int index_entry(struct directory *d, struct entry *x) {
+    int r = map_put(&d->names, &x->by_name, name_key(x, x->e.project, x->e.name));
+    if (r == 0 && x->e.cira_user[0] &&
+        (r = map_put(&d->users, &x->by_user, slice_str(x->e.cira_user))) < 0)
+        map_remove(&d->names, &x->by_name);
+    return r;
+}
+
+int directory_add(struct directory *d, const struct directory_entry *e, struct errinfo *ei) {
+    struct entry *x = calloc(1, sizeof *x);
+    if (!x)
+        return err_set(ei, ERR_NOMEM, "", "out of memory");
+    x->e = *e;
+    pthread_rwlock_wrlock(&d->lock);
+    int r = by_id(d, e->id) ? err_set(ei, ERR_EXISTS, "id", "the id %s is taken", e->id)
+                            : check_free(d, e, NULL, ei);
+    if (r == 0 && (r = map_put(&d->ids, &x->by_id, slice_str(x->e.id))) == 0 &&
+        (r = index_entry(d, x)) < 0)
+        map_remove(&d->ids, &x->by_id);
+    pthread_rwlock_unlock(&d->lock);
+    if (r < 0)
+        free(x);
+    if (r == ERR_NOMEM)
+        err_set(ei, r, "", "out of memory");
+    return r;
+}
+
+int directory_change(struct directory *d, const struct directory_entry *e, struct errinfo *ei) {
+    pthread_rwlock_wrlock(&d->lock);
+    struct entry *x = by_id(d, e->id);
+    int r = x ? check_free(d, e, x, ei) : err_set(ei, ERR_NOT_FOUND, "id", "there is no host %s", e->id);
+    if (r == 0) {
+        map_remove(&d->names, &x->by_name);
+        if (x->by_user.key.n)
+            map_remove(&d->users, &x->by_user);
+        x->by_user = (struct map_node){0};
+        x->e = *e;
+        r = index_entry(d, x); /* cannot fail: two places were just freed, and nobody else has the keys */
+    }
+    pthread_rwlock_unlock(&d->lock);
+    return r;
+}
+
+static void tell(char *out, const struct entry *x) {
+    if (out)
+        snprintf(out, HOST_ID_CAP, "%s", x ? x->e.id : "");
+}
+
+void directory_remove(struct directory *d, const char *id, char left[HOST_ID_CAP]) {
+    pthread_rwlock_wrlock(&d->lock);
+    struct entry *x = by_id(d, id);
+    tell(left, x ? unsee(d, x) : NULL);
+    if (x)
+        entry_free(d, x);
+    pthread_rwlock_unlock(&d->lock);
+}
+
+static int copy_out(struct directory *d, const struct entry *x, struct directory_entry *out) {
+    if (x && out)
+        *out = x->e;
+    pthread_rwlock_unlock(&d->lock);
+    return x ? 0 : ERR_NOT_FOUND;
+}
+int directory_by_user(struct directory *d, struct slice cira_user, struct directory_entry *out) {
+    pthread_rwlock_rdlock(&d->lock);
+    return copy_out(d, by_user(d, cira_user), out);
+}
+int directory_by_name(struct directory *d, const char *project, const char *name,
+                      struct directory_entry *out) {
+    pthread_rwlock_rdlock(&d->lock);
+    return copy_out(d, by_name(d, project, name), out);
+}
+int directory_by_id(struct directory *d, const char *id, struct directory_entry *out) {
+    pthread_rwlock_rdlock(&d->lock);
+    return copy_out(d, by_id(d, id), out);
+}
+size_t directory_count(struct directory *d) {
+    pthread_rwlock_rdlock(&d->lock);
+    size_t n = d->ids.count;
+    pthread_rwlock_unlock(&d->lock);
+    return n;
+}
+
+static struct sighting *sighting_of(struct directory *d, struct uuid u) {
+    struct map_node *n = map_get(&d->uuids, slice_of(u.b, sizeof u.b));
+    if (n)
+        return CONTAINER_OF(n, struct sighting, node);
+    struct sighting *s = calloc(1, sizeof *s);
+    if (!s)
+        return NULL;
+    s->uuid = u;
+    list_init(&s->hosts);
+    if (map_put(&d->uuids, &s->node, slice_of(s->uuid.b, sizeof s->uuid.b)) < 0) {
+        free(s);
+        return NULL;
+    }
+    return s;
+}
+
+size_t directory_see_uuid(struct directory *d, const char *id, struct uuid u, char other[HOST_ID_CAP],
+                          char left[HOST_ID_CAP]) {
+    size_t others = 0;
+    tell(other, NULL);
+    tell(left, NULL);
+    pthread_rwlock_wrlock(&d->lock);
+    struct entry *x = by_id(d, id);
+    if (x && !(x->sighting && uuid_eq(x->sighting->uuid, u)))
+        tell(left, unsee(d, x));
+    if (x && !x->sighting && !uuid_is_nil(u) && (x->sighting = sighting_of(d, u)))
+        list_push(&x->sighting->hosts, &x->seen);
+    if (x && x->sighting) {
+        others = x->sighting->hosts.count - 1;
+        LIST_EACH(n, &x->sighting->hosts) {
+            if (n == &x->seen)
+                continue;
+            tell(other, CONTAINER_OF(n, struct entry, seen));
+            break;
+        }
+    }
+    pthread_rwlock_unlock(&d->lock);
+    return others;
+}
