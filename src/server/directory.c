@@ -124,8 +124,7 @@ static int check_free(struct directory *d, const struct directory_entry *e, cons
 
 static int index_entry(struct directory *d, struct entry *x) {
     int r = map_put(&d->names, &x->by_name, name_key(x, x->e.project, x->e.name));
-    if (r == 0 && x->e.cira_user[0] &&
-        (r = map_put(&d->users, &x->by_user, slice_str(x->e.cira_user))) < 0)
+    if (r == 0 && x->e.cira_user[0] && (r = map_put(&d->users, &x->by_user, slice_str(x->e.cira_user))) < 0)
         map_remove(&d->names, &x->by_name);
     return r;
 }
@@ -138,8 +137,7 @@ int directory_add(struct directory *d, const struct directory_entry *e, struct e
     pthread_rwlock_wrlock(&d->lock);
     int r = by_id(d, e->id) ? err_set(ei, ERR_EXISTS, "id", "the id %s is taken", e->id)
                             : check_free(d, e, NULL, ei);
-    if (r == 0 && (r = map_put(&d->ids, &x->by_id, slice_str(x->e.id))) == 0 &&
-        (r = index_entry(d, x)) < 0)
+    if (r == 0 && (r = map_put(&d->ids, &x->by_id, slice_str(x->e.id))) == 0 && (r = index_entry(d, x)) < 0)
         map_remove(&d->ids, &x->by_id);
     pthread_rwlock_unlock(&d->lock);
     if (r < 0)

@@ -137,9 +137,9 @@ static void do_reply(struct fleet_host *fh, const struct action *a) {
 }
 
 static void (*const doers[])(struct fleet_host *fh, const struct action *a) = {
-    [ACT_WSMAN] = do_wsman,       [ACT_KEEPALIVE] = do_keepalive,   [ACT_CLOSE] = do_close,
-    [ACT_JOURNAL] = do_journal,   [ACT_PERSIST] = do_persist,       [ACT_PERSIST_OP] = do_persist_op,
-    [ACT_EVENT] = do_event,       [ACT_REPLY] = do_reply,
+    [ACT_WSMAN] = do_wsman,     [ACT_KEEPALIVE] = do_keepalive, [ACT_CLOSE] = do_close,
+    [ACT_JOURNAL] = do_journal, [ACT_PERSIST] = do_persist,     [ACT_PERSIST_OP] = do_persist_op,
+    [ACT_EVENT] = do_event,     [ACT_REPLY] = do_reply,
 };
 
 static void answer_all(struct list *calls, int err) {

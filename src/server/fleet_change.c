@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Changing and deleting a host. The row is written whole, so it waits for a journal under way; what an operator
- * changed becomes true when it is written. */
+/* Changing and deleting a host. The row is written whole, so it waits for a journal under way; what an
+ * operator changed becomes true when it is written. */
 #include "server/fleet.h"
 
 #include "base/log.h"
@@ -124,7 +124,8 @@ static void patch_written(struct persist_wait *w) {
         /* cannot fail: the names were this host's own */
         int undo = directory_change(s->app->directory, &pw->before, NULL);
         (void)undo;
-        err_set(&c->call.error, w->err, "", "the change could not be stored: %s", w->why[0] ? w->why : err_text(w->err));
+        err_set(&c->call.error, w->err, "", "the change could not be stored: %s",
+                w->why[0] ? w->why : err_text(w->err));
         refuse(&c->call, w->err);
     } else {
         apply_row(fh, c->bits, &pw->row);
@@ -159,7 +160,8 @@ static int patch_submit(struct fleet_host *fh, struct fleet_patch *c, struct pat
     if (r < 0) {
         int undo = directory_change(s->app->directory, &pw->before, NULL);
         (void)undo; /* cannot fail: the names were this host's own */
-        return err_set(ei, r == ERR_NOMEM ? r : ERR_STORE, "", "the change could not be stored: %s", err_text(r));
+        return err_set(ei, r == ERR_NOMEM ? r : ERR_STORE, "", "the change could not be stored: %s",
+                       err_text(r));
     }
     return 0;
 }
@@ -173,8 +175,8 @@ static void patch_run(struct shard *s, struct fleet_host *fh, struct fleet_call 
     if (must_wait(fh, call))
         return;
     if (c->if_version && c->if_version != fh->h.version) {
-        err_set(&call->error, ERR_STATE, "If-Match", "the host was changed meanwhile: it has version %llu now",
-                (unsigned long long)fh->h.version);
+        err_set(&call->error, ERR_STATE, "If-Match",
+                "the host was changed meanwhile: it has version %llu now", (unsigned long long)fh->h.version);
         refuse(call, ERR_STATE);
         return;
     }
@@ -227,7 +229,8 @@ static void delete_written(struct persist_wait *w) {
     struct fleet_host *fh = n ? CONTAINER_OF(n, struct fleet_host, node) : NULL;
     if (fh && w->err < 0) {
         fh->deleting = false;
-        err_set(&c->call.error, w->err, "", "the host could not be deleted: %s", w->why[0] ? w->why : err_text(w->err));
+        err_set(&c->call.error, w->err, "", "the host could not be deleted: %s",
+                w->why[0] ? w->why : err_text(w->err));
         refuse(&c->call, w->err);
         fleet_run_deferred(fh);
     } else if (fh) {
@@ -280,7 +283,8 @@ static void delete_run(struct shard *s, struct fleet_host *fh, struct fleet_call
     int r = s->app->store ? delete_submit(fh, dw) : 0;
     if (r < 0) {
         free(dw);
-        err_set(&call->error, r == ERR_NOMEM ? r : ERR_STORE, "", "the host could not be deleted: %s", err_text(r));
+        err_set(&call->error, r == ERR_NOMEM ? r : ERR_STORE, "", "the host could not be deleted: %s",
+                err_text(r));
         refuse(call, call->error.code);
         return;
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* New hosts: all rows or none, durably. The directory reserves names first, so that two imports at once cannot
- * both take one; then the store; then the shards. */
+/* New hosts: all rows or none, durably. The directory reserves names first, so that two imports at once
+ * cannot both take one; then the store; then the shards. */
 #include "server/fleet.h"
 
 #include "base/log.h"
@@ -98,7 +98,8 @@ static void delivery_arrives(struct loop *l, struct loop_msg *m) {
             continue;
         if (fleet_host_enter(fh) < 0) {
             struct log_ctx ctx = {.host = fh->h.id};
-            log_line(LOG_ERROR, "fleet", &ctx, "out of memory: the new host is in the store only, until a restart");
+            log_line(LOG_ERROR, "fleet", &ctx,
+                     "out of memory: the new host is in the store only, until a restart");
             continue;
         }
         b->hosts[i] = NULL;
@@ -114,7 +115,8 @@ static void rows_written(struct persist_wait *w) {
     struct fleet_create *c = b->c;
     struct app *a = c->from->app;
     if (w->err < 0) {
-        err_set(&c->error, w->err, "", "the hosts could not be stored: %s", w->why[0] ? w->why : err_text(w->err));
+        err_set(&c->error, w->err, "", "the hosts could not be stored: %s",
+                w->why[0] ? w->why : err_text(w->err));
         end(c, b, w->err);
         return;
     }
@@ -190,10 +192,15 @@ static int make_row(struct fleet_create *c, size_t i, struct store_host *row) {
     if (r < 0 || (r = reserve(c, i, id)) < 0)
         return r;
     *row = (struct store_host){
-        .smbios_uuid = v->smbios_uuid, .amt_uuid = v->amt_uuid, .control_mode = v->control_mode,
-        .created = now, .updated = now, .version = 1,
+        .smbios_uuid = v->smbios_uuid,
+        .amt_uuid = v->amt_uuid,
+        .control_mode = v->control_mode,
+        .created = now,
+        .updated = now,
+        .version = 1,
         .intent = {.desired = v->desired, .policy = RECOVERY_KEEP, .since = now},
-        .link_state = LINK_NEVER, .power_state = POWER_UNKNOWN,
+        .link_state = LINK_NEVER,
+        .power_state = POWER_UNKNOWN,
     };
     memcpy(row->id, id, sizeof row->id);
     snprintf(row->project, sizeof row->project, "%s", v->project[0] ? v->project : "default");

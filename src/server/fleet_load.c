@@ -69,7 +69,8 @@ static int load_op(void *ctx, const struct store_op *row) {
         }
     }
     if (op) { /* a host has two at most: the third can only be left over from a lost write */
-        operation_set_state(op, OP_CANCELLED, OP_CODE_SUPERSEDED, loop_wall(s->loop), "left over by an older process");
+        operation_set_state(op, OP_CANCELLED, OP_CODE_SUPERSEDED, loop_wall(s->loop),
+                            "left over by an older process");
         persist_op(fh, op);
         free(op);
     }

@@ -240,7 +240,7 @@ static void batch_arrives(struct loop *l, struct loop_msg *m) {
     struct batch *b = CONTAINER_OF(m, struct batch, msg);
     struct sub *s = b->sub;
     size_t given = 0;
-    if (s->seen == UINT64_MAX && s->state != SUB_GONE)
+    if (s->seen > b->after) /* it asked for the present, or for a future of another database */
         s->seen = b->after;
     for (size_t i = 0; i < b->n; i++) {
         if (s->state == SUB_BEHIND) {

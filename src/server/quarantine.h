@@ -11,8 +11,8 @@ struct quarantine_limits {
     uint32_t entries_max;  /* stops floods; the one not seen for longest goes first, denied ones last */
     uint32_t per_peer_max; /* new entries one peer address may cause in window_ms */
     uint32_t window_ms;
-    uint32_t expire_s;      /* an entry not seen for so long goes */
-    uint32_t rewrite_s;     /* a known entry's count is written at most so often: no write a knock */
+    uint32_t expire_s;  /* an entry not seen for so long goes */
+    uint32_t rewrite_s; /* a known entry's count is written at most so often: no write a knock */
 };
 #define QUARANTINE_LIMITS_DEFAULT                                                                            \
     ((struct quarantine_limits){.entries_max = 1000,                                                         \
@@ -37,8 +37,8 @@ struct quarantine_knock {
     uint64_t random; /* for the id of a new entry */
 };
 enum quarantine_answer {
-    QUARANTINE_NEW,    /* a new entry: worth an event */
-    QUARANTINE_KNOWN,  /* counted */
+    QUARANTINE_NEW,             /* a new entry: worth an event */
+    QUARANTINE_KNOWN,           /* counted */
     QUARANTINE_DENIED_SILENTLY, /* the operator denied it: say nothing, log nothing */
     QUARANTINE_NOT_KEPT,        /* over per_peer_max: refused, but not listed */
 };

@@ -54,7 +54,8 @@ void tunnel_set_state(struct tunnel *t, enum tunnel_state s) {
         TUNNEL_STATE_TABLE(S)
 #undef S
     };
-    struct log_ctx ctx = {.host = t->fh ? t->fh->h.id : NULL, .peer = t->stream ? stream_peer(t->stream) : NULL};
+    struct log_ctx ctx = {.host = t->fh ? t->fh->h.id : NULL,
+                          .peer = t->stream ? stream_peer(t->stream) : NULL};
     if (log_enabled(LOG_DEBUG))
         log_line(LOG_DEBUG, "tunnel", &ctx, "%s -> %s", text[t->state], text[s]);
     t->state = s;
@@ -234,8 +235,10 @@ static void answer_http(struct tunnel *t) {
                                "People and programs use the HTTPS port (8443 unless it was changed).\n";
     struct buf page = {0};
     end(t, LINK_WHY_PROTOCOL);
-    buf_putf(&page, "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %zu\r\n"
-                    "Connection: close\r\n\r\n%s", sizeof body - 1, body);
+    buf_putf(&page,
+             "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %zu\r\n"
+             "Connection: close\r\n\r\n%s",
+             sizeof body - 1, body);
     int r = stream_write(t->stream, buf_slice(&page));
     (void)r; /* a stream that ended meanwhile has nobody to read it */
     buf_free(&page);
@@ -380,8 +383,9 @@ static void on_drain(struct stream *s, void *ctx) {
 
 static void on_end(struct stream *s, void *ctx, enum stream_end why) {
     static const uint8_t reasons[] = {
-        [STREAM_EOF] = LINK_WHY_EOF,     [STREAM_RESET] = LINK_WHY_RESET, [STREAM_TIMEOUT] = LINK_WHY_SILENT,
-        [STREAM_TLS_FAILED] = LINK_WHY_TLS, [STREAM_LOCAL] = LINK_WHY_NONE,
+        [STREAM_EOF] = LINK_WHY_EOF,        [STREAM_RESET] = LINK_WHY_RESET,
+        [STREAM_TIMEOUT] = LINK_WHY_SILENT, [STREAM_TLS_FAILED] = LINK_WHY_TLS,
+        [STREAM_LOCAL] = LINK_WHY_NONE,
     };
     struct tunnel *t = ctx;
     if (t->state != TUNNEL_ENDED)

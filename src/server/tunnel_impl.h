@@ -43,10 +43,10 @@ struct tunnel {
     struct login *login;
     struct list_node node; /* set->all */
     struct loop_timer timer;
-    struct loop_msg turn;     /* the rest of a turn, or the move to another shard */
-    struct buf in;            /* input not worked off yet */
-    struct mono login_by;     /* MONO_NEVER once up */
-    struct mono quiet_at;     /* forwards are complete then; MONO_NEVER when that was seen */
+    struct loop_msg turn; /* the rest of a turn, or the move to another shard */
+    struct buf in;        /* input not worked off yet */
+    struct mono login_by; /* MONO_NEVER once up */
+    struct mono quiet_at; /* forwards are complete then; MONO_NEVER when that was seen */
     struct mono wsman_free_at;
     struct uuid uuid;
     uint32_t generation; /* of the host's link; 0 before */

@@ -33,8 +33,8 @@ void tunnel_on_version(struct tunnel *t, const struct apf_ev *ev) {
 static void publish_knock(struct tunnel *t, const char *host, const char *user, const char *reason) {
     char text[STORE_TEXT_CAP], uuid[UUID_TEXT_CAP];
     struct log_ctx ctx = {.host = host, .peer = stream_peer(t->stream)};
-    snprintf(text, sizeof text, "Login as \"%s\" from %s refused: %s (UUID %s)", user, stream_peer(t->stream), reason,
-             uuid_text(t->uuid, uuid));
+    snprintf(text, sizeof text, "Login as \"%s\" from %s refused: %s (UUID %s)", user, stream_peer(t->stream),
+             reason, uuid_text(t->uuid, uuid));
     log_line(LOG_WARN, "tunnel", &ctx, "%s", text);
     hub_publish(tunnel_shard(t), host, "", "quarantine", text, SLICE_EMPTY);
 }
@@ -136,7 +136,8 @@ void tunnel_on_auth(struct tunnel *t, const struct apf_ev *ev) {
     if (app_shard_of(s->app, e.id) == s)
         authenticate(t);
     else
-        tunnel_set_state(t, TUNNEL_MOVING); /* in a turn of its own: the stream must not move under its on_data */
+        tunnel_set_state(
+            t, TUNNEL_MOVING); /* in a turn of its own: the stream must not move under its on_data */
 }
 
 /* --- the way to the host's shard --- */
@@ -196,7 +197,8 @@ static void come_up(struct tunnel *t) {
     fh->joining = NULL;
     fh->tunnel = t;
     tunnel_set_state(t, TUNNEL_UP);
-    t->generation = fh->h.link.generation + 1; /* the machine counts it up; it may close us in this very call */
+    t->generation =
+        fh->h.link.generation + 1; /* the machine counts it up; it may close us in this very call */
     fleet_host_saw_uuid(fh, t->uuid);
     struct host_ev ev = {.kind = HOST_EV_LINK_UP, .peer = stream_peer(t->stream), .uuid = t->uuid};
     fleet_host_input(fh, &ev);

@@ -269,10 +269,10 @@ static const char *pin_refusal(struct fleet_host *fh, const struct tls *tls) {
     if (!tls_peer_fingerprint(tls, seen))
         return "the device showed no certificate";
     if (fh->has_pin)
-        return memcmp(fh->pin, seen, sizeof seen) == 0
-                   ? NULL
-                   : "the certificate of the device is not the one seen first: it was replaced, or somebody is in "
-                     "between";
+        return memcmp(fh->pin, seen, sizeof seen) == 0 ? NULL
+                                                       : "the certificate of the device is not the one seen "
+                                                         "first: it was replaced, or somebody is in "
+                                                         "between";
     fh->has_pin = true;
     memcpy(fh->pin, seen, sizeof fh->pin);
     persist_pin(fh);

@@ -4,6 +4,8 @@
 #include "net/sim.h"
 #include "unit.h"
 
+#include <stdlib.h>
+
 struct fixture {
     struct sim_world *w;
     struct app app;
@@ -31,7 +33,7 @@ static void on_event(struct hub_sub *sub, const struct hub_event *e, bool gap) {
 }
 
 static int setup(void **s, uint64_t last, struct hub_limits lim) {
-    struct fixture *f = test_calloc(1, sizeof *f);
+    struct fixture *f = calloc(1, sizeof *f);
     f->w = sim_world_new(1, (struct wall){1700000000000000});
     f->app.nshards = 2;
     for (unsigned i = 0; i < 2; i++) {
@@ -50,7 +52,7 @@ static int teardown(void **s) {
     for (unsigned i = 0; i < 2; i++)
         loop_free(&f->shards[i].loop);
     sim_world_free(&f->w);
-    test_free(f);
+    free(f);
     return 0;
 }
 
@@ -219,6 +221,7 @@ static void subscribers_are_limited_and_may_leave_inside(void **s) {
 }
 
 #define TD(fn) cmocka_unit_test_teardown(fn, teardown)
-UNIT_MAIN(TD(numbers_go_on_and_everybody_hears), TD(resume_gives_all_in_between_once), TD(lost_events_are_a_gap),
-          TD(a_restart_is_a_gap_too), TD(a_number_of_the_future_means_now), TD(a_slow_subscriber_costs_nothing),
-          TD(a_stalled_shard_is_bounded), TD(subscribers_are_limited_and_may_leave_inside))
+UNIT_MAIN(TD(numbers_go_on_and_everybody_hears), TD(resume_gives_all_in_between_once),
+          TD(lost_events_are_a_gap), TD(a_restart_is_a_gap_too), TD(a_number_of_the_future_means_now),
+          TD(a_slow_subscriber_costs_nothing), TD(a_stalled_shard_is_bounded),
+          TD(subscribers_are_limited_and_may_leave_inside))

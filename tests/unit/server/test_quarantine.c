@@ -7,7 +7,8 @@
 
 static const struct wall start = {1700000000000000};
 
-static enum quarantine_answer knock(struct quarantine *q, const char *user, uint8_t u, const char *peer, int64_t at_ms) {
+static enum quarantine_answer knock(struct quarantine *q, const char *user, uint8_t u, const char *peer,
+                                    int64_t at_ms) {
     static uint64_t ids;
     struct quarantine_knock k = {.user = slice_str(user),
                                  .uuid = {{u}},
