@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A node behind a real loopback connection, against a small server with the real WS-MAN client. */
+#include "net/pki.h"
+#include "orchestrator.h"
+#include "unit.h"
+
+struct bench {
+    struct loop *loop;
+    struct orch orch;
+    struct sim_fleet *fleet;
+    struct sim_node *node;
+    struct loop_timer poll;
+    struct mono until;
+    bool (*cond)(struct bench *b);
+    bool met;
+};
+
+static void make(struct bench *b, enum sim_profile profile, struct tls_ctx *device_tls) {
+    *b = (struct bench){.loop = loop_new()};
+    assert_non_null(b->loop);
+    orch_open(&b->orch, b->loop, "127.0.0.1:0");
+    struct sim_fleet_config f = {.loop = b->loop,
+                                 .server = orch_address(&b->orch),
+                                 .device_tls = device_tls,
+                                 .times = SIM_TIMES_INSTANT,
+                                 .seed = 1};
+    f.times.reconnect_ms = f.times.reconnect_max_ms = 10;
+    f.times.grave_ms = 20;
+    b->fleet = sim_fleet_new(&f);
+    struct sim_node_config c = {.profile = profile, .me_in_sleep = true};
+    sim_identity_make(&c.id, 1, "node", 1);
+    b->node = sim_node_new(b->fleet, &c);
+    assert_non_null(b->node);
+    b->orch.id = &sim_node_config(b->node)->id;
+    sim_node_start(b->node);
+}
+
+static void unmake(struct bench *b) {
+    sim_node_free(&b->node);
+    sim_fleet_free(&b->fleet);
+    orch_close(&b->orch);
+    loop_free(&b->loop);
+}
+
+static void on_poll(struct loop_timer *t) {
+    struct bench *b = CONTAINER_OF(t, struct bench, poll);
+    b->met = b->cond && b->cond(b);
+    if (b->met || mono_due(b->until, loop_now(b->loop)))
+        loop_stop(b->loop);
+    else
+        loop_timer_set(b->loop, t, mono_add_ms(loop_now(b->loop), 1));
+}
+
+/* Run until cond holds; false when it does not within ms. */
+static bool run(struct bench *b, bool (*cond)(struct bench *), int ms) {
+    b->cond = cond;
+    b->poll.fn = on_poll;
+    b->until = mono_add_ms(loop_now(b->loop), ms);
+    loop_timer_set(b->loop, &b->poll, loop_now(b->loop));
+    loop_run(b->loop);
+    return b->met;
+}
+
+enum { SOON = 3000, WHILE_MS = 40 };
+
+static bool is_up(struct bench *b) {
+    const struct orch_link *k = orch_up((struct orch *)&b->orch);
+    return k && k->forwards >= 3 && sim_node_connected(b->node);
+}
+static bool has_result(struct bench *b) {
+    return b->orch.nresults > 0;
+}
+static bool first_ended(struct bench *b) {
+    return b->orch.links[0].ended;
+}
+static bool second_is_up(struct bench *b) {
+    return b->orch.nlinks == 2 && b->orch.links[1].ready && b->orch.links[1].forwards >= 3;
+}
+
+static const struct wsc_result *job(struct bench *b, enum wsc_job_kind kind, uint8_t arg) {
+    b->orch.nresults = 0;
+    orch_submit(&b->orch, kind, arg, 2000);
+    assert_true(run(b, has_result, SOON));
+    return &b->orch.result;
+}
+
+static struct tls_ctx *device_tls(void) {
+    struct buf key = {0}, cert = {0};
+    struct errinfo ei = {0};
+    assert_int_equal(pki_make_key(PKI_P256, &key, &ei), 0);
+    assert_int_equal(pki_make_root(buf_slice(&key), "device", (struct wall){1600000000000000}, 36500, &cert, &ei), 0);
+    struct tls_ctx *c = tls_server_ctx(buf_slice(&cert), buf_slice(&key), TLS_MODERN, &ei);
+    assert_non_null(c);
+    buf_free(&key);
+    buf_free(&cert);
+    return c;
+}
+
+static void every_profile_answers(void **state) {
+    struct tls_ctx *tls = device_tls();
+    for (enum sim_profile p = 0; p < SIM_PROFILE_COUNT; p++) {
+        struct bench b;
+        make(&b, p, tls);
+        assert_true(run(&b, is_up, SOON));
+        assert_true(uuid_eq(b.orch.links[0].uuid, sim_node_config(b.node)->id.uuid));
+        const struct wsc_result *r = job(&b, WSC_POWER_READ, 0);
+        assert_string_equal(r->why, "");
+        assert_int_equal(r->err, 0);
+        assert_int_equal(r->power.state, 2);
+        r = job(&b, WSC_INFO_READ, 0);
+        assert_int_equal(r->err, 0);
+        assert_string_equal(b.orch.info.serial, sim_node_config(b.node)->id.serial);
+        assert_int_equal(b.orch.info.me_sleep, AMT_ME_SLEEP_WAKE);
+        assert_int_equal(sim_fleet_counters(b.fleet)->logins, 1);
+        assert_int_equal(sim_fleet_counters(b.fleet)->connected, 1);
+        unmake(&b);
+    }
+    tls_ctx_unref(&tls);
+}
+
+static void power_goes_off_and_on(void **state) {
+    struct bench b;
+    make(&b, SIM_A15, NULL);
+    assert_true(run(&b, is_up, SOON));
+    const struct wsc_result *r = job(&b, WSC_POWER_CHANGE, 8);
+    assert_int_equal(r->err, 0);
+    assert_int_equal(r->return_value, 0);
+    assert_int_equal(sim_node_host(b.node)->state, HOST_S5);
+    assert_int_equal(job(&b, WSC_POWER_READ, 0)->power.state, 8);
+    assert_int_equal(job(&b, WSC_POWER_CHANGE, 2)->return_value, 0);
+    assert_int_equal(job(&b, WSC_POWER_READ, 0)->power.state, 2);
+    assert_int_equal(b.orch.nlinks, 1); /* the tunnel lived on */
+    unmake(&b);
+}
+
+static bool rejected_twice(struct bench *b) {
+    return b->orch.rejects >= 2;
+}
+static bool any_up(struct bench *b) {
+    return orch_up(&b->orch) != NULL;
+}
+static void a_stranger_retries_until_it_is_known(void **state) {
+    struct bench b;
+    make(&b, SIM_A15, NULL);
+    b.orch.id = NULL;
+    assert_true(run(&b, rejected_twice, SOON));
+    b.orch.id = &sim_node_config(b.node)->id;
+    assert_true(run(&b, any_up, SOON));
+    assert_true(sim_fleet_counters(b.fleet)->rejected >= 2);
+    unmake(&b);
+}
+
+static bool node_down(struct bench *b) {
+    return first_ended(b) && !sim_node_connected(b->node);
+}
+static void the_bios_switch_decides_about_sleep(void **state) {
+    static const struct {
+        enum sim_sleep_drop drop;
+        enum stream_end why;
+    } CASES[] = {{SIM_DROP_RESET, STREAM_RESET}, {SIM_DROP_CLOSE, STREAM_EOF}};
+    for (size_t i = 0; i < 2; i++) {
+        struct bench b;
+        make(&b, SIM_A15, NULL);
+        sim_node_me_in_sleep(b.node, false);
+        sim_node_sleep_drop(b.node, CASES[i].drop);
+        assert_true(run(&b, is_up, SOON));
+        assert_int_equal(sim_node_local(b.node, HOST_ACT_SHUTDOWN), 0);
+        assert_true(run(&b, node_down, SOON));
+        assert_int_equal(b.orch.links[0].why, CASES[i].why);
+        assert_int_equal(b.orch.links[0].disconnect, CASES[i].drop == SIM_DROP_CLOSE ? APF_DISC_BY_APPLICATION : 0);
+        assert_false(run(&b, any_up, WHILE_MS)); /* nobody can wake it from afar */
+        assert_int_equal(sim_node_button(b.node), 0);
+        assert_true(run(&b, second_is_up, SOON));
+        unmake(&b);
+    }
+}
+
+static void a_power_cut_is_silent(void **state) {
+    struct bench b;
+    make(&b, SIM_A15, NULL);
+    assert_true(run(&b, is_up, SOON));
+    assert_int_equal(sim_node_power_cut(b.node, false), 0);
+    assert_int_equal(sim_node_power_cut(b.node, false), ERR_STATE);
+    orch_submit(&b.orch, WSC_POWER_READ, 0, 20);
+    assert_true(run(&b, has_result, SOON));
+    assert_int_equal(b.orch.result.err, ERR_TIMEOUT);
+    assert_false(run(&b, first_ended, WHILE_MS));
+    assert_int_equal(b.orch.nlinks, 1);
+    assert_int_equal(sim_node_power_restore(b.node), 0);
+    assert_int_equal(sim_node_host(b.node)->state, HOST_S0); /* last state */
+    assert_true(run(&b, second_is_up, SOON));
+    assert_int_equal(orch_up_count(&b.orch), 2); /* the old one was never told */
+    assert_true(run(&b, first_ended, SOON));     /* … until its memory goes */
+    assert_true(b.orch.links[1].ready);
+    unmake(&b);
+    make(&b, SIM_A15, NULL);
+    assert_true(run(&b, is_up, SOON));
+    assert_int_equal(sim_node_power_cut(b.node, true), 0);
+    assert_true(run(&b, first_ended, SOON));
+    assert_int_equal(b.orch.links[0].why, STREAM_RESET);
+    unmake(&b);
+}
+
+static void drops_reconnect(void **state) {
+    struct bench b;
+    make(&b, SIM_A15, NULL);
+    assert_true(run(&b, is_up, SOON));
+    assert_int_equal(sim_node_drop(b.node, true), 0);
+    assert_true(run(&b, second_is_up, SOON));
+    assert_int_equal(b.orch.links[0].why, STREAM_RESET);
+    assert_int_equal(sim_fleet_counters(b.fleet)->drops, 1);
+    sim_node_stop(b.node);
+    assert_false(run(&b, any_up, WHILE_MS));
+    assert_int_equal(sim_node_drop(b.node, true), ERR_STATE);
+    unmake(&b);
+}
+
+static void a_new_uuid_comes_with_a_new_tunnel(void **state) {
+    struct bench b;
+    make(&b, SIM_A15, NULL);
+    assert_true(run(&b, is_up, SOON));
+    struct uuid u = uuid_swap(sim_node_config(b.node)->id.uuid);
+    sim_node_set_uuid(b.node, u);
+    assert_true(run(&b, second_is_up, SOON));
+    assert_true(uuid_eq(b.orch.links[1].uuid, u));
+    unmake(&b);
+}
+
+/* --- faults --- */
+
+static void faults_of_answers(void **state) {
+    static const struct {
+        enum sim_fault fault;
+        int err;
+    } CASES[] = {
+        {SIM_FAULT_HALF_OPEN, ERR_TIMEOUT}, {SIM_FAULT_CLOSE_EARLY, ERR_CLOSED},
+        {SIM_FAULT_UNAUTHORIZED, ERR_AUTH},     {SIM_FAULT_WRONG_RELATESTO, ERR_PROTO},
+        {SIM_FAULT_SILENT_HTTP, ERR_TIMEOUT},   {SIM_FAULT_ZERO_WINDOW, ERR_TIMEOUT},
+        {SIM_FAULT_BLACKHOLE, ERR_TIMEOUT},     {SIM_FAULT_CHUNK_GARBAGE, ERR_PROTO},
+        {SIM_FAULT_ENDLESS_BODY, 1 /* any */},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        struct bench b;
+        make(&b, SIM_A15, NULL);
+        assert_true(run(&b, is_up, SOON));
+        sim_node_fault(b.node, CASES[i].fault, true, 0);
+        orch_submit(&b.orch, WSC_POWER_READ, 0, 50);
+        assert_true(run(&b, has_result, SOON));
+        if (CASES[i].err == 1)
+            assert_int_not_equal(b.orch.result.err, 0);
+        else if (b.orch.result.err != CASES[i].err)
+            fail_msg("%s: %d (%s)", sim_fault_name(CASES[i].fault), b.orch.result.err, b.orch.result.why);
+        unmake(&b);
+    }
+}
+
+static void a_fault_ends_when_it_is_cleared(void **state) {
+    struct bench b;
+    make(&b, SIM_A15, NULL);
+    assert_true(run(&b, is_up, SOON));
+    sim_node_fault(b.node, SIM_FAULT_BLACKHOLE, true, 0);
+    orch_submit(&b.orch, WSC_POWER_READ, 0, 20);
+    assert_true(run(&b, has_result, SOON));
+    assert_int_equal(b.orch.result.err, ERR_TIMEOUT);
+    sim_node_faults_clear(b.node);
+    assert_int_equal(job(&b, WSC_POWER_READ, 0)->err, 0);
+    unmake(&b);
+}
+
+static bool disconnected_for_garbage(struct bench *b) {
+    return b->orch.links[0].failed;
+}
+static bool stormed(struct bench *b) {
+    return b->orch.links[0].keepalives >= 200;
+}
+static bool two_up(struct bench *b) {
+    return orch_up_count(&b->orch) == 2;
+}
+static void faults_of_tunnels(void **state) {
+    struct bench b;
+    make(&b, SIM_A15, NULL);
+    assert_true(run(&b, is_up, SOON));
+    sim_node_fault(b.node, SIM_FAULT_KEEPALIVE_STORM, true, 0);
+    assert_true(run(&b, stormed, SOON));
+    sim_node_faults_clear(b.node);
+    sim_node_fault(b.node, SIM_FAULT_DUPLICATE_LOGIN, true, 0);
+    assert_true(run(&b, two_up, SOON));
+    assert_int_equal(sim_node_faults(b.node)->on, 0);
+    sim_node_fault(b.node, SIM_FAULT_APF_GARBAGE, true, 0);
+    assert_true(run(&b, disconnected_for_garbage, SOON));
+    unmake(&b);
+}
+
+static void dripping_and_lumps_still_arrive(void **state) {
+    static const enum sim_fault FAULTS[] = {SIM_FAULT_SLOW_DRIP, SIM_FAULT_COALESCE};
+    for (int i = 0; i < 2; i++) {
+        struct bench b;
+        make(&b, SIM_A15, NULL);
+        sim_node_fault(b.node, FAULTS[i], true, 1);
+        assert_true(run(&b, any_up, SOON)); /* the login drips, too */
+        unmake(&b);
+    }
+}
+
+static void without_forwards_there_is_no_way_in(void **state) {
+    struct bench b;
+    make(&b, SIM_A15, NULL);
+    sim_node_fault(b.node, SIM_FAULT_FORWARDS_MISSING, true, 0);
+    assert_true(run(&b, any_up, SOON));
+    assert_false(run(&b, is_up, WHILE_MS));
+    assert_int_equal(b.orch.links[0].forwards, 0);
+    unmake(&b);
+}
+
+static bool kept_alive(struct bench *b) {
+    return b->orch.links[0].keepalives > 0;
+}
+static void keepalives_follow_the_server(void **state) {
+    struct bench b;
+    make(&b, SIM_A15, NULL);
+    b.orch.keepalive_s = 1;
+    assert_true(run(&b, kept_alive, SOON));
+    unmake(&b);
+}
+
+UNIT_MAIN(T(every_profile_answers), T(power_goes_off_and_on), T(a_stranger_retries_until_it_is_known),
+          T(the_bios_switch_decides_about_sleep), T(a_power_cut_is_silent), T(drops_reconnect),
+          T(a_new_uuid_comes_with_a_new_tunnel), T(faults_of_answers), T(a_fault_ends_when_it_is_cleared),
+          T(faults_of_tunnels), T(dripping_and_lumps_still_arrive), T(without_forwards_there_is_no_way_in),
+          T(keepalives_follow_the_server))
