@@ -236,8 +236,12 @@ static void on_accept(void *ctx, struct stream *s) {
 
 void orch_open(struct orch *o, struct loop *l, const char *address) {
     *o = (struct orch){.loop = l, .rng = {.s = 4}};
-    struct listen_opts opts = {
-        .address = address, .handshakes_max = 100, .handshake_ms = 1000, .per_turn_max = 100, .on_accept = on_accept, .ctx = o};
+    struct listen_opts opts = {.address = address,
+                               .handshakes_max = 100,
+                               .handshake_ms = 1000,
+                               .per_turn_max = 100,
+                               .on_accept = on_accept,
+                               .ctx = o};
     struct errinfo ei = {0};
     o->listener = listener_open(l, &opts, &ei);
     assert_non_null(o->listener);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "sim/firmware.h"
 #include "proto/amt.h"
+#include "sim/firmware.h"
 #include "unit.h"
 
 struct bench {
@@ -12,7 +12,8 @@ struct bench {
 static struct bench made(enum sim_profile profile, enum sim_mode mode) {
     struct bench b = {.loop = loop_new()};
     assert_non_null(b.loop);
-    struct sim_fleet_config f = {.loop = b.loop, .server = "127.0.0.1:1", .times = SIM_TIMES_INSTANT, .seed = 1};
+    struct sim_fleet_config f = {
+        .loop = b.loop, .server = "127.0.0.1:1", .times = SIM_TIMES_INSTANT, .seed = 1};
     b.fleet = sim_fleet_new(&f);
     struct sim_node_config c = {.profile = profile, .mode = mode, .me_in_sleep = true};
     sim_identity_make(&c.id, 1, "node", 1);
@@ -64,7 +65,8 @@ static int64_t call(struct bench *b, enum wsman_class cls, const char *method, c
                     const struct wsman_selector *selectors) {
     struct buf body = {0};
     int status;
-    buf_putf(&body, "<p:%s_INPUT xmlns:p=\"%s\">%s</p:%s_INPUT>", method, wsman_class_uri(cls), inner, method);
+    buf_putf(&body, "<p:%s_INPUT xmlns:p=\"%s\">%s</p:%s_INPUT>", method, wsman_class_uri(cls), inner,
+             method);
     struct wsman_msg *m = ask(b,
                               &(struct wsman_request){.op = WSMAN_INVOKE,
                                                       .cls = cls,
@@ -95,16 +97,18 @@ static unsigned pull_all(struct bench *b, enum wsman_class cls, enum wsman_class
     int status;
     struct wsman_msg *e = ask(b, &(struct wsman_request){.op = WSMAN_ENUMERATE, .cls = cls}, &status);
     assert_int_equal(status, 200);
-    struct wsman_msg *p = ask(
-        b, &(struct wsman_request){.op = WSMAN_PULL, .cls = cls, .enum_context = wsman_enum_context(e)}, &status);
+    struct wsman_msg *p =
+        ask(b, &(struct wsman_request){.op = WSMAN_PULL, .cls = cls, .enum_context = wsman_enum_context(e)},
+            &status);
     assert_int_equal(status, 200);
     unsigned n = 0;
     for (uint32_t i = wsman_first_instance(p); i; i = p->nodes[i].next_sibling, n++)
         assert_true(wsman_is_instance(p, i, shown));
     assert_int_equal(wsman_enum_context(p).n, 0);
     /* the context went with the end of the sequence */
-    struct wsman_msg *again = ask(
-        b, &(struct wsman_request){.op = WSMAN_PULL, .cls = cls, .enum_context = wsman_enum_context(e)}, &status);
+    struct wsman_msg *again =
+        ask(b, &(struct wsman_request){.op = WSMAN_PULL, .cls = cls, .enum_context = wsman_enum_context(e)},
+            &status);
     assert_int_equal(status, 400);
     assert_true(slice_is(again->fault_subcode, "InvalidEnumerationContext"));
     wsman_msg_free(&again);
@@ -167,9 +171,11 @@ static void the_matrix_holds(void **state) {
                 assert_true(slice_is(m->fault_subcode, "ActionNotSupported"));
                 wsman_msg_free(&m);
             }
-            m = ask(&b, &(struct wsman_request){.op = WSMAN_PUT, .cls = cls, .body = SLICE_LIT("<x/>")}, &status);
+            m = ask(&b, &(struct wsman_request){.op = WSMAN_PUT, .cls = cls, .body = SLICE_LIT("<x/>")},
+                    &status);
             assert_int_equal(status, 400);
-            assert_true(slice_is(m->fault_subcode, MATRIX[i].put ? "SchemaValidationError" : "ActionNotSupported"));
+            assert_true(
+                slice_is(m->fault_subcode, MATRIX[i].put ? "SchemaValidationError" : "ActionNotSupported"));
             wsman_msg_free(&m);
             assert_int_equal(call(&b, cls, "NoSuchMethod", "", NULL), -400);
         }
@@ -184,7 +190,8 @@ static void what_is_absent_is_unreachable(void **state) {
     int status;
     static const struct wsman_selector WRONG[] = {{"InstanceID", "nothing"}, {NULL, NULL}};
     struct wsman_msg *m = ask(
-        &b, &(struct wsman_request){.op = WSMAN_GET, .cls = WSMAN_CIM_SoftwareIdentity, .selectors = WRONG}, &status);
+        &b, &(struct wsman_request){.op = WSMAN_GET, .cls = WSMAN_CIM_SoftwareIdentity, .selectors = WRONG},
+        &status);
     assert_int_equal(status, 400);
     assert_true(slice_is(m->fault_subcode, "DestinationUnreachable"));
     assert_int_equal(m->fault_ns, WSMAN_NS_ADDRESSING);
@@ -201,8 +208,9 @@ static void selectors_pick_an_instance(void **state) {
     struct bench b = made(SIM_A15, SIM_ACM);
     int status;
     static const struct wsman_selector SKU[] = {{"InstanceID", "Sku"}, {NULL, NULL}};
-    struct wsman_msg *m = ask(
-        &b, &(struct wsman_request){.op = WSMAN_GET, .cls = WSMAN_CIM_SoftwareIdentity, .selectors = SKU}, &status);
+    struct wsman_msg *m =
+        ask(&b, &(struct wsman_request){.op = WSMAN_GET, .cls = WSMAN_CIM_SoftwareIdentity, .selectors = SKU},
+            &status);
     assert_int_equal(status, 200);
     assert_true(slice_is(wsman_text(m, wsman_payload(m), "VersionString"), "16392"));
     wsman_msg_free(&m);
@@ -212,8 +220,9 @@ static void selectors_pick_an_instance(void **state) {
 static void read_into(struct bench *b, enum wsman_class cls, struct amt_info *info) {
     int status;
     struct wsman_msg *e = ask(b, &(struct wsman_request){.op = WSMAN_ENUMERATE, .cls = cls}, &status);
-    struct wsman_msg *p = ask(
-        b, &(struct wsman_request){.op = WSMAN_PULL, .cls = cls, .enum_context = wsman_enum_context(e)}, &status);
+    struct wsman_msg *p =
+        ask(b, &(struct wsman_request){.op = WSMAN_PULL, .cls = cls, .enum_context = wsman_enum_context(e)},
+            &status);
     for (uint32_t i = wsman_first_instance(p); i; i = p->nodes[i].next_sibling)
         assert_int_equal(amt_decode_info(p, i, info), 0);
     wsman_msg_free(&p);
@@ -224,10 +233,10 @@ static void the_device_card_decodes(void **state) {
     struct bench b = made(SIM_A16, SIM_CCM);
     struct amt_info info = {0};
     static const enum wsman_class CARD[] = {
-        WSMAN_CIM_SoftwareIdentity,     WSMAN_AMT_GeneralSettings,    WSMAN_CIM_Chassis,
-        WSMAN_CIM_BIOSElement,          WSMAN_CIM_ComputerSystemPackage, WSMAN_AMT_SetupAndConfigurationService,
-        WSMAN_IPS_OptInService,         WSMAN_AMT_RedirectionService, WSMAN_CIM_KVMRedirectionSAP,
-        WSMAN_CIM_ElementSettingData,   WSMAN_AMT_SystemPowerScheme,  WSMAN_IPS_PowerManagementService};
+        WSMAN_CIM_SoftwareIdentity,   WSMAN_AMT_GeneralSettings,       WSMAN_CIM_Chassis,
+        WSMAN_CIM_BIOSElement,        WSMAN_CIM_ComputerSystemPackage, WSMAN_AMT_SetupAndConfigurationService,
+        WSMAN_IPS_OptInService,       WSMAN_AMT_RedirectionService,    WSMAN_CIM_KVMRedirectionSAP,
+        WSMAN_CIM_ElementSettingData, WSMAN_AMT_SystemPowerScheme,     WSMAN_IPS_PowerManagementService};
     for (size_t i = 0; i < FW_LEN(CARD); i++)
         read_into(&b, CARD[i], &info);
     const struct sim_identity *id = &sim_node_config(b.node)->id;
@@ -290,9 +299,9 @@ static void power_is_read_and_changed(void **state) {
     assert_int_equal(sim_node_host(b.node)->done_remote[HOST_ACT_POWER_OFF], 1);
     assert_int_equal(sim_node_host(b.node)->done_remote[HOST_ACT_POWER_ON], 1);
     /* without a managed element there is nothing to switch */
-    assert_int_equal(
-        call(&b, WSMAN_CIM_PowerManagementService, "RequestPowerStateChange", "<p:PowerState>8</p:PowerState>", NULL),
-        5);
+    assert_int_equal(call(&b, WSMAN_CIM_PowerManagementService, "RequestPowerStateChange",
+                          "<p:PowerState>8</p:PowerState>", NULL),
+                     5);
     unmake(&b);
 }
 
@@ -335,10 +344,10 @@ static void boot_options_are_for_one_boot(void **state) {
     int status;
     assert_int_equal(amt_put_boot_cleared(&clear, m), 0);
     wsman_msg_free(&m);
-    m = ask(&b,
-            &(struct wsman_request){
-                .op = WSMAN_PUT, .cls = WSMAN_AMT_BootSettingData, .body = buf_slice(&clear)},
-            &status);
+    m = ask(
+        &b,
+        &(struct wsman_request){.op = WSMAN_PUT, .cls = WSMAN_AMT_BootSettingData, .body = buf_slice(&clear)},
+        &status);
     assert_int_equal(status, 200);
     assert_int_equal(amt_decode_boot(m, &boot), 0);
     assert_false(boot.options_set);
@@ -348,7 +357,8 @@ static void boot_options_are_for_one_boot(void **state) {
     assert_int_equal(put(&b, WSMAN_AMT_BootSettingData, "<p:RPEEnabled>true</p:RPEEnabled>"), 400);
     assert_int_equal(call(&b, WSMAN_CIM_BootConfigSetting, "ChangeBootOrder", PXE, NULL), 0);
     assert_int_equal(call(&b, WSMAN_CIM_BootService, "SetBootConfigRole", SINGLE_USE, NULL), 0);
-    assert_int_equal(put(&b, WSMAN_AMT_BootSettingData, "<p:BIOSSetup>true</p:BIOSSetup>"), 500); /* conflict */
+    assert_int_equal(put(&b, WSMAN_AMT_BootSettingData, "<p:BIOSSetup>true</p:BIOSSetup>"),
+                     500); /* conflict */
     assert_int_equal(power(&b, 10), 0);
     assert_int_equal(b.node->boot.used_source, 2);
     assert_int_equal(power(&b, 10), 0);
@@ -362,7 +372,8 @@ static void boot_needs_consent_in_ccm(void **state) {
     assert_int_equal(put(&b, WSMAN_AMT_BootSettingData, "<p:BIOSSetup>true</p:BIOSSetup>"), 400);
     assert_int_equal(call(&b, WSMAN_CIM_BootConfigSetting, "ChangeBootOrder", PXE, NULL), -400);
     assert_int_equal(power(&b, 10), 0); /* plain power never needs it */
-    assert_int_equal(call(&b, WSMAN_IPS_OptInService, "SendOptInCode", "<p:OptInCode>1</p:OptInCode>", NULL), 2);
+    assert_int_equal(call(&b, WSMAN_IPS_OptInService, "SendOptInCode", "<p:OptInCode>1</p:OptInCode>", NULL),
+                     2);
     assert_int_equal(call(&b, WSMAN_IPS_OptInService, "CancelOptIn", "", NULL), 2);
     assert_int_equal(call(&b, WSMAN_IPS_OptInService, "StartOptIn", "", NULL), 0);
     const char *code = sim_node_consent_code(b.node);
@@ -382,7 +393,8 @@ static void boot_needs_consent_in_ccm(void **state) {
 
 static void switches(void **state) {
     struct bench b = made(SIM_A15, SIM_ACM);
-    assert_int_equal(put(&b, WSMAN_AMT_RedirectionService, "<p:ListenerEnabled>false</p:ListenerEnabled>"), 200);
+    assert_int_equal(put(&b, WSMAN_AMT_RedirectionService, "<p:ListenerEnabled>false</p:ListenerEnabled>"),
+                     200);
     assert_false(b.node->listener);
     assert_int_equal(call(&b, WSMAN_AMT_RedirectionService, "RequestStateChange",
                           "<p:RequestedState>32768</p:RequestedState>", NULL),
@@ -391,8 +403,9 @@ static void switches(void **state) {
     assert_int_equal(call(&b, WSMAN_AMT_RedirectionService, "RequestStateChange",
                           "<p:RequestedState>2</p:RequestedState>", NULL),
                      5);
-    assert_int_equal(
-        call(&b, WSMAN_CIM_KVMRedirectionSAP, "RequestStateChange", "<p:RequestedState>3</p:RequestedState>", NULL), 0);
+    assert_int_equal(call(&b, WSMAN_CIM_KVMRedirectionSAP, "RequestStateChange",
+                          "<p:RequestedState>3</p:RequestedState>", NULL),
+                     0);
     assert_false(b.node->kvm_enabled);
     static const struct wsman_selector OFF[] = {{"InstanceID", "SCHEME 0"}, {NULL, NULL}};
     assert_true(node_me_in_sleep(b.node));
@@ -412,18 +425,20 @@ static void challenges_and_answers(void **state) {
     assert_int_equal(strlen(c.nonce), FW_NONCE_TEXT);
     for (int i = 0; i < FW_NONCE_USES; i++) { /* one nonce serves many requests */
         buf_clear(&answer);
-        assert_int_equal(digest_authorize(&c, &answer, id->amt_user, id->amt_password, "POST", "/wsman", "0a4f113b"),
-                         0);
+        assert_int_equal(
+            digest_authorize(&c, &answer, id->amt_user, id->amt_password, "POST", "/wsman", "0a4f113b"), 0);
         assert_true(fw_authorized(b.node, buf_slice(&answer), "POST", now));
     }
     buf_clear(&answer);
-    assert_int_equal(digest_authorize(&c, &answer, id->amt_user, id->amt_password, "POST", "/wsman", "0a4f113b"), 0);
+    assert_int_equal(
+        digest_authorize(&c, &answer, id->amt_user, id->amt_password, "POST", "/wsman", "0a4f113b"), 0);
     assert_false(fw_authorized(b.node, buf_slice(&answer), "POST", now)); /* … and is used up */
     buf_clear(&challenge);
     assert_int_equal(fw_challenge(b.node, now, &challenge), 0);
     assert_int_equal(digest_challenge(&c, buf_slice(&challenge)), 0);
     buf_clear(&answer);
-    assert_int_equal(digest_authorize(&c, &answer, id->amt_user, id->amt_password, "POST", "/wsman", "0a4f113b"), 0);
+    assert_int_equal(
+        digest_authorize(&c, &answer, id->amt_user, id->amt_password, "POST", "/wsman", "0a4f113b"), 0);
     assert_true(fw_authorized(b.node, buf_slice(&answer), "POST", now));
     assert_false(fw_authorized(b.node, buf_slice(&answer), "POST", mono_add_ms(now, FW_NONCE_MS)));
     assert_false(fw_authorized(b.node, buf_slice(&answer), "GET", now));
@@ -440,8 +455,8 @@ static void enumerations_are_bounded(void **state) {
     struct bench b = made(SIM_A15, SIM_ACM);
     int status;
     for (int i = 0; i <= FW_ENUMS; i++) {
-        struct wsman_msg *m = ask(
-            &b, &(struct wsman_request){.op = WSMAN_ENUMERATE, .cls = WSMAN_CIM_Chassis}, &status);
+        struct wsman_msg *m =
+            ask(&b, &(struct wsman_request){.op = WSMAN_ENUMERATE, .cls = WSMAN_CIM_Chassis}, &status);
         assert_int_equal(status, i < FW_ENUMS ? 200 : 500);
         wsman_msg_free(&m);
     }
@@ -450,5 +465,5 @@ static void enumerations_are_bounded(void **state) {
 
 UNIT_MAIN(T(the_matrix_holds), T(what_is_absent_is_unreachable), T(selectors_pick_an_instance),
           T(the_device_card_decodes), T(power_is_read_and_changed), T(power_faults),
-          T(boot_options_are_for_one_boot), T(boot_needs_consent_in_ccm), T(switches), T(challenges_and_answers),
-          T(enumerations_are_bounded))
+          T(boot_options_are_for_one_boot), T(boot_needs_consent_in_ccm), T(switches),
+          T(challenges_and_answers), T(enumerations_are_bounded))

@@ -88,7 +88,8 @@ static struct tls_ctx *device_tls(void) {
     struct buf key = {0}, cert = {0};
     struct errinfo ei = {0};
     assert_int_equal(pki_make_key(PKI_P256, &key, &ei), 0);
-    assert_int_equal(pki_make_root(buf_slice(&key), "device", (struct wall){1600000000000000}, 36500, &cert, &ei), 0);
+    assert_int_equal(
+        pki_make_root(buf_slice(&key), "device", (struct wall){1600000000000000}, 36500, &cert, &ei), 0);
     struct tls_ctx *c = tls_server_ctx(buf_slice(&cert), buf_slice(&key), TLS_MODERN, &ei);
     assert_non_null(c);
     buf_free(&key);
@@ -167,7 +168,8 @@ static void the_bios_switch_decides_about_sleep(void **state) {
         assert_int_equal(sim_node_local(b.node, HOST_ACT_SHUTDOWN), 0);
         assert_true(run(&b, node_down, SOON));
         assert_int_equal(b.orch.links[0].why, CASES[i].why);
-        assert_int_equal(b.orch.links[0].disconnect, CASES[i].drop == SIM_DROP_CLOSE ? APF_DISC_BY_APPLICATION : 0);
+        assert_int_equal(b.orch.links[0].disconnect,
+                         CASES[i].drop == SIM_DROP_CLOSE ? APF_DISC_BY_APPLICATION : 0);
         assert_false(run(&b, any_up, WHILE_MS)); /* nobody can wake it from afar */
         assert_int_equal(sim_node_button(b.node), 0);
         assert_true(run(&b, second_is_up, SOON));
@@ -233,10 +235,10 @@ static void faults_of_answers(void **state) {
         enum sim_fault fault;
         int err;
     } CASES[] = {
-        {SIM_FAULT_HALF_OPEN, ERR_TIMEOUT}, {SIM_FAULT_CLOSE_EARLY, ERR_CLOSED},
-        {SIM_FAULT_UNAUTHORIZED, ERR_AUTH},     {SIM_FAULT_WRONG_RELATESTO, ERR_PROTO},
-        {SIM_FAULT_SILENT_HTTP, ERR_TIMEOUT},   {SIM_FAULT_ZERO_WINDOW, ERR_TIMEOUT},
-        {SIM_FAULT_BLACKHOLE, ERR_TIMEOUT},     {SIM_FAULT_CHUNK_GARBAGE, ERR_PROTO},
+        {SIM_FAULT_HALF_OPEN, ERR_TIMEOUT},    {SIM_FAULT_CLOSE_EARLY, ERR_CLOSED},
+        {SIM_FAULT_UNAUTHORIZED, ERR_AUTH},    {SIM_FAULT_WRONG_RELATESTO, ERR_PROTO},
+        {SIM_FAULT_SILENT_HTTP, ERR_TIMEOUT},  {SIM_FAULT_ZERO_WINDOW, ERR_TIMEOUT},
+        {SIM_FAULT_BLACKHOLE, ERR_TIMEOUT},    {SIM_FAULT_CHUNK_GARBAGE, ERR_PROTO},
         {SIM_FAULT_ENDLESS_BODY, 1 /* any */},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
