@@ -19,7 +19,7 @@ struct fake_rule {
 };
 
 struct fake_event {
-    enum { FAKE_OPENED, FAKE_DATA, FAKE_CLOSED } kind;
+    enum fake_kind { FAKE_OPENED, FAKE_DATA, FAKE_CLOSED } kind;
     int chan, err;
     struct buf data;
 };
@@ -65,7 +65,7 @@ struct fake {
 
 /* --- the way to the device --- */
 
-static inline struct fake_event *fake_push(struct fake *f, int chan, int kind) {
+static inline struct fake_event *fake_push(struct fake *f, int chan, enum fake_kind kind) {
     assert_true(f->nevents < FAKE_EVENTS);
     struct fake_event *e = &f->events[f->nevents++];
     *e = (struct fake_event){.kind = kind, .chan = chan};
