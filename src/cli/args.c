@@ -4,6 +4,8 @@
 #include "cli/commands.h"
 #include "cli/suggest.h"
 
+#include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static const struct opt_row rows[] = {
@@ -31,8 +33,8 @@ static enum opt opt_by_letter(char letter) {
     return OPT_NONE;
 }
 
-/* Options may precede the command's words, so an unknown one is compared with all of them, or with the command's
- * own when it is known. */
+/* Options may precede the command's words, so an unknown one is compared with all of them, or with the
+ * command's own when it is known. */
 static int unknown_option(const struct command *c, const char *shown, struct slice name, struct errinfo *ei) {
     char word[64];
     slice_to_str(name, word, sizeof word);
@@ -70,7 +72,10 @@ static int read_option(struct args *a, int argc, const char *const argv[], int *
     if (o == OPT_NONE)
         return unknown_option(NULL, arg, name, ei);
     const struct opt_row *r = &rows[o];
-    const char *value = is_long ? (equals ? equals + 1 : NULL) : arg[2] == '=' ? arg + 3 : arg[2] ? arg + 2 : NULL;
+    const char *value = is_long         ? (equals ? equals + 1 : NULL)
+                        : arg[2] == '=' ? arg + 3
+                        : arg[2]        ? arg + 2
+                                        : NULL;
     if (r->kind == OPT_KIND_FLAG) {
         if (value)
             return err_set(ei, ERR_INVALID, r->name, "--%s takes no value", r->name);
@@ -95,10 +100,22 @@ static bool words_have(const char *words, const char *value) {
 
 /* What people type for a word of ours. */
 static const char *const meant[][2] = {
-    {"restart", "reset"},   {"reboot", "reset"},     {"cycle", "power-cycle"}, {"powercycle", "power-cycle"},
-    {"suspend", "sleep"},   {"shutdown", "off"},     {"poweroff", "off"},      {"power-off", "off"},
-    {"poweron", "on"},      {"power-on", "on"},      {"up", "on"},             {"down", "off"},
-    {"admin-mode", "acm"},  {"client", "ccm"},       {"admin", "acm"},         {"canceled", "cancelled"},
+    {"restart", "reset"},
+    {"reboot", "reset"},
+    {"cycle", "power-cycle"},
+    {"powercycle", "power-cycle"},
+    {"suspend", "sleep"},
+    {"shutdown", "off"},
+    {"poweroff", "off"},
+    {"power-off", "off"},
+    {"poweron", "on"},
+    {"power-on", "on"},
+    {"up", "on"},
+    {"down", "off"},
+    {"admin-mode", "acm"},
+    {"client", "ccm"},
+    {"admin", "acm"},
+    {"canceled", "cancelled"},
     {"respect", "respect-local"},
 };
 
@@ -140,8 +157,8 @@ static int check_options(const struct args *a, struct errinfo *ei) {
         if (rows[o].kind == OPT_KIND_CHOICE && !words_have(command_opt_arg(co), value))
             return wrong_word(&rows[o], command_opt_arg(co), value, ei);
         if (rows[o].kind == OPT_KIND_NUMBER && !slice_to_u64(slice_str(value), INT64_MAX, &n))
-            return err_set(ei, ERR_INVALID, rows[o].name, "--%s takes a whole number, not \"%.60s\"", rows[o].name,
-                           value);
+            return err_set(ei, ERR_INVALID, rows[o].name, "--%s takes a whole number, not \"%.60s\"",
+                           rows[o].name, value);
         if (rows[o].kind != OPT_KIND_FLAG && !*value)
             return err_set(ei, ERR_INVALID, rows[o].name, "--%s must not be empty", rows[o].name);
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* args: the option table, and the command line read against it and the command table. An option has one name, one
- * letter and one kind everywhere; what it means for a command is said in the command's row (commands.h). Options
- * may stand before or after words; "--" ends them. Owner: main. */
+/* args: the option table, and the command line read against it and the command table. An option has one name,
+ * one letter and one kind everywhere; what it means for a command is said in the command's row (commands.h).
+ * Options may stand before or after words; "--" ends them. Owner: main. */
 #pragma once
 
 #include "base/err.h"
@@ -45,10 +45,17 @@
     O(STATE, "state", 0, CHOICE, "accepted|waiting|running|confirming|done|failed|expired|cancelled")        \
     O(KIND, "kind", 0, TEXT, "KIND")                                                                         \
     O(SINCE, "since", 0, NUMBER, "SEQ")                                                                      \
-    O(COUNT, "count", 0, NUMBER, "N")                                                                        \
+    O(MAX_COUNT, "count", 0, NUMBER, "N")                                                                        \
     O(LIMIT, "limit", 0, NUMBER, "N")
 
-enum opt_kind { OPT_KIND_FLAG, OPT_KIND_TEXT, OPT_KIND_FILE, OPT_KIND_NUMBER, OPT_KIND_CHOICE, OPT_KIND_HOST };
+enum opt_kind {
+    OPT_KIND_FLAG,
+    OPT_KIND_TEXT,
+    OPT_KIND_FILE,
+    OPT_KIND_NUMBER,
+    OPT_KIND_CHOICE,
+    OPT_KIND_HOST
+};
 
 enum opt {
     OPT_NONE, /* ends a list of options */
@@ -75,8 +82,8 @@ struct args {
     const char *value[OPT_COUNT]; /* NULL: not given; "" for a flag that was */
 };
 
-/* Read argv[1..argc). 0; ERR_INVALID with a sentence and a remedy in ei. With --help nothing but the command's
- * name is checked. Free with args_free() in every case. */
+/* Read argv[1..argc). 0; ERR_INVALID with a sentence and a remedy in ei. With --help nothing but the
+ * command's name is checked. Free with args_free() in every case. */
 NODISCARD int args_parse(struct args *a, int argc, const char *const argv[], struct errinfo *ei);
 void args_free(struct args *a);
 

@@ -4,6 +4,7 @@
 #include "cli/term.h"
 #include "proto/http1.h"
 
+#include <inttypes.h>
 #include <openssl/crypto.h>
 #include <stdlib.h>
 
@@ -35,8 +36,7 @@ struct client *client_new(const struct client_config *cfg) {
 
 static void hang_up(struct client *c) {
     conn_close(&c->conn);
-    http1_free(c->http);
-    c->http = NULL;
+    http1_free(&c->http);
     c->rest = c->sse_rest = SLICE_EMPTY;
     c->used = false;
 }
@@ -46,7 +46,7 @@ void client_free(struct client **c) {
         return;
     hang_up(*c);
     sse_free(&(*c)->sse);
-    OPENSSL_cleanse((*c)->in, sizeof (*c)->in);
+    OPENSSL_cleanse((*c)->in, sizeof(*c)->in);
     free(*c);
     *c = NULL;
 }
@@ -105,7 +105,8 @@ static int put_head(const struct client *c, const struct request *rq, bool strea
     }
     headers[n] = NULL;
     bool counted = has_body || strcmp(rq->method, "GET") != 0;
-    int rc = http1_put_request(out, rq->method, buf_cstr(&target), headers, counted ? (int64_t)rq->body.n : -1);
+    int rc =
+        http1_put_request(out, rq->method, buf_cstr(&target), headers, counted ? (int64_t)rq->body.n : -1);
     if (bearer.mem)
         OPENSSL_cleanse(bearer.mem, bearer.cap);
     buf_free(&bearer);
@@ -212,8 +213,8 @@ static int no_answer(struct client *c, const struct request *rq, int rc, bool se
     if (rc == ERR_CLOSED || rc == ERR_SHORT || rc == ERR_IO) {
         if (reads || !sent)
             return err_set(ei, ERR_CLOSED, "", "%s closed the connection without an answer", who);
-        err_set(ei, ERR_UNKNOWN_OUTCOME, "", "the connection to %s broke before the answer came; the outcome is not known",
-                who);
+        err_set(ei, ERR_UNKNOWN_OUTCOME, "",
+                "the connection to %s broke before the answer came; the outcome is not known", who);
         err_remedy(ei, "Look with get host or operations before you try again.");
         return ERR_UNKNOWN_OUTCOME;
     }

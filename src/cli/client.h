@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* client: requests to the server over one kept connection, and its event stream. Blocking, with a time limit on
- * everything. Owner: a command, or one worker of a bulk run; one thread at a time. Source: docs/api.md. */
+/* client: requests to the server over one kept connection, and its event stream. Blocking, with a time limit
+ * on everything. Owner: a command, or one worker of a bulk run; one thread at a time. Source: docs/api.md. */
 #pragma once
 
 #include "cli/conn.h"
@@ -39,15 +39,16 @@ struct client *client_new(const struct client_config *cfg);
 void client_free(struct client **c);
 
 /* One request and its answer. 0 whenever an answer came. ERR_UNREACHABLE, ERR_TLS before anything was sent;
- * ERR_TIMEOUT, ERR_UNKNOWN_OUTCOME when it may have been carried out; ERR_CLOSED for a GET without answer; ERR_PROTO
- * when the peer does not speak HTTP. Each with a sentence. A GET is sent again once when a kept connection had died. */
+ * ERR_TIMEOUT, ERR_UNKNOWN_OUTCOME when it may have been carried out; ERR_CLOSED for a GET without answer;
+ * ERR_PROTO when the peer does not speak HTTP. Each with a sentence. A GET is sent again once when a kept
+ * connection had died. */
 NODISCARD int client_call(struct client *c, const struct request *rq, struct answer *a, struct errinfo *ei);
 
-/* Open an event stream: target as above, resumed behind what client_event() gave last. 0 with an->status 200, or
- * another status and its answer; errors as above. */
+/* Open an event stream: target as above, resumed behind what client_event() gave last. 0 with an->status 200,
+ * or another status and its answer; errors as above. */
 NODISCARD int client_stream(struct client *c, const char *target, struct answer *an, struct errinfo *ei);
-/* The next event: 1; 0 at the deadline; ERR_CLOSED when the stream ended, ERR_TIMEOUT after silence_ms without a byte,
- * ERR_PROTO. The event is valid until the next call. */
+/* The next event: 1; 0 at the deadline; ERR_CLOSED when the stream ended, ERR_TIMEOUT after silence_ms
+ * without a byte, ERR_PROTO. The event is valid until the next call. */
 NODISCARD int client_event(struct client *c, struct mono deadline, int64_t silence_ms, struct sse_event *ev);
 /* Number of the last event seen; "" when none. */
 const char *client_last_id(const struct client *c);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* commands: the one table of orch-cli. Usage, --help, completion and man pages are printed from it, and the command
- * line is read against it. Constant; any thread. */
+/* commands: the one table of orch-cli. Usage, --help, completion and man pages are printed from it, and the
+ * command line is read against it. Constant; any thread. */
 #pragma once
 
 #include "cli/args.h"
@@ -39,7 +39,8 @@ extern const struct command_opt command_globals[]; /* every command takes them; 
 const struct command_opt *command_takes(const struct command *c, enum opt o);
 /* The accepted words of a choice for this command; the argument's name for other kinds. */
 const char *command_opt_arg(const struct command_opt *o);
-/* The command these words begin with, the longest name first; *used is how many words are its name. NULL when none. */
+/* The command these words begin with, the longest name first; *used is how many words are its name. NULL when
+ * none. */
 const struct command *command_find(const char *const *words, size_t n, size_t *used);
 /* "set host" or "summary" into out. Returns out. */
 enum { COMMAND_NAME_CAP = 48 };

@@ -42,7 +42,7 @@ void config_free(struct config *c) {
 
 int config_path(char *out, size_t cap, struct errinfo *ei) {
     const char *path = getenv("ORCH_CLI_CONFIG"), *home = getenv("HOME");
-    int n = path && *path ? snprintf(out, cap, "%s", path)
+    int n = path && *path   ? snprintf(out, cap, "%s", path)
             : home && *home ? snprintf(out, cap, "%s/.orch-cli", home)
                             : -1;
     if (n < 0)
@@ -111,7 +111,8 @@ int password_read(const char *path, char **out, struct errinfo *ei) {
     secret_free(out);
     if (n == 0)
         return err_set(ei, ERR_INVALID, "", "%.300s holds no password", path);
-    return err_set(ei, ERR_INVALID, "", "%.300s holds more than one line, or a zero byte; a password file holds the password only",
+    return err_set(ei, ERR_INVALID, "",
+                   "%.300s holds more than one line, or a zero byte; a password file holds the password only",
                    path);
 }
 
@@ -156,7 +157,8 @@ int config_load(struct config *c, const char *path, struct errinfo *ei) {
     if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
         rc = err_set(ei, ERR_IO, "", "%.300s is not a plain file", path);
     } else if (st.st_mode & 077) {
-        rc = err_set(ei, ERR_DENIED, "", "%.200s holds a token, but others may read it (mode %04o)", path, st.st_mode & 07777);
+        rc = err_set(ei, ERR_DENIED, "", "%.200s holds a token, but others may read it (mode %04o)", path,
+                     st.st_mode & 07777);
         err_remedy(ei, "chmod 600 %.200s; log out and in again if somebody may have read it.", path);
     } else {
         rc = read_all(fd, path, CONFIG_BYTES_MAX, &text, &n, ei);

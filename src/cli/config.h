@@ -16,7 +16,8 @@ struct config {
 
 /* Where the file is, into out. ERR_NOT_FOUND when neither variable nor home is known. */
 NODISCARD int config_path(char *out, size_t cap, struct errinfo *ei);
-/* Read the file; a missing one gives an empty config. ERR_SYNTAX, ERR_IO; ERR_DENIED when others may read it. */
+/* Read the file; a missing one gives an empty config. ERR_SYNTAX, ERR_IO; ERR_DENIED when others may read it.
+ */
 NODISCARD int config_load(struct config *c, const char *path, struct errinfo *ei);
 /* Write it to a new file beside and rename that over path. ERR_IO. */
 NODISCARD int config_save(const struct config *c, const char *path, struct errinfo *ei);
@@ -26,8 +27,8 @@ NODISCARD int config_set(char **member, const char *value);
 
 /* Wipe and free a secret string. */
 void secret_free(char **s);
-/* A whole file of at most max bytes, NUL-terminated, into *out (to be freed); *n its length. ERR_IO with a sentence
- * that names the file, ERR_LIMIT. "-" is standard input. */
+/* A whole file of at most max bytes, NUL-terminated, into *out (to be freed); *n its length. ERR_IO with a
+ * sentence that names the file, ERR_LIMIT. "-" is standard input. */
 NODISCARD int file_read(const char *path, size_t max, char **out, size_t *n, struct errinfo *ei);
 /* The password in a file: its first line without the line's end; nothing may follow. ERR_IO, ERR_INVALID. */
 NODISCARD int password_read(const char *path, char **out, struct errinfo *ei);

@@ -53,7 +53,8 @@ int trust_new(struct trust **t, const char *ca_pem, struct errinfo *ei) {
     (*t)->ctx = ctx;
     SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
-    SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_AUTO_RETRY);
+    SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                              SSL_MODE_AUTO_RETRY);
     int rc = 0;
     if (ca_pem)
         rc = add_certificates(ctx, ca_pem, ei);
@@ -130,7 +131,8 @@ static int tcp_connect(const struct url *u, struct mono deadline, struct errinfo
         gai = getaddrinfo(u->host, u->port, &hints, &list);
     }
     if (gai != 0)
-        return err_set(ei, ERR_UNREACHABLE, "", "the server's name %s is not known: %s", u->host, gai_strerror(gai));
+        return err_set(ei, ERR_UNREACHABLE, "", "the server's name %s is not known: %s", u->host,
+                       gai_strerror(gai));
     int fd = -1, why = ECONNREFUSED;
     for (struct addrinfo *ai = list; fd < 0 && ai; ai = ai->ai_next) {
         if (!u->tls && !is_loopback(ai->ai_addr))
@@ -160,7 +162,8 @@ static int handshake_error(const struct conn *c, const struct url *u, struct err
                            : "Give the server's ca.pem with --orch-ca.");
     } else {
         const char *reason = e ? ERR_reason_error_string(e) : NULL;
-        err_set(ei, ERR_TLS, "", "no TLS connection to %s: %s", u->authority, reason ? reason : "the server hung up");
+        err_set(ei, ERR_TLS, "", "no TLS connection to %s: %s", u->authority,
+                reason ? reason : "the server hung up");
     }
     return ERR_TLS;
 }
@@ -194,14 +197,15 @@ static int handshake(struct conn *c, const struct url *u, struct mono deadline, 
             return 0;
         int rc = ssl_wait(c, ret, deadline);
         if (rc == ERR_TIMEOUT)
-            return err_set(ei, ERR_UNREACHABLE, "", "%s accepts connections but does not answer the TLS handshake",
-                           u->authority);
+            return err_set(ei, ERR_UNREACHABLE, "",
+                           "%s accepts connections but does not answer the TLS handshake", u->authority);
         if (rc < 0)
             return handshake_error(c, u, ei);
     }
 }
 
-int conn_open(struct conn **out, const struct url *u, const struct trust *t, struct mono deadline, struct errinfo *ei) {
+int conn_open(struct conn **out, const struct url *u, const struct trust *t, struct mono deadline,
+              struct errinfo *ei) {
     *out = NULL;
     struct conn *c = calloc(1, sizeof *c);
     if (!c)

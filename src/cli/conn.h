@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* conn: one connection to the server, plain (loopback only) or TLS, blocking up to a deadline. Owner: a client; one
- * thread at a time. */
+/* conn: one connection to the server, plain (loopback only) or TLS, blocking up to a deadline. Owner: a
+ * client; one thread at a time. */
 #pragma once
 
 #include "base/clock.h"
@@ -13,8 +13,8 @@ NODISCARD int trust_new(struct trust **t, const char *ca_pem, struct errinfo *ei
 void trust_free(struct trust **t);
 
 struct conn;
-/* Connect, and shake hands with the server's name checked. ERR_UNREACHABLE, ERR_TIMEOUT, ERR_TLS, ERR_NOMEM, each with
- * a sentence. trust must outlive the connection. */
+/* Connect, and shake hands with the server's name checked. ERR_UNREACHABLE, ERR_TIMEOUT, ERR_TLS, ERR_NOMEM,
+ * each with a sentence. trust must outlive the connection. */
 NODISCARD int conn_open(struct conn **c, const struct url *u, const struct trust *t, struct mono deadline,
                         struct errinfo *ei);
 void conn_close(struct conn **c);

@@ -26,8 +26,8 @@ enum exit_code {
 /* Meaning of a code; NULL for a number that is none. */
 const char *exit_text(int code);
 
-/* From an HTTP answer. type: the last part of the problem's `type` ("not-found"), "" when there was none; it wins
- * over the status. 2xx gives EXIT_OK. */
+/* From an HTTP answer. type: the last part of the problem's `type` ("not-found"), "" when there was none; it
+ * wins over the status. 2xx gives EXIT_OK. */
 int exit_of_problem(int status, const char *type);
 /* From a local failure (ERR_*). ERR_OK gives EXIT_OK. */
 int exit_of_err(int err);

@@ -21,7 +21,9 @@ const char *jget_str(const json_t *o, const char *path) {
 
 int64_t jget_int(const json_t *o, const char *path, int64_t otherwise) {
     const json_t *v = jget(o, path);
-    return json_is_integer(v) ? json_integer_value(v) : json_is_real(v) ? (int64_t)json_real_value(v) : otherwise;
+    return json_is_integer(v) ? json_integer_value(v)
+           : json_is_real(v)  ? (int64_t)json_real_value(v)
+                              : otherwise;
 }
 
 bool jget_bool(const json_t *o, const char *path) {

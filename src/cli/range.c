@@ -40,23 +40,27 @@ struct expand {
 static int expand_from(const struct expand *x, struct slice done, struct slice rest, unsigned depth);
 
 /* One "7" or "001-250" of a bracket: each number, followed by what stands behind the bracket. */
-static int expand_part(const struct expand *x, struct slice done, struct slice part, struct slice behind, unsigned depth) {
+static int expand_part(const struct expand *x, struct slice done, struct slice part, struct slice behind,
+                       unsigned depth) {
     struct slice to = part, from = slice_cut(&to, '-');
     bool single = from.n == part.n;
     uint64_t a, b;
     if (!slice_to_u64(from, 999999999, &a) || (!single && !slice_to_u64(to, 999999999, &b)))
-        return err_set(x->ei, ERR_INVALID, "", "\"%.80s\": \"%.*s\" is neither a number nor a range such as 001-250",
-                       x->whole, (int)(part.n < 40 ? part.n : 40), (const char *)part.p);
+        return err_set(x->ei, ERR_INVALID, "",
+                       "\"%.80s\": \"%.*s\" is neither a number nor a range such as 001-250", x->whole,
+                       (int)(part.n < 40 ? part.n : 40), (const char *)part.p);
     if (single)
         b = a;
     if (b < a)
-        return err_set(x->ei, ERR_INVALID, "", "\"%.80s\": the range %" PRIu64 "-%" PRIu64 " runs backwards", x->whole,
-                       a, b);
+        return err_set(x->ei, ERR_INVALID, "", "\"%.80s\": the range %" PRIu64 "-%" PRIu64 " runs backwards",
+                       x->whole, a, b);
     if (b - a >= RANGE_NAMES_MAX)
-        return err_set(x->ei, ERR_LIMIT, "", "\"%.80s\" stands for more than %d names", x->whole, RANGE_NAMES_MAX);
+        return err_set(x->ei, ERR_LIMIT, "", "\"%.80s\" stands for more than %d names", x->whole,
+                       RANGE_NAMES_MAX);
     for (uint64_t i = a; i <= b; i++) {
         char name[NAME_MAX_BYTES];
-        int n = snprintf(name, sizeof name, "%.*s%0*" PRIu64, (int)done.n, (const char *)done.p, (int)from.n, i);
+        int n =
+            snprintf(name, sizeof name, "%.*s%0*" PRIu64, (int)done.n, (const char *)done.p, (int)from.n, i);
         if (n < 0 || (size_t)n >= sizeof name)
             return err_set(x->ei, ERR_LIMIT, "", "a name is longer than %d bytes", NAME_MAX_BYTES);
         int rc = expand_from(x, slice_of(name, (size_t)n), behind, depth + 1);
@@ -71,21 +75,25 @@ static int expand_from(const struct expand *x, struct slice done, struct slice r
     char name[NAME_MAX_BYTES];
     const uint8_t *open = rest.n ? memchr(rest.p, '[', rest.n) : NULL;
     size_t plain = open ? (size_t)(open - rest.p) : rest.n;
-    int n = snprintf(name, sizeof name, "%.*s%.*s", (int)done.n, (const char *)done.p, (int)plain, (const char *)rest.p);
+    int n = snprintf(name, sizeof name, "%.*s%.*s", (int)done.n, (const char *)done.p, (int)plain,
+                     (const char *)rest.p);
     if (n < 0 || (size_t)n >= sizeof name)
         return err_set(x->ei, ERR_LIMIT, "", "a name is longer than %d bytes", NAME_MAX_BYTES);
     struct slice head = slice_of(name, (size_t)n);
     if (!open) {
         int rc = names_add(x->names, head);
         if (rc == ERR_LIMIT)
-            return err_set(x->ei, rc, "", "\"%.80s\" stands for more than %d names", x->whole, RANGE_NAMES_MAX);
+            return err_set(x->ei, rc, "", "\"%.80s\" stands for more than %d names", x->whole,
+                           RANGE_NAMES_MAX);
         return rc;
     }
     struct slice inside = slice_skip(rest, plain + 1);
     const uint8_t *close = inside.n ? memchr(inside.p, ']', inside.n) : NULL;
     if (!close || close == inside.p || depth == BRACKETS_MAX)
         return err_set(x->ei, ERR_INVALID, "", "\"%.80s\": %s", x->whole,
-                       depth == BRACKETS_MAX ? "too many brackets" : close ? "empty brackets" : "the bracket is not closed");
+                       depth == BRACKETS_MAX ? "too many brackets"
+                       : close               ? "empty brackets"
+                                             : "the bracket is not closed");
     struct slice behind = slice_skip(inside, (size_t)(close - inside.p) + 1);
     inside = slice_head(inside, (size_t)(close - inside.p));
     while (inside.n) {

@@ -9,7 +9,8 @@ struct suggest {
     unsigned distance;
 };
 
-/* Single-character edits (insert, drop, change, swap of neighbours) from a to b; words over 63 bytes count as far. */
+/* Single-character edits (insert, drop, change, swap of neighbours) from a to b; words over 63 bytes count as
+ * far. */
 unsigned edit_distance(const char *a, const char *b);
 /* Take a candidate into account; it must outlive s. */
 void suggest_offer(struct suggest *s, const char *candidate);

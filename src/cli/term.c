@@ -89,7 +89,8 @@ void term_hint(struct term *t, const char *text) {
     fputc('\n', t->err);
 }
 
-/* Bytes until newline; with echo off the terminal also hands us ^C and ^D as bytes, so that echo always comes back. */
+/* Bytes until newline; with echo off the terminal also hands us ^C and ^D as bytes, so that echo always comes
+ * back. */
 static int read_line(int fd, char *out, size_t cap) {
     size_t n = 0;
     for (;;) {
@@ -147,12 +148,13 @@ struct rune_range {
     uint32_t from, to;
     unsigned width;
 };
-/* The ranges that matter for names and sentences; Unicode 15 East Asian Width W/F, and general categories Mn, Cf. */
+/* The ranges that matter for names and sentences; Unicode 15 East Asian Width W/F, and general categories Mn,
+ * Cf. */
 static const struct rune_range ranges[] = {
-    {0x0300, 0x036f, 0},   {0x200b, 0x200f, 0},   {0x202a, 0x202e, 0},   {0x2060, 0x2069, 0},
-    {0xfe00, 0xfe0f, 0},   {0xfeff, 0xfeff, 0},   {0x1100, 0x115f, 2},   {0x2e80, 0x303e, 2},
-    {0x3041, 0xa4cf, 2},   {0xac00, 0xd7a3, 2},   {0xf900, 0xfaff, 2},   {0xfe30, 0xfe6f, 2},
-    {0xff00, 0xff60, 2},   {0xffe0, 0xffe6, 2},   {0x1f300, 0x1f64f, 2}, {0x1f900, 0x1f9ff, 2},
+    {0x0300, 0x036f, 0},   {0x200b, 0x200f, 0}, {0x202a, 0x202e, 0},   {0x2060, 0x2069, 0},
+    {0xfe00, 0xfe0f, 0},   {0xfeff, 0xfeff, 0}, {0x1100, 0x115f, 2},   {0x2e80, 0x303e, 2},
+    {0x3041, 0xa4cf, 2},   {0xac00, 0xd7a3, 2}, {0xf900, 0xfaff, 2},   {0xfe30, 0xfe6f, 2},
+    {0xff00, 0xff60, 2},   {0xffe0, 0xffe6, 2}, {0x1f300, 0x1f64f, 2}, {0x1f900, 0x1f9ff, 2},
     {0x20000, 0x3fffd, 2},
 };
 

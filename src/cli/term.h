@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* term: what orch-cli writes for people. Everything that came from a server is cleaned here before it reaches a
- * terminal; colours and widths are decided once. Owner: struct cli; main thread only. */
+/* term: what orch-cli writes for people. Everything that came from a server is cleaned here before it reaches
+ * a terminal; colours and widths are decided once. Owner: struct cli; main thread only. */
 #pragma once
 
 #include "base/clock.h"
@@ -33,8 +33,8 @@ void term_hint(struct term *t, const char *text);
 const char *colour_begin(enum colour c, bool on);
 const char *colour_end(enum colour c, bool on);
 
-/* Ask on the terminal and read one line into out (NUL-terminated, newline removed). ERR_STATE when there is no
- * terminal; ERR_CANCELLED on end of input or interrupt. echo false: nothing typed is shown. */
+/* Ask on the terminal and read one line into out (NUL-terminated, newline removed). ERR_STATE when there is
+ * no terminal; ERR_CANCELLED on end of input or interrupt. echo false: nothing typed is shown. */
 NODISCARD int term_ask(struct term *t, const char *question, bool echo, char *out, size_t cap);
 
 /* Columns a string takes on a terminal: 0 for combining marks, 2 for wide East Asian letters and pictures. */

@@ -49,8 +49,8 @@ static const char *split_authority(struct url *u, struct slice a) {
         return "the port is not a number from 1 to 65535";
     snprintf(u->port, sizeof u->port, "%" PRIu64, n);
     bool own = n == (u->tls ? 443u : 80u);
-    snprintf(u->authority, sizeof u->authority, "%s%s%s%s%s", v6 ? "[" : "", u->host, v6 ? "]" : "", own ? "" : ":",
-             own ? "" : u->port);
+    snprintf(u->authority, sizeof u->authority, "%s%s%s%s%s", v6 ? "[" : "", u->host, v6 ? "]" : "",
+             own ? "" : ":", own ? "" : u->port);
     return NULL;
 }
 

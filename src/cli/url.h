@@ -9,8 +9,8 @@ struct url {
     bool tls;
     char host[256]; /* without the brackets of an IPv6 address */
     char port[8];
-    char prefix[128];  /* path in front of every target, without a slash at its end; usually "" */
-    char origin[300];  /* scheme://host[:port][prefix], the port only when it is not the scheme's own */
+    char prefix[128];    /* path in front of every target, without a slash at its end; usually "" */
+    char origin[300];    /* scheme://host[:port][prefix], the port only when it is not the scheme's own */
     char authority[272]; /* for the Host header */
 };
 

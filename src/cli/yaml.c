@@ -6,8 +6,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-/* Bytes that a terminal may act upon: C0, DEL, and C1 as UTF-8 (C2 80 .. C2 9F). JSON text has them only inside
- * strings, so the escape is always right. */
+/* Bytes that a terminal may act upon: C0, DEL, and C1 as UTF-8 (C2 80 .. C2 9F). JSON text has them only
+ * inside strings, so the escape is always right. */
 static void put_escaped(struct buf *out, struct slice s) {
     size_t from = 0;
     for (size_t i = 0; i < s.n; i++) {
@@ -34,14 +34,16 @@ int json_put_text(struct buf *out, const json_t *v, unsigned indent) {
 
 /* Words that YAML 1.1 or 1.2 readers take for something else than a string. */
 static bool is_reserved(const char *s) {
-    static const char *const words[] = {"true", "false", "yes", "no", "on", "off", "null", "y", "n", "~", ".nan", ".inf"};
+    static const char *const words[] = {"true", "false", "yes", "no", "on",   "off",
+                                        "null", "y",     "n",   "~",  ".nan", ".inf"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (slice_ieq(slice_str(s), slice_str(words[i])))
             return true;
     return false;
 }
 
-/* Letters first, then nothing but what has no meaning in YAML: time stamps, numbers and the like get quotes. */
+/* Letters first, then nothing but what has no meaning in YAML: time stamps, numbers and the like get quotes.
+ */
 static bool is_plain(const char *s) {
     static const char first[] = TEXT_LOWER TEXT_UPPER "_/";
     static const char rest[] = TEXT_ALNUM "_-./ ()@+";

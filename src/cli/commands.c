@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/commands.h"
+
+#include "cli/handlers.h"
+
+#include <stdio.h>
+
+#define OPTS(...)                                                                                            \
+    (const struct command_opt[]) {                                                                           \
+        __VA_ARGS__ {                                                                                        \
+            OPT_NONE, NULL, NULL                                                                             \
+        }                                                                                                    \
+    }
+#define EXAMPLES(...)                                                                                        \
+    (const char *const[]) {                                                                                  \
+        __VA_ARGS__, NULL                                                                                    \
+    }
+#define CODE(x) (1u << EXIT_##x)
+
+enum { ANY = UINT16_MAX };
+
+const struct command_opt command_globals[] = {
+    {OPT_API_ENDPOINT, "the server, such as https://orchestrator:8443 (default: the one logged in to)", NULL},
+    {OPT_ORCH_CA, "certificates to trust, PEM (default: those given at login, else the system's)", NULL},
+    {OPT_PROJECT, "the project to work in (default: the one given at login, else \"default\")", NULL},
+    {OPT_TIMEOUT, "give up after so many seconds (default 30)", NULL},
+    {OPT_HELP, "print the help of the command", NULL},
+    {OPT_NONE, NULL, NULL},
+};
+
+#define OUTPUT(words)                                                                                        \
+    { OPT_OUTPUT, "how to print", words }
+#define DATA OUTPUT("table|json|yaml")
+#define FANOUT                                                                                               \
+    { OPT_FANOUT, "hosts worked on at a time (1 to 64, default 16)", NULL }
+#define YES                                                                                                  \
+    { OPT_YES, "do not ask", NULL }
+#define FILTER_HELP                                                                                          \
+    "which hosts: comparisons (= != < > <= >= and : for has) of fields, joined by AND, OR, NOT, such as "    \
+    "'oob.link.state=\"up\" AND name=\"rack1-*\"'"
+
+const struct command commands[] = {
+    {
+        .verb = "login",
+        .words = "USER",
+        .word = WORD_OTHER,
+        .words_min = 1,
+        .words_max = 1,
+        .summary = "Log in to a server and keep the token",
+        .details =
+            "The password comes from --password-file, or is asked for on the terminal; it is never an "
+            "argument. The token, the address, the project and the certificates of --orch-ca are kept in "
+            "~/.orch-cli (or $ORCH_CLI_CONFIG), which only its owner may read.",
+        .opts = OPTS(
+            {OPT_PASSWORD_FILE, "file with the password on its only line (- is standard input)", NULL}, ),
+        .examples = EXAMPLES("login admin --api-endpoint https://127.0.0.1:8443 --orch-ca ca.pem",
+                             "log in, asking for the password"),
+        .exits = CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT),
+        .run = cmd_login,
+    },
+    {
+        .verb = "logout",
+        .words = "",
+        .summary = "End the login and forget the token",
+        .opts = OPTS(),
+        .exits = CODE(UNREACHABLE) | CODE(TIMEOUT),
+        .run = cmd_logout,
+    },
+    {
+        .verb = "list",
+        .object = "host",
+        .words = "",
+        .summary = "List hosts with their wanted and observed power, link, and what is wrong",
+        .details =
+            "Power is what was last observed. A host that cannot be asked is shown as unknown, with what "
+            "was known last and how long ago.",
+        .opts = OPTS(
+            {OPT_FILTER, FILTER_HELP, NULL},
+            {OPT_ORDER_BY, "fields to sort by, such as \"oob.link.since desc, name\" (default: name)", NULL},
+            {OPT_OUTPUT, "how to print", NULL},
+            {OPT_WATCH, "go on printing hosts as they change, until interrupted or --timeout", NULL}, ),
+        .examples =
+            EXAMPLES("list host --filter 'oob.link.state!=\"up\"'", "the hosts that cannot be reached",
+                     "list host -o name --filter 'name=\"rack1-*\"'", "names only, for a script"),
+        .exits = CODE(AUTH) | CODE(UNREACHABLE) | CODE(TIMEOUT),
+        .run = cmd_list_host,
+    },
+    {
+        .verb = "get",
+        .object = "host",
+        .words = "HOST",
+        .word = WORD_HOST,
+        .words_min = 1,
+        .words_max = 1,
+        .summary = "Show one host",
+        .details =
+            "With --watch the present state is printed, and then each event of the host with its time as "
+            "it comes. A lost connection is taken up again where it broke.",
+        .opts = OPTS({OPT_OUTPUT, "how to print", NULL},
+                     {OPT_WATCH, "tell the story of the host until interrupted or --timeout", NULL},
+                     {OPT_MAX_COUNT, "with --watch: stop after so many events", NULL}, ),
+        .examples = EXAMPLES("get host n1 --watch", "follow what happens to n1"),
+        .exits = CODE(NOT_FOUND) | CODE(AUTH) | CODE(UNREACHABLE) | CODE(TIMEOUT),
+        .run = cmd_get_host,
+    },
+    {
+        .verb = "create",
+        .object = "host",
+        .words = "[NAME]",
+        .word = WORD_OTHER,
+        .words_max = 1,
+        .summary = "Make a host known, or many from a CSV file",
+        .details =
+            "Secrets come from files only. A CSV file has a header line with columns of "
+            "Name,AmtUUID,SmbiosUUID,Serial,CiraUser,CiraPassword,AmtUser,AmtPassword,DesiredPowerState,"
+            "ControlMode; one bad row is reported with its line, and then nothing of the file is taken.",
+        .opts =
+            OPTS({OPT_CIRA_USER, "user name of the device for its tunnel", NULL},
+                 {OPT_CIRA_PASSWORD_FILE, "file with the password of that user", NULL},
+                 {OPT_AMT_USER, "user name at the device's firmware (default admin)", NULL},
+                 {OPT_AMT_PASSWORD_FILE, "file with the password at the firmware", NULL},
+                 {OPT_AMT_UUID, "UUID of the firmware", NULL}, {OPT_UUID, "UUID of the SMBIOS", NULL},
+                 {OPT_SERIAL, "serial number", NULL}, {OPT_DESIRED_POWER, "power to keep the host in", NULL},
+                 {OPT_CONTROL_MODE, "AMT control mode", NULL},
+                 {OPT_IMPORT_FROM_CSV, "read hosts from this file (- is standard input)", NULL},
+                 {OPT_DRY_RUN, "check only, change nothing", NULL}, DATA, ),
+        .examples = EXAMPLES(
+            "create host n1 --cira-user n1 --cira-password-file cira.txt --amt-password-file amt.txt",
+            "one host", "create host --import-from-csv fleet.csv --dry-run", "check a file"),
+        .exits = CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT),
+        .run = cmd_create_host,
+    },
+    {
+        .verb = "set",
+        .object = "host",
+        .words = "[HOST…]",
+        .word = WORD_HOST,
+        .words_max = ANY,
+        .summary = "Change power, recovery policy or name of hosts",
+        .details =
+            "on, off, sleep and hibernate set the wanted power and start the operation at once; reset and "
+            "power-cycle are done once. HOST is a name or an id; node[001-250] stands for many names. With "
+            "more than one host a line is printed for each, and --yes is needed for more than 10.",
+        .opts = OPTS(
+            {OPT_POWER, "the power operation to do", NULL},
+            {OPT_GRACEFUL, "with off or reset: ask the operating system to do it", NULL},
+            {OPT_FORCE, "do it though a session or another operation is in the way", NULL},
+            {OPT_WAIT, "wait until the operation has ended and the state was seen", NULL},
+            {OPT_TIMEOUT, "the operation expires after so many seconds (default: the server's)", NULL},
+            {OPT_RECOVERY_POLICY,
+             "keep: bring the wanted power back whenever it is lost; respect-local: obey a clean shutdown at "
+             "the host; hold: leave the host alone",
+             NULL},
+            {OPT_UNTIL, "end of hold: a time such as 2026-11-22T18:00:00Z, or from now: 90m, 2h, 3d", NULL},
+            {OPT_NAME, "new name (one host)", NULL}, {OPT_FILTER, FILTER_HELP, NULL},
+            {OPT_DRY_RUN, "say what would be done, change nothing", NULL}, YES, FANOUT, DATA, ),
+        .examples = EXAMPLES("set host n1 --power off --wait", "switch n1 off and wait until it is seen off",
+                             "set host n1 --recovery-policy hold --until 2h", "maintenance for two hours",
+                             "set host node[001-250] --power on --yes", "switch 250 hosts on",
+                             "set host --filter 'name=\"rack1-*\"' --power reset --dry-run",
+                             "see what would be reset"),
+        .exits =
+            CODE(NOT_FOUND) | CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT) | CODE(PARTIAL),
+        .run = cmd_set_host,
+    },
+    {
+        .verb = "delete",
+        .object = "host",
+        .words = "HOST…",
+        .word = WORD_HOST,
+        .words_min = 1,
+        .words_max = ANY,
+        .summary = "Forget hosts",
+        .details = "Asks first on a terminal. More than 10 hosts need --yes.",
+        .opts = OPTS(YES, {OPT_DRY_RUN, "say what would be deleted, change nothing", NULL}, FANOUT, DATA, ),
+        .exits =
+            CODE(NOT_FOUND) | CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT) | CODE(PARTIAL),
+        .run = cmd_delete_host,
+    },
+    {
+        .verb = "doctor",
+        .object = "host",
+        .words = "HOST",
+        .word = WORD_HOST,
+        .words_min = 1,
+        .words_max = 1,
+        .summary = "Explain a host: what was seen of link, login, firmware and power, and what to do",
+        .opts = OPTS(DATA, ),
+        .exits = CODE(NOT_FOUND) | CODE(AUTH) | CODE(UNREACHABLE) | CODE(TIMEOUT),
+        .run = cmd_doctor_host,
+    },
+    {
+        .verb = "doctor",
+        .words = "",
+        .summary = "List what is wrong, for all hosts, with remedies",
+        .opts = OPTS(OUTPUT("table|wide|json|yaml"), ),
+        .exits = CODE(AUTH) | CODE(UNREACHABLE) | CODE(TIMEOUT),
+        .run = cmd_doctor,
+    },
+    {
+        .verb = "summary",
+        .words = "",
+        .summary = "Count the fleet: links, power, mismatches, findings, operations",
+        .opts = OPTS(DATA, ),
+        .exits = CODE(AUTH) | CODE(UNREACHABLE) | CODE(TIMEOUT),
+        .run = cmd_summary,
+    },
+    {
+        .verb = "operations",
+        .words = "",
+        .summary = "List power operations, newest first",
+        .opts =
+            OPTS({OPT_HOST, "of this host only", NULL}, {OPT_STATE, "in this state only", NULL},
+                 {OPT_LIMIT, "at most so many (default 100)", NULL}, OUTPUT("table|wide|json|yaml|name"), ),
+        .examples = EXAMPLES("operations --state waiting", "what waits, and for what"),
+        .exits = CODE(NOT_FOUND) | CODE(AUTH) | CODE(UNREACHABLE) | CODE(TIMEOUT),
+        .run = cmd_operations,
+    },
+    {
+        .verb = "get",
+        .object = "operation",
+        .words = "ID",
+        .word = WORD_OPERATION,
+        .words_min = 1,
+        .words_max = 1,
+        .summary = "Show one operation",
+        .details = "With --watch every change is printed until the operation has ended, and the exit code "
+                   "tells how.",
+        .opts = OPTS({OPT_WATCH, "wait for its end", NULL}, DATA, ),
+        .exits = CODE(NOT_FOUND) | CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT),
+        .run = cmd_get_operation,
+    },
+    {
+        .verb = "cancel",
+        .object = "operation",
+        .words = "ID",
+        .word = WORD_OPERATION,
+        .words_min = 1,
+        .words_max = 1,
+        .summary = "Cancel an operation that was not sent yet",
+        .opts = OPTS(),
+        .exits = CODE(NOT_FOUND) | CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT),
+        .run = cmd_cancel_operation,
+    },
+    {
+        .verb = "events",
+        .words = "",
+        .summary = "Print events as they come",
+        .details =
+            "A lost connection is taken up again where it broke. With -o json each line is one CloudEvents "
+            "object.",
+        .opts = OPTS(
+            {OPT_HOST, "of this host only", NULL},
+            {OPT_KIND, "of this kind only, such as power-changed", NULL},
+            {OPT_SINCE, "begin behind the event of this number (0: as early as the server keeps them)", NULL},
+            {OPT_MAX_COUNT, "stop after so many events", NULL}, {OPT_TIMEOUT, "stop after so many seconds", NULL},
+            OUTPUT("table|json"), ),
+        .examples = EXAMPLES("events --since 0 --kind link-lost", "every lost link that is still remembered"),
+        .exits = CODE(NOT_FOUND) | CODE(AUTH) | CODE(UNREACHABLE) | CODE(TIMEOUT),
+        .run = cmd_events,
+    },
+    {
+        .verb = "quarantine",
+        .object = "list",
+        .words = "",
+        .summary = "List devices whose login was refused",
+        .opts = OPTS(OUTPUT("table|json|yaml|name"), ),
+        .exits = CODE(AUTH) | CODE(UNREACHABLE) | CODE(TIMEOUT),
+        .run = cmd_quarantine_list,
+    },
+    {
+        .verb = "quarantine",
+        .object = "adopt",
+        .words = "ID",
+        .word = WORD_OTHER,
+        .words_min = 1,
+        .words_max = 1,
+        .summary = "Make a host of a refused device",
+        .opts = OPTS({OPT_NAME, "name of the host (needed)", NULL},
+                     {OPT_CIRA_PASSWORD_FILE, "file with the password of the device's tunnel (needed)", NULL},
+                     {OPT_AMT_USER, "user name at the device's firmware (default admin)", NULL},
+                     {OPT_AMT_PASSWORD_FILE, "file with the password at the firmware", NULL}, DATA, ),
+        .exits = CODE(NOT_FOUND) | CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT),
+        .run = cmd_quarantine_adopt,
+    },
+    {
+        .verb = "quarantine",
+        .object = "deny",
+        .words = "ID",
+        .word = WORD_OTHER,
+        .words_min = 1,
+        .words_max = 1,
+        .summary = "Refuse a device from now on",
+        .opts = OPTS(),
+        .exits = CODE(NOT_FOUND) | CODE(AUTH) | CODE(UNREACHABLE) | CODE(TIMEOUT),
+        .run = cmd_quarantine_deny,
+    },
+    {
+        .verb = "quarantine",
+        .object = "forget",
+        .words = "ID",
+        .word = WORD_OTHER,
+        .words_min = 1,
+        .words_max = 1,
+        .summary = "Drop an entry of the quarantine",
+        .opts = OPTS(),
+        .exits = CODE(NOT_FOUND) | CODE(AUTH) | CODE(UNREACHABLE) | CODE(TIMEOUT),
+        .run = cmd_quarantine_forget,
+    },
+    {
+        .verb = "list",
+        .object = "user",
+        .words = "",
+        .summary = "List users",
+        .opts = OPTS(OUTPUT("table|json|yaml|name"), ),
+        .exits = CODE(AUTH) | CODE(UNREACHABLE) | CODE(TIMEOUT),
+        .run = cmd_list_user,
+    },
+    {
+        .verb = "create",
+        .object = "user",
+        .words = "USER",
+        .word = WORD_OTHER,
+        .words_min = 1,
+        .words_max = 1,
+        .summary = "Make a user",
+        .details = "A --project on the command line binds the user to that project; without it the role "
+                   "holds in all.",
+        .opts = OPTS({OPT_ROLE,
+                      "viewer reads; operator also changes power and policy; admin does everything (needed)",
+                      NULL},
+                     {OPT_PASSWORD_FILE, "file with the password (- is standard input); else it is asked for",
+                      NULL}, ),
+        .exits = CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT),
+        .run = cmd_create_user,
+    },
+    {
+        .verb = "delete",
+        .object = "user",
+        .words = "USER",
+        .word = WORD_USER,
+        .words_min = 1,
+        .words_max = 1,
+        .summary = "Delete a user",
+        .opts = OPTS(YES, ),
+        .exits = CODE(NOT_FOUND) | CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT),
+        .run = cmd_delete_user,
+    },
+    {
+        .verb = "set",
+        .object = "password",
+        .words = "[USER]",
+        .word = WORD_USER,
+        .words_max = 1,
+        .summary = "Change a password: one's own, or as admin another user's",
+        .opts = OPTS({OPT_PASSWORD_FILE,
+                      "file with the new password (- is standard input); else it is asked for", NULL},
+                     {OPT_OLD_PASSWORD_FILE, "file with the present password, for one's own", NULL}, ),
+        .exits = CODE(NOT_FOUND) | CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT),
+        .run = cmd_set_password,
+    },
+    {
+        .verb = "version",
+        .words = "",
+        .summary = "Print the versions of orch-cli and of the server",
+        .opts = OPTS(DATA, ),
+        .exits = CODE(AUTH) | CODE(UNREACHABLE) | CODE(TIMEOUT),
+        .run = cmd_version,
+    },
+    {
+        .verb = "completion",
+        .words = "bash|zsh|fish",
+        .word = WORD_SHELL,
+        .words_min = 1,
+        .words_max = ANY, /* scripts ask: completion candidates -- WORDS… */
+        .summary = "Print the completion for a shell",
+        .details = "Names of hosts, operations and users are asked of the server, quietly.",
+        .opts = OPTS(),
+        .examples = EXAMPLES("completion bash > /etc/bash_completion.d/orch-cli", "for every user of bash"),
+        .run = cmd_completion,
+    },
+    {
+        .verb = "man",
+        .words = "[COMMAND]",
+        .word = WORD_COMMAND,
+        .words_max = 2,
+        .summary = "Print the manual page, in roff",
+        .opts = OPTS(),
+        .examples = EXAMPLES("man set host | man -l -", "read about set host"),
+        .run = cmd_man,
+    },
+    {
+        .verb = "help",
+        .words = "[COMMAND]",
+        .word = WORD_COMMAND,
+        .words_max = 2,
+        .summary = "Print the list of commands, or the help of one",
+        .opts = OPTS(),
+        .run = cmd_help,
+    },
+};
+const size_t commands_n = sizeof commands / sizeof *commands;
+
+static const struct command_opt *find_opt(const struct command_opt *opts, enum opt o) {
+    for (; opts->opt != OPT_NONE; opts++)
+        if (opts->opt == o)
+            return opts;
+    return NULL;
+}
+
+const struct command_opt *command_takes(const struct command *c, enum opt o) {
+    const struct command_opt *own = find_opt(c->opts, o);
+    return own ? own : find_opt(command_globals, o);
+}
+
+const char *command_opt_arg(const struct command_opt *o) {
+    return o->words ? o->words : opt_row(o->opt)->arg;
+}
+
+const char *command_name(const struct command *c, char out[COMMAND_NAME_CAP]) {
+    snprintf(out, COMMAND_NAME_CAP, "%s%s%s", c->verb, c->object ? " " : "", c->object ? c->object : "");
+    return out;
+}
+
+/* "host" and its plural "hosts" */
+static bool is_object(const char *object, const char *word) {
+    size_t n = strlen(object);
+    return strncmp(object, word, n) == 0 && (word[n] == 0 || (word[n] == 's' && word[n + 1] == 0));
+}
+
+const struct command *command_find(const char *const *words, size_t n, size_t *used) {
+    const struct command *one = NULL;
+    for (size_t i = 0; n && i < commands_n; i++) {
+        const struct command *c = &commands[i];
+        if (strcmp(c->verb, words[0]) != 0)
+            continue;
+        if (c->object && n > 1 && is_object(c->object, words[1])) {
+            *used = 2;
+            return c;
+        }
+        if (!c->object)
+            one = c;
+    }
+    if (one)
+        *used = 1;
+    return one;
+}

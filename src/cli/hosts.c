@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/hosts.h"
+
+#include "core/power.h"
+
+#include <inttypes.h>
+
+enum { PAGE = 500, STALE_MS = 60000 };
+
+const char *power_word(const char *emf) {
+    enum power_state s;
+    if (!*emf || !power_state_parse(slice_str(emf), &s) || s == POWER_UNKNOWN)
+        return "-";
+    return power_state_text(s);
+}
+
+const char *host_label(const json_t *host) {
+    const char *name = jget_str(host, "name");
+    return *name ? name : jget_str(host, "resourceId");
+}
+
+const char *host_power_text(const json_t *host, char out[SAY_CAP]) {
+    char age[WALL_TEXT_CAP];
+    const char *state = jget_str(host, "oob.power.state"), *was = jget_str(host, "oob.power.lastKnown.state");
+    if (*state && strcmp(state, "unknown") != 0) {
+        int64_t ms = jget_int(host, "oob.power.ageMs", 0);
+        if (ms > STALE_MS)
+            snprintf(out, SAY_CAP, "%s (%s ago)", state, age_text(ms, age));
+        else
+            snprintf(out, SAY_CAP, "%s", state);
+        return out;
+    }
+    if (!*was || strcmp(was, "unknown") == 0)
+        snprintf(out, SAY_CAP, "unknown (never seen)");
+    else
+        snprintf(out, SAY_CAP, "unknown (was %s, %s ago)", was,
+                 age_text(jget_int(host, "oob.power.lastKnown.ageMs", 0), age));
+    return out;
+}
+
+static unsigned severity_rank(const char *severity) {
+    return strcmp(severity, "error") == 0 ? 3 : strcmp(severity, "warning") == 0 ? 2 : 1;
+}
+enum colour severity_colour(const char *severity) {
+    return severity_rank(severity) == 3   ? COLOUR_BAD
+           : severity_rank(severity) == 2 ? COLOUR_DOUBT
+                                          : COLOUR_FAINT;
+}
+
+static const json_t *worst_finding(const json_t *host) {
+    const json_t *worst = NULL, *list = jget(host, "oob.findings");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *f = json_array_get(list, i);
+        if (!worst || severity_rank(jget_str(f, "severity")) > severity_rank(jget_str(worst, "severity")))
+            worst = f;
+    }
+    return worst;
+}
+
+const char *host_problem(const json_t *host, char out[SAY_CAP]) {
+    const json_t *f = worst_finding(host), *op = jget(host, "oob.operation");
+    const char *link = jget_str(host, "oob.link.state");
+    out[0] = 0;
+    if (f)
+        snprintf(out, SAY_CAP, "%s", jget_str(f, "sentence"));
+    else if (json_is_object(op))
+        snprintf(out, SAY_CAP, "%s %s%s%s", jget_str(op, "kind"), jget_str(op, "state"),
+                 *jget_str(op, "text") ? ": " : "", jget_str(op, "text"));
+    else if (strcmp(jget_str(host, "powerStatusIndicator"), "STATUS_INDICATION_ERROR") == 0)
+        snprintf(out, SAY_CAP, "%s", jget_str(host, "powerStatus"));
+    else if (strcmp(link, "down") == 0 || strcmp(link, "suspect") == 0)
+        snprintf(out, SAY_CAP, "link %s: %s", link, jget_str(host, "oob.link.reason"));
+    return out;
+}
+
+enum colour link_colour(const char *state) {
+    return strcmp(state, "up") == 0      ? COLOUR_GOOD
+           : strcmp(state, "down") == 0  ? COLOUR_BAD
+           : strcmp(state, "never") == 0 ? COLOUR_FAINT
+                                         : COLOUR_DOUBT;
+}
+
+struct table *hosts_table_new(bool wide) {
+    static const char *const heads[] = {"NAME", "ID", "DESIRED", "POWER", "LINK", "PROBLEM"};
+    static const char *const wide_heads[] = {"NAME", "ID",       "DESIRED",   "POWER",    "LINK",   "SINCE",
+                                             "PEER", "RECOVERY", "OPERATION", "FIRMWARE", "PROBLEM"};
+    return wide ? table_new(sizeof wide_heads / sizeof *wide_heads, wide_heads)
+                : table_new(sizeof heads / sizeof *heads, heads);
+}
+
+static const char *or_dash(const char *s) {
+    return *s ? s : "-";
+}
+
+void hosts_table_row(struct table *t, const json_t *host, bool wide) {
+    char say[SAY_CAP], when[WALL_TEXT_CAP];
+    const char *link = jget_str(host, "oob.link.state"),
+               *wanted = power_word(jget_str(host, "desiredPowerState"));
+    const char *power = host_power_text(host, say);
+    bool doubt = strncmp(power, "unknown", 7) == 0;
+    bool as_wanted = strcmp(jget_str(host, "oob.power.state"), wanted) == 0;
+    table_cell(t, COLOUR_NONE, "%s", or_dash(jget_str(host, "name")));
+    table_cell(t, COLOUR_NONE, "%s", jget_str(host, "resourceId"));
+    table_cell(t, COLOUR_NONE, "%s", wanted);
+    table_cell(t, doubt ? COLOUR_DOUBT : as_wanted ? COLOUR_GOOD : COLOUR_BAD, "%s", power);
+    table_cell(t, link_colour(link), "%s", or_dash(link));
+    if (wide) {
+        const json_t *op = jget(host, "oob.operation");
+        table_cell(t, COLOUR_NONE, "%s", when_text(jget_str(host, "oob.link.since"), when));
+        table_cell(t, COLOUR_NONE, "%s", or_dash(jget_str(host, "oob.link.peer")));
+        table_cell(t, COLOUR_NONE, "%s", or_dash(jget_str(host, "oob.recoveryPolicy")));
+        if (json_is_object(op))
+            table_cell(t, COLOUR_NONE, "%s %s", jget_str(op, "kind"), jget_str(op, "state"));
+        else
+            table_cell(t, COLOUR_NONE, "-");
+        table_cell(t, COLOUR_NONE, "%s", or_dash(jget_str(host, "oob.firmware.version")));
+    }
+    table_cell(t, COLOUR_NONE, "%s", host_problem(host, say));
+}
+
+/* "14:02:11" of an RFC 3339 text; "-" when there is none. */
+static const char *hms(const char *rfc3339, char out[WALL_TEXT_CAP]) {
+    struct wall w;
+    return wall_parse(rfc3339, &w) && w.us ? wall_hms(w, out) : "-";
+}
+
+void host_state_line(struct cli *c, const json_t *host) {
+    char power[SAY_CAP], problem[SAY_CAP], since[WALL_TEXT_CAP];
+    host_problem(host, problem);
+    term_line(&c->term, "%s (%s): %s, wanted %s; link %s since %s%s%s", host_label(host),
+              jget_str(host, "resourceId"), host_power_text(host, power),
+              power_word(jget_str(host, "desiredPowerState")), or_dash(jget_str(host, "oob.link.state")),
+              hms(jget_str(host, "oob.link.since"), since), *problem ? "; " : "", problem);
+}
+
+static void line(struct cli *c, const char *key, enum colour colour, const char *value) {
+    if (!*value)
+        return;
+    char head[32];
+    snprintf(head, sizeof head, "%s:", key);
+    fprintf(c->term.out, "%-18s", head);
+    term_line_head(&c->term, colour, value, "%s", "");
+}
+
+static void describe_power(struct cli *c, const json_t *host) {
+    char say[SAY_CAP], text[2 * SAY_CAP], when[WALL_TEXT_CAP];
+    const char *wanted = power_word(jget_str(host, "desiredPowerState"));
+    const char *state = jget_str(host, "oob.power.state");
+    bool doubt = !*state || strcmp(state, "unknown") == 0;
+    snprintf(text, sizeof text, "%s%s%s%s", host_power_text(host, say), doubt ? "" : ", seen by ",
+             doubt ? "" : or_dash(jget_str(host, "oob.power.source")), "");
+    line(c, "Desired power", COLOUR_NONE, wanted);
+    line(c, "Power", doubt ? COLOUR_DOUBT : strcmp(state, wanted) == 0 ? COLOUR_GOOD : COLOUR_BAD, text);
+    line(c, "Power detail", COLOUR_NONE, jget_str(host, "oob.power.detail"));
+    line(c, "Power status", COLOUR_NONE, jget_str(host, "powerStatus"));
+    snprintf(text, sizeof text, "%s%s%s", jget_str(host, "oob.recoveryPolicy"),
+             *jget_str(host, "oob.holdUntil") ? " until " : "",
+             *jget_str(host, "oob.holdUntil") ? when_text(jget_str(host, "oob.holdUntil"), when) : "");
+    line(c, "Recovery policy", COLOUR_NONE, text);
+}
+
+static void describe_operation(struct cli *c, const char *key, const json_t *op) {
+    if (!json_is_object(op))
+        return;
+    char text[2 * SAY_CAP];
+    snprintf(text, sizeof text, "%s %s %s by %s%s%s", jget_str(op, "id"), jget_str(op, "kind"),
+             jget_str(op, "state"), jget_str(op, "actor"), *jget_str(op, "text") ? ": " : "",
+             jget_str(op, "text"));
+    line(c, key, COLOUR_NONE, text);
+}
+
+void host_describe(struct cli *c, const json_t *host) {
+    char text[2 * SAY_CAP], when[WALL_TEXT_CAP], next[WALL_TEXT_CAP];
+    const char *link = jget_str(host, "oob.link.state"), *reason = jget_str(host, "oob.link.reason");
+    line(c, "Name", COLOUR_NONE, or_dash(jget_str(host, "name")));
+    line(c, "ID", COLOUR_NONE, jget_str(host, "resourceId"));
+    line(c, "Project", COLOUR_NONE, jget_str(host, "projectId"));
+    describe_power(c, host);
+    snprintf(text, sizeof text, "%s since %s%s%s%s", or_dash(link),
+             when_text(jget_str(host, "oob.link.since"), when), *reason ? " (" : "", reason,
+             *reason ? ")" : "");
+    line(c, "Link", link_colour(link), text);
+    line(c, "Peer", COLOUR_NONE, jget_str(host, "oob.link.peer"));
+    snprintf(text, sizeof text, "%s; %s; looks again at %s", jget_str(host, "oob.decision.action"),
+             jget_str(host, "oob.decision.why"), when_text(jget_str(host, "oob.decision.nextLookAt"), next));
+    line(c, "Decision", COLOUR_NONE, text);
+    describe_operation(c, "Operation", jget(host, "oob.operation"));
+    describe_operation(c, "Next operation", jget(host, "oob.nextOperation"));
+    line(c, "AMT state", COLOUR_NONE, jget_str(host, "currentAmtState"));
+    line(c, "Control mode", COLOUR_NONE, jget_str(host, "amtControlMode"));
+    line(c, "Firmware", COLOUR_NONE, jget_str(host, "oob.firmware.version"));
+    line(c, "Model", COLOUR_NONE, jget_str(host, "oob.firmware.model"));
+    line(c, "BIOS", COLOUR_NONE, jget_str(host, "oob.firmware.biosVersion"));
+    line(c, "SMBIOS UUID", COLOUR_NONE, jget_str(host, "uuid"));
+    line(c, "AMT UUID", COLOUR_NONE, jget_str(host, "oob.aliases.amtUuid"));
+    line(c, "Seen UUID", COLOUR_NONE, jget_str(host, "oob.aliases.seenUuid"));
+    line(c, "Serial", COLOUR_NONE, jget_str(host, "serialNumber"));
+    line(c, "CIRA user", COLOUR_NONE, jget_str(host, "oob.aliases.ciraUser"));
+    const json_t *findings = jget(host, "oob.findings");
+    for (size_t i = 0; i < json_array_size(findings); i++) {
+        const json_t *f = json_array_get(findings, i);
+        snprintf(text, sizeof text, "%s: %s", jget_str(f, "id"), jget_str(f, "sentence"));
+        line(c, "Finding", severity_colour(jget_str(f, "severity")), text);
+        line(c, "  remedy", COLOUR_NONE, jget_str(f, "remedy"));
+    }
+}
+
+int hosts_fetch(struct cli *c, const char *filter, const char *order, json_t **out) {
+    json_t *all = json_array();
+    struct buf path = {0};
+    int code = all ? EXIT_OK : EXIT_FAILED;
+    bool more = true;
+    while (code == EXIT_OK && more) {
+        json_t *page = NULL;
+        char offset[24], size[24];
+        snprintf(offset, sizeof offset, "%zu", json_array_size(all));
+        snprintf(size, sizeof size, "%d", PAGE);
+        cli_path(c, &path, "/hosts");
+        path_query(&path, "filter", filter);
+        path_query(&path, "orderBy", order);
+        path_query(&path, "pageSize", size);
+        if (json_array_size(all))
+            path_query(&path, "offset", offset);
+        code = cli_get(c, buf_cstr(&path), &page);
+        const json_t *hosts = jget(page, "hosts");
+        if (code == EXIT_OK && json_array_extend(all, (json_t *)(uintptr_t)hosts) < 0) {
+            term_say(&c->term, "the server's list of hosts is malformed");
+            code = EXIT_FAILED;
+        }
+        more = jget_bool(page, "hasNext") && json_array_size(hosts) > 0;
+        json_decref(page);
+    }
+    buf_free(&path);
+    if (code != EXIT_OK) {
+        json_decref(all);
+        all = NULL;
+    }
+    *out = all;
+    return code;
+}
