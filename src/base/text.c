@@ -133,11 +133,23 @@ bool text_is_utf8(struct slice s) {
     return true;
 }
 
+/* A well-formed sequence of n bytes that a terminal or a page acts upon instead of showing: C0, DEL, C1 (CSI
+ * among them), and the marks that turn the direction of writing. */
+static bool is_control(const uint8_t *p, size_t n) {
+    if (n == 1)
+        return p[0] < 0x20 || p[0] == 0x7f;
+    if (n == 2)
+        return p[0] == 0xc2 && p[1] < 0xa0;
+    bool bidi = p[0] == 0xe2 && ((p[1] == 0x80 && p[2] >= 0xaa && p[2] <= 0xae) ||
+                                 (p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9));
+    return n == 3 && bidi;
+}
+
 char *text_clean(char *dst, size_t cap, struct slice s) {
     size_t at = 0;
     while (s.n) {
         size_t n = utf8_len(s);
-        bool good = n > 1 || (n == 1 && s.p[0] >= 0x20 && s.p[0] != 0x7f);
+        bool good = n && !is_control(s.p, n);
         size_t step = n ? n : 1, put = good ? n : 1;
         if (at + put + 1 > cap)
             break;

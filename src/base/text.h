@@ -20,8 +20,9 @@ int text_unbase64(struct slice s, uint8_t *out, size_t cap);
 bool text_is_wellformed(struct slice s);
 /* Well-formed UTF-8 without NUL and without C0 controls other than tab, CR and LF. */
 bool text_is_utf8(struct slice s);
-/* Copy a string of a device or agent into dst: bytes that are not printable ASCII or well-formed UTF-8 turn
- * into '?', and the rest is cut at cap - 1. Strings from outside are hostile (design 11). Returns dst. */
+/* Copy a string of a device or agent into dst: bytes that are not well-formed UTF-8, control characters (C0,
+ * DEL, C1) and marks that turn the direction of writing become '?', and the rest is cut at cap - 1. Strings
+ * from outside are hostile (design 11). Returns dst. */
 char *text_clean(char *dst, size_t cap, struct slice s);
 /* All of s in the given set of ASCII characters, with min <= length <= max. */
 bool text_in_set(struct slice s, const char *set, size_t min, size_t max);

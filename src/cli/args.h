@@ -45,7 +45,7 @@
     O(STATE, "state", 0, CHOICE, "accepted|waiting|running|confirming|done|failed|expired|cancelled")        \
     O(KIND, "kind", 0, TEXT, "KIND")                                                                         \
     O(SINCE, "since", 0, NUMBER, "SEQ")                                                                      \
-    O(MAX_COUNT, "count", 0, NUMBER, "N")                                                                        \
+    O(MAX_COUNT, "count", 0, NUMBER, "N")                                                                    \
     O(LIMIT, "limit", 0, NUMBER, "N")
 
 enum opt_kind {

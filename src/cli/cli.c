@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/cli.h"
 
+#include "base/ossl.h"
 #include "base/text.h"
 #include "cli/yaml.h"
 #include "proto/http1.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/client.h"
 
+#include "base/ossl.h"
 #include "cli/term.h"
 #include "proto/http1.h"
 

@@ -2,6 +2,7 @@
 #include "cli/config.h"
 
 #include "base/json.h"
+#include "base/ossl.h"
 #include "cli/jget.h"
 
 #include <errno.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/conn.h"
 
+#include "base/ossl.h"
 #include "cli/term.h"
 
 #include <arpa/inet.h>

@@ -18,8 +18,11 @@ static void put_text(FILE *out, const char *text) {
     }
 }
 
-static void put_options(FILE *out, const struct command_opt *opts) {
+/* own: the command whose own rows replace some of opts; NULL: print all. */
+static void put_options(FILE *out, const struct command_opt *opts, const struct command *own) {
     for (; opts->opt != OPT_NONE; opts++) {
+        if (own && command_takes(own, opts->opt) != opts)
+            continue;
         char shown[OPT_SHOWN_CAP];
         const char *text = opt_shown(opts, shown);
         while (*text == ' ')
@@ -68,7 +71,7 @@ static void put_command(FILE *out, const struct command *c) {
         put_text(out, c->details);
         fputc('\n', out);
     }
-    put_options(out, c->opts);
+    put_options(out, c->opts, NULL);
     put_examples(out, c);
 }
 
@@ -104,7 +107,7 @@ void man_print(const struct command *c, FILE *out) {
         fputs("\n[OPTIONS]\n.SH DESCRIPTION\n", out);
         put_text(out, c->details ? c->details : c->summary);
         fputs("\n.SH OPTIONS\n", out);
-        put_options(out, c->opts);
+        put_options(out, c->opts, NULL);
     } else {
         fputs("COMMAND [WORDS] [OPTIONS]\n.SH DESCRIPTION\n"
               "Data goes to standard output, everything else to standard error. Options may stand before or "
@@ -115,7 +118,7 @@ void man_print(const struct command *c, FILE *out) {
             put_command(out, &commands[i]);
         fputs(".SH OPTIONS OF EVERY COMMAND\n", out);
     }
-    put_options(out, command_globals);
+    put_options(out, command_globals, c);
     if (c && c->examples) {
         fputs(".SH EXAMPLES\n", out);
         put_examples(out, c);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/secrets.h"
 
+#include "base/ossl.h"
+
 #include <openssl/crypto.h>
 #include <stdlib.h>
 

@@ -30,6 +30,8 @@ static const char *split_authority(struct url *u, struct slice a) {
     if (v6) {
         struct slice rest = slice_skip(a, 1);
         host = slice_cut(&rest, ']');
+        if (host.n + 1 == a.n)
+            return "the bracket is not closed";
         if (rest.n && rest.p[0] != ':')
             return "nothing but a port may follow the brackets";
         port = slice_skip(rest, 1);

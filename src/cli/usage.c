@@ -33,8 +33,11 @@ static void put_wrapped(FILE *out, const char *text, size_t at, size_t indent) {
     fputc('\n', out);
 }
 
-static void put_options(FILE *out, const struct command_opt *opts) {
+/* own: the command whose own rows replace some of opts; NULL: print all. */
+static void put_options(FILE *out, const struct command_opt *opts, const struct command *own) {
     for (; opts->opt != OPT_NONE; opts++) {
+        if (own && command_takes(own, opts->opt) != opts)
+            continue;
         char shown[OPT_SHOWN_CAP];
         size_t n = strlen(opt_shown(opts, shown));
         if (n + 4 > HELP_COLUMN)
@@ -65,10 +68,10 @@ static void command_usage(const struct command *c, FILE *out) {
     }
     if (c->opts->opt != OPT_NONE) {
         fputs("\nOptions:\n", out);
-        put_options(out, c->opts);
+        put_options(out, c->opts, NULL);
     }
     fputs("\nOptions of every command:\n", out);
-    put_options(out, command_globals);
+    put_options(out, command_globals, c);
     if (c->examples && *c->examples) {
         fputs("\nExamples:\n", out);
         for (const char *const *e = c->examples; *e; e += 2)
@@ -91,7 +94,7 @@ static void program_usage(FILE *out) {
         fprintf(out, "  %-*s %s\n", HELP_COLUMN + extra, line, commands[i].summary);
     }
     fputs("\nOptions of every command:\n", out);
-    put_options(out, command_globals);
+    put_options(out, command_globals, NULL);
     put_exits(out, NULL);
     fputs("\nMore about a command: orch-cli COMMAND --help, or orch-cli man COMMAND | man -l -\n", out);
 }

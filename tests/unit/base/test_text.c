@@ -42,6 +42,8 @@ static void utf8_is_strict(void **s) {
 static void clean_tames_device_strings(void **s) {
     char out[8];
     assert_string_equal(text_clean(out, sizeof out, SLICE_LIT("a\x01\xff\x7fz")), "a???z");
+    assert_string_equal(text_clean(out, sizeof out, SLICE_LIT("a\xc2\x9b\xc2\xa0z")), "a?\xc2\xa0z");
+    assert_string_equal(text_clean(out, sizeof out, SLICE_LIT("\xe2\x80\xae\xe2\x81\xa6z")), "??z");
     assert_string_equal(text_clean(out, sizeof out, SLICE_LIT("0123456789")), "0123456");
     assert_string_equal(text_clean(out, sizeof out, SLICE_LIT("12345\xe2\x82\xac")),
                         "12345"); /* never half a character */
