@@ -4,7 +4,6 @@
 #include "base/text.h"
 
 #include <arpa/inet.h>
-#include <inttypes.h>
 #include <stdio.h>
 
 static int bad(struct errinfo *ei, const char *text, const char *why) {
@@ -49,7 +48,7 @@ static const char *split_authority(struct url *u, struct slice a) {
     bool has_port = a.n && (v6 ? port.n : host.n < a.n);
     if (has_port && (!slice_to_u64(port, 65535, &n) || n == 0))
         return "the port is not a number from 1 to 65535";
-    snprintf(u->port, sizeof u->port, "%" PRIu64, n);
+    snprintf(u->port, sizeof u->port, "%u", (unsigned)(uint16_t)n);
     bool own = n == (u->tls ? 443u : 80u);
     snprintf(u->authority, sizeof u->authority, "%s%s%s%s%s", v6 ? "[" : "", u->host, v6 ? "]" : "",
              own ? "" : ":", own ? "" : u->port);
