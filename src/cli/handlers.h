@@ -1,22 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* handlers: what the command table's rows run. Each gives an exit code and has printed why when it is not 0.
- */
+ * Main thread. */
 #pragma once
 
 struct cli;
 struct args;
 
-#define HANDLER_TABLE(H)                                                                                     \
-    H(login)                                                                                                 \
-    H(logout)                                                                                                \
-    H(list_host)                                                                                             \
-    H(get_host)                                                                                              \
-    H(create_host)                                                                                           \
-    H(set_host) H(delete_host) H(doctor_host) H(doctor) H(operations) H(get_operation) H(cancel_operation)   \
-        H(events) H(quarantine_list) H(quarantine_adopt) H(quarantine_deny) H(quarantine_forget)             \
-            H(list_user) H(create_user) H(delete_user) H(set_password) H(summary) H(version) H(completion)   \
-                H(man) H(help)
-
-#define H(name) int cmd_##name(struct cli *c, const struct args *a);
-HANDLER_TABLE(H)
-#undef H
+int cmd_login(struct cli *c, const struct args *a);
+int cmd_logout(struct cli *c, const struct args *a);
+int cmd_list_host(struct cli *c, const struct args *a);
+int cmd_get_host(struct cli *c, const struct args *a);
+int cmd_create_host(struct cli *c, const struct args *a);
+int cmd_set_host(struct cli *c, const struct args *a);
+int cmd_delete_host(struct cli *c, const struct args *a);
+int cmd_doctor_host(struct cli *c, const struct args *a);
+int cmd_doctor(struct cli *c, const struct args *a);
+int cmd_operations(struct cli *c, const struct args *a);
+int cmd_get_operation(struct cli *c, const struct args *a);
+int cmd_cancel_operation(struct cli *c, const struct args *a);
+int cmd_events(struct cli *c, const struct args *a);
+int cmd_quarantine_list(struct cli *c, const struct args *a);
+int cmd_quarantine_adopt(struct cli *c, const struct args *a);
+int cmd_quarantine_deny(struct cli *c, const struct args *a);
+int cmd_quarantine_forget(struct cli *c, const struct args *a);
+int cmd_list_user(struct cli *c, const struct args *a);
+int cmd_create_user(struct cli *c, const struct args *a);
+int cmd_delete_user(struct cli *c, const struct args *a);
+int cmd_set_password(struct cli *c, const struct args *a);
+int cmd_summary(struct cli *c, const struct args *a);
+int cmd_version(struct cli *c, const struct args *a);
+int cmd_completion(struct cli *c, const struct args *a);
+int cmd_man(struct cli *c, const struct args *a);
+int cmd_help(struct cli *c, const struct args *a);
