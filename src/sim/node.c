@@ -205,6 +205,11 @@ static void settle_link(struct sim_node *n) {
 }
 
 static void flush_all(struct sim_node *n) {
+    if (n->listener != n->listener_told) {
+        n->listener_told = n->listener;
+        if (n->tunnel)
+            tunnel_update_forwards(n->tunnel);
+    }
     if (n->tunnel)
         tunnel_flush(n->tunnel);
     if (n->twin)
@@ -261,7 +266,7 @@ struct sim_node *sim_node_new(struct sim_fleet *f, const struct sim_node_config 
     n->boot.cleared = true;
     n->boot.last_status = 2;
     n->redir_state = 32771;
-    n->listener = true;
+    n->listener = n->listener_told = true;
     n->kvm_enabled = !cfg->no_kvm;
     n->kvm_session_timeout = 3;
     n->latency_min_ms = 1; /* min > max: the fleet's */
@@ -275,9 +280,10 @@ struct sim_node *sim_node_new(struct sim_fleet *f, const struct sim_node_config 
 }
 
 void sim_node_start(struct sim_node *n) {
-    if (n->running)
+    if (n->running && !n->unprovisioned)
         return;
     n->running = true;
+    n->unprovisioned = false;
     if (node_me_runs(n) && !n->tunnel)
         n->connect_at = node_now(n);
     node_settle(n);

@@ -142,7 +142,7 @@ struct sim_times *sim_fleet_times(struct sim_fleet *f); /* may be changed at run
 
 /* NULL when out of memory. cfg is copied. */
 struct sim_node *sim_node_new(struct sim_fleet *f, const struct sim_node_config *cfg);
-/* Connect, and keep connecting. */
+/* Connect, and keep connecting; a node that was unprovisioned is provisioned again, as it was before. */
 void sim_node_start(struct sim_node *n);
 /* Close the tunnel and stay off-line. */
 void sim_node_stop(struct sim_node *n);

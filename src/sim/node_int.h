@@ -91,7 +91,7 @@ struct sim_node {
     struct fw_boot boot;
     struct fw_enum *enums; /* made at the first enumeration */
     uint16_t redir_state;  /* AMT_RedirectionService.EnabledState */
-    bool listener, kvm_enabled, session;
+    bool listener, listener_told /* to the server, by forwards */, kvm_enabled, session;
     uint8_t scheme_override; /* SetPowerScheme: 1 + index; 0: as BIOS has it */
     uint8_t frozen_power;    /* of the stale-power fault */
     uint16_t kvm_session_timeout;

@@ -12,7 +12,8 @@ struct bench {
 static void make(struct bench *b) {
     *b = (struct bench){.loop = loop_new()};
     assert_non_null(b->loop);
-    struct sim_fleet_config f = {.loop = b->loop, .server = "127.0.0.1:1", .times = SIM_TIMES_INSTANT, .seed = 1};
+    struct sim_fleet_config f = {
+        .loop = b->loop, .server = "127.0.0.1:1", .times = SIM_TIMES_INSTANT, .seed = 1};
     b->fleet = sim_fleet_new(&f);
     for (uint32_t i = 0; i < NODES; i++) {
         struct sim_node_config c = {.me_in_sleep = true, .mode = SIM_CCM};
@@ -92,7 +93,8 @@ static void bad_words_get_a_sentence(void **state) {
         {"blackhole 1 maybe", "error node1: blackhole: \"maybe\" is not one of on, off\n"},
         {"fault 1 warp", "error node1: there is no fault \"warp\"; help lists them\n"},
         {"fault 1 lie 3", "error node1: fault lie takes on or off, not \"3\"\n"},
-        {"fault 1 refuse-power 0", "error node1: fault refuse-power takes a number above 0, on or off, not \"0\"\n"},
+        {"fault 1 refuse-power 0",
+         "error node1: fault refuse-power takes a number above 0, on or off, not \"0\"\n"},
         {"fault * warp", "error 3 of 3 nodes failed; node1: there is no fault \"warp\"; help lists them\n"},
         {"uuid 1 xyz", "error node1: uuid: \"xyz\" is not one of a UUID, placeholder, swap\n"},
         {"latency 1 9-1", "error node1: latency: \"9-1\" is not one of MIN-MAX with MIN <= MAX\n"},
@@ -157,7 +159,8 @@ static void commands_act(void **state) {
     assert_string_equal(reply(&b, "fault 1 slow-drip off", &out), "ok 1 node\n");
     assert_int_equal(sim_node_faults(b.nodes[0])->on, 0);
     assert_string_equal(reply(&b, "consent 1 policy kvm", &out), "ok 1 node\n");
-    assert_string_equal(reply(&b, "consent 1 show", &out), "\tnode1 state=not-started required=kvm\nok 1 node\n");
+    assert_string_equal(reply(&b, "consent 1 show", &out),
+                        "\tnode1 state=not-started required=kvm\nok 1 node\n");
     assert_string_equal(reply(&b, "session 1 on queue", &out), "ok 1 node\n");
     assert_true(sim_node_host(b.nodes[0])->blocks_off);
     const char *stats = reply(&b, "stats", &out);

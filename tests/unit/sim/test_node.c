@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A node behind a real loopback connection, against a small server with the real WS-MAN client. */
+/* A node against a small server with the real WS-MAN client: in a simulated world, where minutes cost
+ * nothing, and once on real loopback connections. */
 #include "net/pki.h"
+#include "net/sim.h"
 #include "orchestrator.h"
+#include "sim/node_int.h"
 #include "unit.h"
 
 struct bench {
-    struct loop *loop;
+    struct sim_world *world; /* NULL: the real loop, node and server on the same one */
+    struct loop *loop, *node_loop;
     struct orch orch;
     struct sim_fleet *fleet;
     struct sim_node *node;
@@ -15,15 +19,25 @@ struct bench {
     bool met;
 };
 
-static void make(struct bench *b, enum sim_profile profile, struct tls_ctx *device_tls) {
-    *b = (struct bench){.loop = loop_new()};
+static void before_connect(void *ctx, struct sim_node *n) {
+    struct bench *b = ctx;
+    if (b->world)
+        sim_next_source(b->node_loop, "10.0.0.7:49152");
+}
+
+static void make_on(struct bench *b, bool real, enum sim_profile profile, struct tls_ctx *device_tls) {
+    *b = (struct bench){.world = real ? NULL : sim_world_new(5, (struct wall){1700000000000000})};
+    b->loop = real ? loop_new() : sim_loop_new(b->world);
+    b->node_loop = real ? b->loop : sim_loop_new(b->world);
     assert_non_null(b->loop);
-    orch_open(&b->orch, b->loop, "127.0.0.1:0");
-    struct sim_fleet_config f = {.loop = b->loop,
+    orch_open(&b->orch, b->loop, real ? "127.0.0.1:0" : "10.0.0.1:4433");
+    struct sim_fleet_config f = {.loop = b->node_loop,
                                  .server = orch_address(&b->orch),
                                  .device_tls = device_tls,
                                  .times = SIM_TIMES_INSTANT,
-                                 .seed = 1};
+                                 .seed = 1,
+                                 .ctx = b,
+                                 .before_connect = before_connect};
     f.times.reconnect_ms = f.times.reconnect_max_ms = 10;
     f.times.grave_ms = 20;
     b->fleet = sim_fleet_new(&f);
@@ -35,11 +49,18 @@ static void make(struct bench *b, enum sim_profile profile, struct tls_ctx *devi
     sim_node_start(b->node);
 }
 
+static void make(struct bench *b, enum sim_profile profile, struct tls_ctx *device_tls) {
+    make_on(b, false, profile, device_tls);
+}
+
 static void unmake(struct bench *b) {
     sim_node_free(&b->node);
     sim_fleet_free(&b->fleet);
     orch_close(&b->orch);
+    if (b->node_loop != b->loop)
+        loop_free(&b->node_loop);
     loop_free(&b->loop);
+    sim_world_free(&b->world);
 }
 
 static void on_poll(struct loop_timer *t) {
@@ -52,10 +73,16 @@ static void on_poll(struct loop_timer *t) {
 }
 
 /* Run until cond holds; false when it does not within ms. */
-static bool run(struct bench *b, bool (*cond)(struct bench *), int ms) {
+static bool run(struct bench *b, bool (*cond)(struct bench *), int64_t ms) {
+    b->until = mono_add_ms(loop_now(b->loop), ms);
+    if (b->world) {
+        while (!cond(b))
+            if (mono_due(b->until, sim_now(b->world)) || !sim_step(b->world))
+                return false;
+        return true;
+    }
     b->cond = cond;
     b->poll.fn = on_poll;
-    b->until = mono_add_ms(loop_now(b->loop), ms);
     loop_timer_set(b->loop, &b->poll, loop_now(b->loop));
     loop_run(b->loop);
     return b->met;
@@ -77,10 +104,14 @@ static bool second_is_up(struct bench *b) {
     return b->orch.nlinks == 2 && b->orch.links[1].ready && b->orch.links[1].forwards >= 3;
 }
 
+static bool second_ended(struct bench *b) {
+    return b->orch.links[1].ended;
+}
+
 static const struct wsc_result *job(struct bench *b, enum wsc_job_kind kind, uint8_t arg) {
     b->orch.nresults = 0;
-    orch_submit(&b->orch, kind, arg, 2000);
-    assert_true(run(b, has_result, SOON));
+    orch_submit(&b->orch, kind, arg, 0);
+    assert_true(run(b, has_result, 70000));
     return &b->orch.result;
 }
 
@@ -99,9 +130,10 @@ static struct tls_ctx *device_tls(void) {
 
 static void every_profile_answers(void **state) {
     struct tls_ctx *tls = device_tls();
-    for (enum sim_profile p = 0; p < SIM_PROFILE_COUNT; p++) {
+    for (int i = 0; i < 2 * SIM_PROFILE_COUNT; i++) {
+        enum sim_profile p = (enum sim_profile)(i / 2);
         struct bench b;
-        make(&b, p, tls);
+        make_on(&b, i % 2, p, tls);
         assert_true(run(&b, is_up, SOON));
         assert_true(uuid_eq(b.orch.links[0].uuid, sim_node_config(b.node)->id.uuid));
         const struct wsc_result *r = job(&b, WSC_POWER_READ, 0);
@@ -212,6 +244,8 @@ static void drops_reconnect(void **state) {
     assert_int_equal(b.orch.links[0].why, STREAM_RESET);
     assert_int_equal(sim_fleet_counters(b.fleet)->drops, 1);
     sim_node_stop(b.node);
+    assert_true(run(&b, second_ended, SOON));
+    assert_int_equal(b.orch.links[1].disconnect, APF_DISC_BY_APPLICATION);
     assert_false(run(&b, any_up, WHILE_MS));
     assert_int_equal(sim_node_drop(b.node, true), ERR_STATE);
     unmake(&b);
@@ -314,14 +348,158 @@ static void without_forwards_there_is_no_way_in(void **state) {
     unmake(&b);
 }
 
+/* --- what takes minutes --- */
+
 static bool kept_alive(struct bench *b) {
-    return b->orch.links[0].keepalives > 0;
+    return b->orch.links[0].keepalives >= 3;
 }
 static void keepalives_follow_the_server(void **state) {
     struct bench b;
     make(&b, SIM_A15, NULL);
-    b.orch.keepalive_s = 1;
-    assert_true(run(&b, kept_alive, SOON));
+    struct mono start = sim_now(b.world);
+    b.orch.keepalive_s = 30;
+    assert_true(run(&b, kept_alive, 600000));
+    int64_t ms = mono_ms_between(start, sim_now(b.world));
+    assert_true(ms > 90000 && ms < 91000);
+    unmake(&b);
+    make(&b, SIM_A15, NULL);
+    start = sim_now(b.world);
+    assert_true(run(&b, kept_alive, 600000)); /* 60 s when the server does not say */
+    ms = mono_ms_between(start, sim_now(b.world));
+    assert_true(ms > 180000 && ms < 181000);
+    unmake(&b);
+}
+
+static bool node_noticed(struct bench *b) {
+    return !sim_node_connected(b->node);
+}
+static void a_mute_server_is_given_up(void **state) {
+    struct bench b;
+    make(&b, SIM_A15, NULL);
+    assert_true(run(&b, is_up, SOON));
+    struct mono start = sim_now(b.world);
+    b.orch.links[0].mute = true;
+    assert_true(run(&b, node_noticed, 1000000));
+    int64_t ms = mono_ms_between(start, sim_now(b.world));
+    assert_true(ms > 200000 && ms < 241000); /* three keepalives without an answer */
+    assert_true(run(&b, second_is_up, SOON));
+    unmake(&b);
+    /* with a timeout of its own it is sooner */
+    make(&b, SIM_A15, NULL);
+    b.orch.keepalive_s = 30;
+    b.orch.keepalive_timeout_s = 10;
+    assert_true(run(&b, is_up, SOON));
+    start = sim_now(b.world);
+    assert_false(run(&b, first_ended, 1000));
+    b.orch.links[0].mute = true;
+    assert_true(run(&b, node_noticed, 1000000));
+    ms = mono_ms_between(start, sim_now(b.world));
+    assert_true(ms >= 39000 && ms < 42000);
+    unmake(&b);
+}
+
+static void pauses_grow(void **state) {
+    struct bench b;
+    make(&b, SIM_A15, NULL);
+    struct sim_times *t = sim_fleet_times(b.fleet);
+    t->reconnect_max_ms = 5000;
+    b.orch.id = NULL;
+    assert_true(run(&b, rejected_twice, SOON));
+    struct mono start = sim_now(b.world);
+    static const int64_t PAUSES[] = {20, 40, 80, 160, 320, 640};
+    for (unsigned i = 0; i < 6; i++) { /* 20 ms and so on, give or take a tenth and the login */
+        start = sim_now(b.world);
+        unsigned before = b.orch.rejects;
+        while (b.orch.rejects == before)
+            assert_true(sim_step(b.world));
+        int64_t ms = mono_ms_between(start, sim_now(b.world));
+        assert_true(ms >= PAUSES[i] * 9 / 10 && ms < PAUSES[i] * 11 / 10 + 40);
+    }
+    unmake(&b);
+}
+
+static void latency_is_kept(void **state) {
+    struct bench b;
+    make(&b, SIM_A15, NULL);
+    assert_true(run(&b, is_up, SOON));
+    sim_node_latency(b.node, 700, 700);
+    b.orch.nresults = 0;
+    orch_submit(&b.orch, WSC_POWER_READ, 0, 10000);
+    struct mono start = sim_now(b.world);
+    assert_true(run(&b, has_result, 10000));
+    assert_int_equal(b.orch.result.err, 0);
+    int64_t ms = mono_ms_between(start, sim_now(b.world));
+    assert_true(ms >= 1400 && ms < 1500); /* the challenge takes as long as the answer */
+    unmake(&b);
+}
+
+/* Bytes in any pieces and with any delay: the same result. */
+static void any_weather(void **state) {
+    struct tls_ctx *tls = device_tls();
+    for (int i = 0; i < 6; i++) {
+        struct bench b;
+        make(&b, i % 2 ? SIM_A19 : SIM_A15, tls);
+        sim_weather_set(b.world, &(struct sim_weather){
+                                     .delay_min_ms = 0, .delay_max_ms = 30, .split_per_million = 700000});
+        assert_true(run(&b, is_up, SOON));
+        const struct wsc_result *r = job(&b, WSC_INFO_READ, 0);
+        assert_string_equal(r->why, "");
+        assert_string_equal(b.orch.info.serial, sim_node_config(b.node)->id.serial);
+        assert_int_equal(job(&b, WSC_POWER_CHANGE, 8)->return_value, 0);
+        unmake(&b);
+    }
+    tls_ctx_unref(&tls);
+}
+
+static void a_long_transition_shows(void **state) {
+    struct bench b;
+    make(&b, SIM_A15, NULL);
+    sim_fleet_times(b.fleet)->host = HOST_TIMES_DEFAULT;
+    assert_true(run(&b, is_up, SOON));
+    assert_int_equal(job(&b, WSC_POWER_CHANGE, 5)->return_value, 0);
+    assert_int_equal(job(&b, WSC_POWER_READ, 0)->power.state, 2);
+    assert_int_equal(job(&b, WSC_POWER_CHANGE, 10)->return_value, 4099);
+    sim_run_until(b.world, mono_add_ms(sim_now(b.world), 2000));
+    assert_int_equal(job(&b, WSC_POWER_READ, 0)->power.state, 8);
+    sim_run_until(b.world, mono_add_ms(sim_now(b.world), 4000));
+    assert_int_equal(job(&b, WSC_POWER_READ, 0)->power.state, 2);
+    assert_int_equal(b.orch.result.power.navailable, 4); /* the operating system still boots */
+    sim_run_until(b.world, mono_add_ms(sim_now(b.world), 16000));
+    assert_int_equal(job(&b, WSC_POWER_READ, 0)->power.navailable, 8);
+    unmake(&b);
+}
+
+static void an_unprovisioned_node_stays_away(void **state) {
+    struct bench b;
+    make(&b, SIM_A15, NULL);
+    assert_true(run(&b, is_up, SOON));
+    b.node->unprovisioned = true;
+    node_settle(b.node);
+    assert_true(run(&b, first_ended, SOON));
+    assert_false(run(&b, second_is_up, 100000));
+    sim_node_start(b.node);
+    assert_true(run(&b, second_is_up, SOON));
+    unmake(&b);
+}
+
+static bool forwards_changed(struct bench *b) {
+    return !apf_forwards(b->orch.links[0].apf, 16994);
+}
+static bool forwards_back(struct bench *b) {
+    return apf_forwards(b->orch.links[0].apf, 16994);
+}
+static void the_listener_switch_moves_the_forwards(void **state) {
+    struct bench b;
+    make(&b, SIM_A15, NULL);
+    assert_true(run(&b, is_up, SOON));
+    assert_true(run(&b, forwards_back, SOON));
+    b.node->listener = false;
+    node_settle(b.node);
+    assert_true(run(&b, forwards_changed, SOON));
+    assert_true(apf_forwards(b.orch.links[0].apf, 16992));
+    b.node->listener = true;
+    node_settle(b.node);
+    assert_true(run(&b, forwards_back, SOON));
     unmake(&b);
 }
 
@@ -329,4 +507,6 @@ UNIT_MAIN(T(every_profile_answers), T(power_goes_off_and_on), T(a_stranger_retri
           T(the_bios_switch_decides_about_sleep), T(a_power_cut_is_silent), T(drops_reconnect),
           T(a_new_uuid_comes_with_a_new_tunnel), T(faults_of_answers), T(a_fault_ends_when_it_is_cleared),
           T(faults_of_tunnels), T(dripping_and_lumps_still_arrive), T(without_forwards_there_is_no_way_in),
-          T(keepalives_follow_the_server))
+          T(keepalives_follow_the_server), T(a_mute_server_is_given_up), T(pauses_grow), T(latency_is_kept),
+          T(any_weather), T(a_long_transition_shows), T(an_unprovisioned_node_stays_away),
+          T(the_listener_switch_moves_the_forwards))
