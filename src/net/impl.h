@@ -78,14 +78,15 @@ struct stream {
     enum stream_state state; /* written by stream_set_state() only */
     enum stream_end why;
     bool paused, reading;
-    bool input_kept; /* the TLS session holds input back for a later turn */
+    bool input_kept; /* the TLS session (or early) holds input back for a later turn */
     bool peer_ended; /* while flushing: the peer's end came, so there is nothing to linger for */
     bool gone;       /* stream_gone() is due in the next turn (transports without a close callback) */
     bool admitted, moved, bulk;
     struct list_node todo;
     uint64_t todo_turn;
-    struct buf plain_out;      /* queued bytes of a stream without TLS; with TLS see stream_out() */
-    struct buf early;          /* written before the stream was open */
+    struct buf plain_out; /* queued bytes of a stream without TLS; with TLS see stream_out() */
+    struct buf
+        early; /* written before a client's stream was open; read by a paused one behind a PROXY header */
     struct listener *listener; /* until on_accept */
     struct proxyv2 *proxy;     /* while in STREAM_PREFACE */
     char *error;               /* sentence of the failure, on the heap as it is rare */
@@ -98,7 +99,7 @@ struct stream_moving {
     const struct loop_ops *kind; /* only a loop of the same kind can take it */
     struct tls *tls;
     struct buf unsent; /* taken by the old transport, not by the kernel: goes first */
-    struct buf plain_out;
+    struct buf plain_out, early;
     bool bulk;
     char peer[ADDRESS_TEXT_CAP], peer_addr[ADDRESS_TEXT_CAP];
     int fd; /* real loop */
@@ -150,7 +151,18 @@ void stream_todo(struct stream *s);
 void stream_drop(struct stream *s);
 /* Free without any callback (a simulated crash). */
 void stream_vanish(struct stream *s);
+/* The transport lets go now; the end is reported from the loop. `why` counts unless the stream is ending
+ * already. */
+void stream_finish(struct stream *s, enum stream_end why, bool reset);
+/* The session failed: its alert goes out, then the stream ends. */
+void stream_fail_tls(struct stream *s);
 void stream_error_set(struct stream *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* --- stream_begin.c --- */
+/* Connected and, with TLS, handshaken: tell the owner, or the listener's. */
+void stream_opened(struct stream *s);
+/* Bytes of a PROXY header; returns what follows it. */
+struct slice stream_preface(struct stream *s, struct slice in);
 
 /* --- listener.c --- */
 void listener_init(struct listener *l, struct loop *loop, const struct listener_ops *ops,

@@ -72,7 +72,8 @@ static void set_alarm(struct loop_uv *l) {
         return;
     }
     int64_t ahead_us = next.us - (int64_t)uv_now(&l->uv) * 1000;
-    uv_timer_start(&l->alarm, on_alarm, ahead_us > 0 ? (uint64_t)(ahead_us + 999) / 1000 : 0, 0);
+    bool due = next.us <= l->now.us; /* our clock is finer than libuv's */
+    uv_timer_start(&l->alarm, on_alarm, due ? 0 : (uint64_t)(ahead_us + 999) / 1000, 0);
 }
 
 /* --- mailbox: a lock-free stack, taken whole and turned round --- */

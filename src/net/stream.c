@@ -72,7 +72,7 @@ void stream_set_state(struct stream *s, enum stream_state state) {
 }
 
 /* The transport lets go now; the end is reported from the loop. */
-static void finish(struct stream *s, enum stream_end why, bool reset) {
+void stream_finish(struct stream *s, enum stream_end why, bool reset) {
     if (s->state == STREAM_DYING)
         return;
     if (s->state != STREAM_FLUSHING && s->state != STREAM_LINGERING)
@@ -101,12 +101,12 @@ static void on_deadline(struct loop_timer *t) {
         [STREAM_HANDSHAKE] = "the TLS handshake did not end in time",
     };
     if (s->state == STREAM_LINGERING) {
-        finish(s, s->why, false);
+        stream_finish(s, s->why, false);
         return;
     }
     if (s->state < sizeof late / sizeof *late)
         stream_error_set(s, "%s", late[s->state]);
-    finish(s, STREAM_TIMEOUT, true);
+    stream_finish(s, STREAM_TIMEOUT, true);
 }
 
 /* --- life --- */
@@ -148,87 +148,12 @@ void stream_vanish(struct stream *s) {
 }
 
 void stream_drop(struct stream *s) {
-    finish(s, STREAM_LOCAL, false);
+    stream_finish(s, STREAM_LOCAL, false);
 }
 
-struct stream *stream_connect(struct loop *l, const struct connect_opts *o, const struct stream_handler *h,
-                              void *ctx) {
-    LOOP_ASSERT(l);
-    if (l->freeing)
-        return NULL;
-    struct tls *tls = NULL;
-    if (o->tls && !(tls = tls_new(o->tls, false, o->verify_name)))
-        return NULL;
-    struct stream *s = l->ops->connect(l, o);
-    if (!s) {
-        tls_free(&tls);
-        return NULL;
-    }
-    s->tls = tls;
-    stream_handle(s, h, ctx);
-    if (o->timeout_ms && s->state == STREAM_DIALING)
-        loop_timer_set(l, &s->timer, mono_add_ms(loop_now(l), o->timeout_ms));
-    return s;
-}
-
-static void opened(struct stream *s) {
-    stream_set_state(s, STREAM_OPEN);
-    if (s->early.len) {
-        struct buf early = s->early;
-        s->early = (struct buf){0};
-        if (stream_write(s, buf_slice(&early)) < 0) {
-            stream_error_set(s, "out of memory");
-            finish(s, STREAM_LOCAL, true);
-        }
-        buf_free(&early);
-    }
-    if (s->state != STREAM_OPEN)
-        return;
-    if (s->listener)
-        listener_ready(s);
-    else if (s->handler->on_open)
-        s->handler->on_open(s, s->ctx);
-}
-
-static void fail_tls(struct stream *s) {
+void stream_fail_tls(struct stream *s) {
     stream_error_set(s, "%s", tls_error(s->tls));
     wind_down(s, STREAM_TLS_FAILED);
-}
-
-static void begin(struct stream *s) {
-    if (!s->tls) {
-        opened(s);
-        return;
-    }
-    stream_set_state(s, STREAM_HANDSHAKE);
-    if (!s->listener) {
-        if (tls_start(s->tls) < 0)
-            fail_tls(s);
-        stream_todo(s);
-    }
-}
-
-void stream_connected(struct stream *s) {
-    if (s->state == STREAM_DIALING)
-        begin(s);
-}
-
-void stream_accepted(struct stream *s, struct listener *l) {
-    s->listener = l;
-    l->handshakes++;
-    uint32_t ms = l->opts.handshake_ms;
-    loop_timer_set(s->loop, &s->timer, mono_add_ms(loop_now(s->loop), ms));
-    if (!listener_admit(l, s)) {
-        finish(s, STREAM_LOCAL, true);
-        return;
-    }
-    if (s->state == STREAM_DYING)
-        return; /* admit() closed the listener */
-    if (l->tls && !(s->tls = tls_new(l->tls, true, NULL))) {
-        finish(s, STREAM_LOCAL, true);
-        return;
-    }
-    begin(s);
 }
 
 /* --- input --- */
@@ -237,7 +162,7 @@ void stream_accepted(struct stream *s, struct listener *l) {
 static bool on_plain(void *ctx, struct slice plain) {
     struct stream *s = ctx;
     if (s->state == STREAM_HANDSHAKE)
-        opened(s);
+        stream_opened(s);
     if (plain.n && s->state == STREAM_OPEN && s->handler->on_data)
         s->handler->on_data(s, s->ctx, plain);
     return s->state == STREAM_OPEN && !s->paused;
@@ -254,10 +179,30 @@ static bool handshake_may_step(struct stream *s) {
 static void keep_input(struct stream *s, struct slice more) {
     if (tls_keep(s->tls, more) < 0) {
         stream_error_set(s, "out of memory");
-        finish(s, STREAM_LOCAL, true);
+        stream_finish(s, STREAM_LOCAL, true);
         return;
     }
     s->input_kept = tls_kept(s->tls);
+    update_reading(s);
+}
+
+/* Without TLS input is handed on whole, so only what came with a PROXY header can meet a paused stream. */
+static void plain_take(struct stream *s, struct slice data) {
+    if (s->paused) {
+        if (buf_put(&s->early, data) < 0)
+            stream_finish(s, STREAM_LOCAL, true);
+        s->input_kept = true;
+        return;
+    }
+    struct buf kept = s->input_kept ? s->early : (struct buf){0};
+    if (s->input_kept) {
+        s->early = (struct buf){0};
+        s->input_kept = false;
+        data = buf_slice(&kept);
+    }
+    if (data.n && s->handler->on_data)
+        s->handler->on_data(s, s->ctx, data);
+    buf_free(&kept);
     update_reading(s);
 }
 
@@ -279,7 +224,7 @@ static void tls_take(struct stream *s, struct slice cipher) {
     if (r == ERR_CLOSED) {
         stream_eof(s);
     } else if (r < 0) {
-        fail_tls(s);
+        stream_fail_tls(s);
     } else {
         if (r > 0)
             keep_input(s, SLICE_EMPTY);
@@ -288,12 +233,17 @@ static void tls_take(struct stream *s, struct slice cipher) {
 }
 
 void stream_input(struct stream *s, struct slice data) {
+    if (s->state == STREAM_PREFACE) {
+        data = stream_preface(s, data);
+        if (!data.n)
+            return;
+    }
     if (s->state != STREAM_HANDSHAKE && s->state != STREAM_OPEN)
         return; /* after our end: read and dropped, so that the peer's last bytes do not provoke a reset */
     if (s->tls)
         tls_take(s, data);
-    else if (data.n && s->handler->on_data)
-        s->handler->on_data(s, s->ctx, data);
+    else
+        plain_take(s, data);
 }
 
 void stream_eof(struct stream *s) {
@@ -311,13 +261,13 @@ void stream_eof(struct stream *s) {
         stream_set_state(s, STREAM_LINGERING);
         s->ops->flush(s);
     }
-    finish(s, STREAM_EOF, false);
+    stream_finish(s, STREAM_EOF, false);
 }
 
 void stream_broken(struct stream *s, enum stream_end why, const char *text) {
     if (text)
         stream_error_set(s, "%s", text);
-    finish(s, why, false);
+    stream_finish(s, why, false);
 }
 
 /* --- output --- */
@@ -352,7 +302,7 @@ void stream_drained(struct stream *s) {
         s->ops->shut(s);
         stream_set_state(s, STREAM_LINGERING);
         if (s->peer_ended)
-            finish(s, s->why, false);
+            stream_finish(s, s->why, false);
     } else if (s->state == STREAM_OPEN && s->handler->on_drain) {
         s->handler->on_drain(s, s->ctx);
     }
@@ -375,7 +325,7 @@ static void turn_of(struct stream *s) {
         return;
     }
     if (s->input_kept && !s->paused && (s->state == STREAM_OPEN || s->state == STREAM_HANDSHAKE))
-        tls_take(s, SLICE_EMPTY);
+        stream_input(s, SLICE_EMPTY);
     if (s->state == STREAM_DYING || s->state == STREAM_DIALING)
         return;
     if (stream_out(s)->len)
@@ -422,7 +372,7 @@ void stream_resume(struct stream *s) {
 void stream_close(struct stream *s) {
     LOOP_ASSERT(s->loop);
     if (s->state < STREAM_OPEN) {
-        finish(s, STREAM_LOCAL, false);
+        stream_finish(s, STREAM_LOCAL, false);
     } else if (s->state == STREAM_OPEN) {
         if (s->tls)
             tls_close(s->tls);
@@ -432,5 +382,5 @@ void stream_close(struct stream *s) {
 
 void stream_abort(struct stream *s) {
     LOOP_ASSERT(s->loop);
-    finish(s, STREAM_LOCAL, true);
+    stream_finish(s, STREAM_LOCAL, true);
 }

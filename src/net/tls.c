@@ -130,27 +130,22 @@ static int outcome(struct tls *t, int r) {
 /* --- input --- */
 
 static void lend(struct tls *t, struct slice cipher) {
-    if (!t->kept.len) {
-        t->in = cipher;
-    } else if (cipher.n == 0 || buf_put(&t->kept, cipher) == 0) {
-        t->in = buf_slice(&t->kept);
-    } else {
+    t->in_is_kept = t->kept.len > 0;
+    if (t->in_is_kept && buf_put(&t->kept, cipher) < 0)
         t->failed = true;
-    }
+    t->in = t->in_is_kept ? buf_slice(&t->kept) : cipher;
 }
 
-/* Called when no input is left or when it must be kept: what is in t->in stays, copied if it is the caller's.
- */
 int tls_keep(struct tls *t, struct slice more) {
-    bool own = t->kept.len && t->in.n;
-    if (own)
+    int r = 0;
+    if (t->in_is_kept)
         buf_consume(&t->kept, t->kept.len - t->in.n);
     else
-        buf_free(&t->kept);
-    int r = own ? 0 : buf_put(&t->kept, t->in);
+        r = buf_put(&t->kept, t->in);
     if (r == 0)
         r = buf_put(&t->kept, more);
     t->in = SLICE_EMPTY;
+    t->in_is_kept = false;
     return r;
 }
 
@@ -160,6 +155,7 @@ bool tls_kept(const struct tls *t) {
 
 void tls_discard(struct tls *t) {
     t->in = SLICE_EMPTY;
+    t->in_is_kept = false;
     buf_free(&t->kept);
 }
 

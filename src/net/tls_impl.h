@@ -22,7 +22,8 @@ struct tls_ctx {
 struct tls {
     SSL *ssl;
     struct tls_ctx *ctx;
-    struct slice in; /* ciphertext not read yet: the caller's, or kept's */
+    struct slice in; /* ciphertext not read yet: the caller's, or with in_is_kept the end of kept */
+    bool in_is_kept;
     struct buf kept; /* input that must outlive the caller's buffer */
     struct buf out;
     char *error;

@@ -60,8 +60,6 @@ static void on_end(struct stream *s, void *ctx, enum stream_end why) {
     p->why = why;
     snprintf(p->error, sizeof p->error, "%s", stream_error(s));
     p->s = NULL;
-    if (p->close_with)
-        listener_close(&p->close_with);
 }
 
 const struct stream_handler party_handler = {on_open, on_data, on_drain, on_end};
@@ -114,6 +112,8 @@ static void on_accept(void *ctx, struct stream *s) {
     p->opened = true;
     p->echo = !v->no_echo;
     stream_handle(s, &party_handler, p);
+    if (v->pause)
+        stream_pause(s);
 }
 
 void server_open(struct server *v, struct loop *l) {

@@ -23,7 +23,6 @@ struct party {
     char error[400];
     bool opened, ended;
     unsigned drains;
-    struct listener *close_with; /* closed when the party ends */
     bool echo;
     size_t close_after; /* close once that many bytes came */
 };
@@ -35,7 +34,7 @@ struct server {
     struct listen_opts opts;
     struct party parties[64];
     unsigned accepted, admitted, gone;
-    bool refuse, no_echo;
+    bool refuse, no_echo, pause;
     char last_admit[64];
 };
 /* opts.address and limits are set by the caller. */

@@ -68,11 +68,12 @@ struct stream_moving *stream_detach(struct stream *s) {
     m->kind = s->loop->ops;
     m->tls = s->tls;
     m->plain_out = s->plain_out;
+    m->early = s->early;
     m->bulk = s->bulk;
     memcpy(m->peer, s->peer, sizeof m->peer);
     memcpy(m->peer_addr, s->peer_addr, sizeof m->peer_addr);
     s->tls = NULL;
-    s->plain_out = (struct buf){0};
+    s->plain_out = s->early = (struct buf){0};
     s->moved = true;
     stream_drop(s);
     return m;
@@ -90,13 +91,14 @@ struct stream *stream_attach(struct loop *l, struct stream_moving **mp, const st
     }
     s->tls = m->tls;
     s->plain_out = m->plain_out;
+    s->early = m->early;
     s->bulk = m->bulk;
     memcpy(s->peer, m->peer, sizeof s->peer);
     memcpy(s->peer_addr, m->peer_addr, sizeof s->peer_addr);
     free(m);
     *mp = NULL;
     stream_handle(s, h, ctx);
-    s->input_kept = s->tls && tls_kept(s->tls);
+    s->input_kept = s->tls ? tls_kept(s->tls) : s->early.len > 0;
     stream_set_state(s, STREAM_OPEN);
     stream_todo(s); /* what was queued or kept */
     return s;
@@ -110,6 +112,7 @@ void stream_moving_free(struct stream_moving **m) {
     tls_free(&(*m)->tls);
     buf_free(&(*m)->unsent);
     buf_free(&(*m)->plain_out);
+    buf_free(&(*m)->early);
     free(*m);
     *m = NULL;
 }
