@@ -89,14 +89,21 @@ static void put_sql(struct buf *sql, enum store_write_kind kind) {
 }
 
 /* --- running --- */
+/* Is it for want of space? A quota or a file size limit comes as a failed write; its errno is lost by then,
+ * but for EIO, which says that the disk is broken. */
+static bool no_space(sqlite3 *h, int code) {
+    if ((code & 0xff) == SQLITE_FULL)
+        return true;
+    return (code == SQLITE_IOERR_WRITE || code == SQLITE_IOERR_TRUNCATE || code == SQLITE_IOERR_SHMSIZE) &&
+           sqlite3_system_errno(h) != EIO;
+}
+
 /* Remember why SQLite failed. What a full or failing disk does takes the whole group with it. */
 static int failed(struct db *db, const char *what) {
     int code = sqlite3_extended_errcode(db->h), base = code & 0xff;
-    int os = sqlite3_system_errno(db->h);
-    bool no_space =
-        base == SQLITE_FULL || (base == SQLITE_IOERR && (os == ENOSPC || os == EDQUOT || os == EFBIG));
-    db->err = no_space ? ERR_STORE_FULL : ERR_STORE;
-    if (no_space)
+    bool full = no_space(db->h, code);
+    db->err = full ? ERR_STORE_FULL : ERR_STORE;
+    if (full)
         snprintf(db->why, sizeof db->why,
                  "the disk of the data directory is full: free some space, then try again");
     else

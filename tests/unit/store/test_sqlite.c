@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is SQLite's alone: migrations, the file, tampering with the audit log. */
+#include "store/store_int.h"
+#include "store_test.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+/* Run SQL behind the store's back. */
+static int sql(struct place *p, const char *text) {
+    char path[128];
+    sqlite3 *h;
+    snprintf(path, sizeof path, "%s/outband.db", p->dir);
+    assert_int_equal(sqlite3_open(path, &h), SQLITE_OK);
+    int rc = sqlite3_exec(h, text, NULL, NULL, NULL);
+    sqlite3_close(h);
+    return rc;
+}
+static bool is_there(struct place *p, const char *name) {
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s", p->dir, name);
+    return access(path, F_OK) == 0;
+}
+
+/* --- migrations --- */
+static const char second_sql[] = "CREATE TABLE second (x INTEGER); UPDATE host SET serial = 'migrated';";
+static const char broken_sql[] =
+    "CREATE TABLE third (x INTEGER); UPDATE host SET serial = 'broken'; SELECT nonsense;";
+static const size_t second_n = sizeof second_sql - 1, broken_n = sizeof broken_sql - 1;
+
+static int open_with(struct place *p, size_t n, struct errinfo *ei) {
+    const struct migration m[3] = {schema[0],
+                                   {2, "second", (const unsigned char *)second_sql, &second_n},
+                                   {3, "broken", (const unsigned char *)broken_sql, &broken_n}};
+    *ei = (struct errinfo){0};
+    p->o.path = p->dir;
+    return store_open_with(&p->s, &p->o, false, m, n, ei);
+}
+
+static void an_older_database_is_brought_up(void **state) {
+    struct place p = place_with_store();
+    struct errinfo ei;
+    struct store_host h = host_row(1);
+    put(p.s, STORE_HOST_PUT, &h);
+    store_close(&p.s);
+    assert_false(is_there(&p, "outband.db.before-001")); /* nothing was lost by the first */
+
+    assert_int_equal(open_with(&p, 2, &ei), 0);
+    assert_string_equal(hosts_of(p.s).row.serial, "migrated");
+    assert_int_equal(put(p.s, STORE_HOST_PUT, &h), 0);
+    store_close(&p.s);
+    assert_true(is_there(&p, "outband.db.before-002"));
+
+    /* again: nothing to do */
+    assert_int_equal(open_with(&p, 2, &ei), 0);
+    assert_string_equal(hosts_of(p.s).row.serial, h.serial);
+    store_close(&p.s);
+
+    /* one that fails leaves all as it was, and tells */
+    assert_int_equal(open_with(&p, 3, &ei), ERR_STORE);
+    assert_non_null(strstr(ei.text, "bring the database to version 3"));
+    assert_null(p.s);
+    assert_true(is_there(&p, "outband.db.before-003"));
+    assert_int_equal(open_with(&p, 2, &ei), 0);
+    assert_string_equal(hosts_of(p.s).row.serial, h.serial);
+    store_close(&p.s);
+
+    /* the older program refuses the newer database */
+    assert_int_equal(open_with(&p, 1, &ei), ERR_UNSUPPORTED);
+    assert_non_null(strstr(ei.text, "this database was written by a newer outbandd"));
+    assert_non_null(strstr(ei.remedy, "outband.db.before-002"));
+
+    /* and takes the copy that was made before */
+    char from[128], to[128];
+    snprintf(from, sizeof from, "%s/outband.db.before-002", p.dir);
+    snprintf(to, sizeof to, "%s/outband.db", p.dir);
+    assert_int_equal(rename(from, to), 0);
+    assert_int_equal(open_with(&p, 1, &ei), 0);
+    assert_int_equal(hosts_of(p.s).n, 1);
+    place_free(&p);
+}
+
+static void files_that_are_no_database_of_ours(void **state) {
+    struct place p = place_new();
+    struct errinfo ei = {0};
+    p.o.path = p.dir;
+    assert_int_equal(sql(&p, "CREATE TABLE t (x)"), SQLITE_OK);
+    assert_int_equal(store_open(&p.s, &p.o, false, &ei), ERR_INVALID);
+    assert_non_null(strstr(ei.text, "of another program"));
+    assert_int_equal(store_open(&p.s, &p.o, true, &ei), ERR_INVALID);
+    char path[128];
+    snprintf(path, sizeof path, "%s/outband.db", p.dir);
+    int fd = open(path, O_WRONLY | O_TRUNC);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, "This is no database, and it is long enough", 42), 42);
+    close(fd);
+    assert_int_equal(store_open(&p.s, &p.o, false, &ei), ERR_STORE);
+    assert_int_equal(truncate(path, 0), 0); /* an init that was cut short */
+    assert_int_equal(store_open(&p.s, &p.o, false, &ei), ERR_NOT_FOUND);
+    assert_non_null(strstr(ei.remedy, "outbandd init"));
+    place_open(&p, true);
+    place_free(&p);
+}
+
+static void files_are_private(void **state) {
+    static const char *const files[] = {"outband.db", "outband.db-wal", "outband.lock", "copy"};
+    struct place p = place_with_store();
+    struct errinfo ei = {0};
+    char path[128];
+    put(p.s, STORE_HOST_PUT, &(struct store_host){.id = "host-1"});
+    snprintf(path, sizeof path, "%s/copy", p.dir);
+    assert_int_equal(store_backup(p.s, path, &ei), 0);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        struct stat st;
+        snprintf(path, sizeof path, "%s/%s", p.dir, files[i]);
+        assert_int_equal(stat(path, &st), 0);
+        assert_int_equal(st.st_mode & 0777, 0600);
+    }
+    place_free(&p);
+}
+
+/* --- tampering --- */
+static void add_lines(struct place *p, int n) {
+    struct store_audit a = {.at = at(1), .actor = "admin", .action = "power-off", .result = "accepted"};
+    for (int i = 0; i < n; i++)
+        assert_int_equal(put(p->s, STORE_AUDIT_ADD, &a), 0);
+}
+
+static void the_log_is_append_only(void **state) {
+    struct place p = place_with_store();
+    add_lines(&p, 3);
+    assert_int_equal(sql(&p, "UPDATE audit SET actor = 'x' WHERE seq = 2"), SQLITE_CONSTRAINT);
+    assert_int_equal(sql(&p, "DELETE FROM audit WHERE seq = 3"), SQLITE_CONSTRAINT);
+    assert_int_equal(
+        sql(&p, "INSERT OR REPLACE INTO audit SELECT seq, at, 'x', action, target, result, detail, req, "
+                "peer, hash FROM audit WHERE seq = 2"),
+        SQLITE_CONSTRAINT);
+    uint64_t bad;
+    assert_int_equal(store_audit_verify(p.s, &bad), 0);
+    place_free(&p);
+}
+
+/* Somebody who removes the triggers is found by the chain. */
+static void tampering_is_found(void **state) {
+    static const struct {
+        const char *text;
+        uint64_t bad;
+    } cases[] = {
+        {"UPDATE audit SET actor = 'x' WHERE seq = 4", 4},
+        {"UPDATE audit SET at = at + 1 WHERE seq = 1", 1},
+        {"UPDATE audit SET actor = 'adminp', action = 'ower-off' WHERE seq = 3", 3},
+        {"UPDATE audit SET hash = zeroblob(32) WHERE seq = 2", 2},
+        {"DELETE FROM audit WHERE seq = 3", 3},
+        {"DELETE FROM audit WHERE seq = 1", 1},
+        {"DELETE FROM audit WHERE seq = 5", 5}, /* the end was cut off */
+        {"DELETE FROM audit", 1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct place p = place_with_store();
+        uint64_t bad = 0;
+        add_lines(&p, 5);
+        assert_int_equal(sql(&p, "DROP TRIGGER audit_no_update; DROP TRIGGER audit_no_delete"), SQLITE_OK);
+        assert_int_equal(sql(&p, cases[i].text), SQLITE_OK);
+        assert_int_equal(store_audit_verify(p.s, &bad), ERR_INVALID);
+        assert_true(bad == cases[i].bad);
+        place_free(&p);
+    }
+}
+
+/* --- rows of another version --- */
+static void strange_members_are_read_as_unknown(void **state) {
+    struct place p = place_with_store();
+    struct store_host h = host_row(1);
+    h.has_info = true;
+    h.info = info_row();
+    put(p.s, STORE_HOST_PUT, &h);
+    assert_int_equal(
+        sql(&p,
+            "UPDATE host SET power_state = 'dreaming', "
+            "info = '{\"version\":\"16.1\",\"new\":1,\"kvm_state\":99999,\"me_sleep\":\"?\",\"model\":5}'"),
+        SQLITE_OK);
+    struct hosts got = hosts_of(p.s);
+    assert_int_equal(got.row.power_state, POWER_UNKNOWN);
+    assert_true(got.row.has_info);
+    assert_string_equal(got.row.info.version, "16.1");
+    assert_int_equal(got.row.info.kvm_state, 0);
+    assert_int_equal(got.row.info.me_sleep, AMT_ME_SLEEP_UNKNOWN);
+    assert_string_equal(got.row.info.model, "");
+    assert_int_equal(sql(&p, "UPDATE host SET info = '{'"), SQLITE_OK);
+    assert_false(hosts_of(p.s).row.has_info);
+    place_free(&p);
+}
+
+UNIT_MAIN(T(an_older_database_is_brought_up), T(files_that_are_no_database_of_ours), T(files_are_private),
+          T(the_log_is_append_only), T(tampering_is_found), T(strange_members_are_read_as_unknown))
