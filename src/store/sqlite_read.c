@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading: a small pool of read-only connections, and every query of store.h. */
+/* Reading: every query of store.h. */
 #include "store/store_int.h"
 
 #include "base/log.h"
 
-#include <limits.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-enum { READERS_MAX = 8, READ_LIMIT_DEFAULT = 100 };
+enum { READ_LIMIT_DEFAULT = 100 };
 
 /* tail: what follows "SELECT <columns of type> FROM <its table>"; type NULL: the whole statement */
 static const struct {
@@ -26,73 +22,6 @@ static const struct {
     [READ_META] = {NULL, "SELECT value FROM meta WHERE key = ?1"},
     [READ_OP_SEQ] = {NULL, "SELECT seq FROM operation WHERE id = ?1"},
 };
-
-/* --- connections --- */
-struct reader *reader_open(const char *dir, struct errinfo *ei) {
-    char path[PATH_MAX];
-    struct reader *r = calloc(1, sizeof *r);
-    if (!r) {
-        err_set(ei, ERR_NOMEM, "", "out of memory");
-        return NULL;
-    }
-    snprintf(path, sizeof path, "%s/outband.db", dir);
-    if (sqlite3_open_v2(path, &r->h, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
-        err_set(ei, ERR_STORE, "data.dir", "could not open %s: %s", path,
-                r->h ? sqlite3_errmsg(r->h) : "out of memory");
-        reader_close(&r);
-        return NULL;
-    }
-    sqlite3_busy_timeout(r->h, 5000);
-    return r;
-}
-
-void reader_close(struct reader **pr) {
-    struct reader *r = *pr;
-    if (!r)
-        return;
-    for (size_t i = 0; i < READ_STMTS; i++)
-        sqlite3_finalize(r->st[i]);
-    for (size_t i = 0; i < READ_OPS_SHAPES; i++)
-        sqlite3_finalize(r->ops[i]);
-    for (size_t i = 0; i < READ_EVENTS_SHAPES; i++)
-        sqlite3_finalize(r->events[i]);
-    sqlite3_close(r->h);
-    free(r);
-    *pr = NULL;
-}
-
-/* A connection for the calling thread alone; waits when all are lent. NULL when none can be opened. */
-static struct reader *lend(struct store *s) {
-    pthread_mutex_lock(&s->readers_mu);
-    while (!s->readers && s->nreaders >= READERS_MAX)
-        pthread_cond_wait(&s->reader_back, &s->readers_mu);
-    struct reader *r = s->readers;
-    if (r)
-        s->readers = r->next;
-    else
-        s->nreaders++;
-    pthread_mutex_unlock(&s->readers_mu);
-    if (r)
-        return r;
-    struct errinfo ei = {0};
-    r = reader_open(s->o.path, &ei);
-    if (!r) {
-        log_error("store", "%s", ei.text);
-        pthread_mutex_lock(&s->readers_mu);
-        s->nreaders--;
-        pthread_cond_signal(&s->reader_back);
-        pthread_mutex_unlock(&s->readers_mu);
-    }
-    return r;
-}
-
-static void give_back(struct store *s, struct reader *r) {
-    pthread_mutex_lock(&s->readers_mu);
-    r->next = s->readers;
-    s->readers = r;
-    pthread_cond_signal(&s->reader_back);
-    pthread_mutex_unlock(&s->readers_mu);
-}
 
 static int read_failed(struct reader *r) {
     log_error("store", "a read failed: %s", sqlite3_errmsg(r->h));
@@ -170,11 +99,11 @@ static int each(struct reader *r, sqlite3_stmt *st, const struct row_type *t, co
 }
 
 static int each_named(struct store *s, enum read_stmt q, const struct sink *to) {
-    struct reader *r = lend(s);
+    struct reader *r = reader_lend(s);
     if (!r)
         return ERR_STORE;
     int err = each(r, named(r, q), queries[q].type, to);
-    give_back(s, r);
+    reader_give_back(s, r);
     return err;
 }
 
@@ -203,14 +132,14 @@ static int bind_str(sqlite3_stmt *st, int i, const char *text) {
 }
 
 int store_op_get(struct store *s, const char *id, struct store_op *out) {
-    struct reader *r = lend(s);
+    struct reader *r = reader_lend(s);
     if (!r)
         return ERR_STORE;
     sqlite3_stmt *st = named(r, READ_OP);
     int err = ERR_STORE;
     if (bind_str(st, 1, id) == SQLITE_OK)
         err = each(r, st, &row_op, SINK_OF(op, keep_op, out));
-    give_back(s, r);
+    reader_give_back(s, r);
     return err == 1 ? 0 : err == 0 ? ERR_NOT_FOUND : err;
 }
 
@@ -261,7 +190,7 @@ int store_ops(struct store *s, const struct store_op_query *q,
     enum { N = sizeof f / sizeof *f };
     _Static_assert(1 << N <= READ_OPS_SHAPES, "one place a shape");
     unsigned shape = filter_shape(f, N);
-    struct reader *r = lend(s);
+    struct reader *r = reader_lend(s);
     if (!r)
         return ERR_STORE;
     int64_t before;
@@ -281,7 +210,7 @@ int store_ops(struct store *s, const struct store_op_query *q,
         filter_bind(*st, f, N, shape, 3);
     }
     err = err ? err : each(r, *st, &row_op, SINK_OF(op, fn, ctx));
-    give_back(s, r);
+    reader_give_back(s, r);
     return err;
 }
 
@@ -292,7 +221,7 @@ int store_events(struct store *s, const struct store_event_query *q,
     enum { N = sizeof f / sizeof *f, NEWEST = 1 << N };
     _Static_assert(NEWEST << 1 <= READ_EVENTS_SHAPES, "one place a shape");
     unsigned shape = filter_shape(f, N) | (q->newest ? NEWEST : 0);
-    struct reader *r = lend(s);
+    struct reader *r = reader_lend(s);
     if (!r)
         return ERR_STORE;
     sqlite3_stmt **st = &r->events[shape];
@@ -310,25 +239,25 @@ int store_events(struct store *s, const struct store_event_query *q,
         filter_bind(*st, f, N, shape, 3);
     }
     int err = each(r, *st, &row_event, SINK_OF(event, fn, ctx));
-    give_back(s, r);
+    reader_give_back(s, r);
     return err;
 }
 
 uint64_t store_last_event(struct store *s) {
-    struct reader *r = lend(s);
+    struct reader *r = reader_lend(s);
     if (!r)
         return 0;
     sqlite3_stmt *st = named(r, READ_LAST_EVENT);
     uint64_t seq = st && sqlite3_step(st) == SQLITE_ROW ? (uint64_t)sqlite3_column_int64(st, 0) : 0;
     sqlite3_reset(st);
-    give_back(s, r);
+    reader_give_back(s, r);
     return seq;
 }
 
 /* --- audit --- */
 int store_audits(struct store *s, uint64_t after_seq, uint32_t limit,
                  int (*fn)(void *ctx, const struct store_audit *row), void *ctx) {
-    struct reader *r = lend(s);
+    struct reader *r = reader_lend(s);
     if (!r)
         return ERR_STORE;
     sqlite3_stmt *st = named(r, READ_AUDITS);
@@ -337,7 +266,7 @@ int store_audits(struct store *s, uint64_t after_seq, uint32_t limit,
         sqlite3_bind_int64(st, 2, limit ? limit : READ_LIMIT_DEFAULT);
     }
     int err = each(r, st, &row_audit, SINK_OF(audit, fn, ctx));
-    give_back(s, r);
+    reader_give_back(s, r);
     return err;
 }
 
@@ -377,21 +306,21 @@ static int check_chain(struct reader *r, struct chain *c) {
 
 int store_audit_verify(struct store *s, uint64_t *bad_seq) {
     struct chain c = {0};
-    struct reader *r = lend(s);
+    struct reader *r = reader_lend(s);
     if (!r)
         return ERR_STORE;
     /* log and head of one moment */
     int err =
         sqlite3_exec(r->h, "BEGIN", NULL, NULL, NULL) == SQLITE_OK ? check_chain(r, &c) : read_failed(r);
     sqlite3_exec(r->h, "COMMIT", NULL, NULL, NULL);
-    give_back(s, r);
+    reader_give_back(s, r);
     *bad_seq = err == ERR_INVALID ? c.seq + 1 : 0;
     return err;
 }
 
 /* --- the rest --- */
 int store_meta_get(struct store *s, const char *key, struct buf *out) {
-    struct reader *r = lend(s);
+    struct reader *r = reader_lend(s);
     if (!r)
         return ERR_STORE;
     sqlite3_stmt *st = named(r, READ_META);
@@ -400,15 +329,15 @@ int store_meta_get(struct store *s, const char *key, struct buf *out) {
     if (!err)
         err = buf_puts(out, (const char *)sqlite3_column_text(st, 0));
     sqlite3_reset(st);
-    give_back(s, r);
+    reader_give_back(s, r);
     return err;
 }
 
 int store_backup(struct store *s, const char *to_path, struct errinfo *ei) {
-    struct reader *r = lend(s);
+    struct reader *r = reader_lend(s);
     if (!r)
         return err_set(ei, ERR_STORE, "path", "the database could not be opened for reading");
     int err = db_copy(r->h, to_path, ei);
-    give_back(s, r);
+    reader_give_back(s, r);
     return err;
 }

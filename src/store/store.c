@@ -5,22 +5,14 @@
 #include "base/log.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/file.h>
 #include <sys/statvfs.h>
 #include <time.h>
-#include <unistd.h>
 
 enum {
-    GROUP_MAX = 2048,       /* transactions in one commit: keeps the wait of a durable one short */
-    BACKLOG_EVENTS = 10000, /* history kept while the disk is full */
+    GROUP_MAX = 2048, /* transactions in one commit: keeps the wait of a durable one short */
     RETRY_MIN_US = 250000,
-    OPS_MAX_DEFAULT = 100000,
 };
 
 static int64_t now_us(void) {
@@ -59,6 +51,10 @@ static void clear_trouble(struct store *s) {
 
 static bool space_left(struct store *s, char *why, size_t cap) {
     struct statvfs v;
+    if (atomic_load(&s->pretend_full)) {
+        snprintf(why, cap, "the disk of the data directory is full (simulated)");
+        return false;
+    }
     if (!s->o.reserve_bytes || statvfs(s->dir, &v))
         return true;
     uint64_t left = (uint64_t)v.f_bavail * v.f_frsize;
@@ -110,8 +106,16 @@ static int write_kept(void *ctx, const struct store_write *w) {
     return err;
 }
 
+/* Something must be written to see whether it can be. */
+static int write_probe(struct store *s) {
+    static char key[] = "store.probe", value[] = "";
+    const struct store_write probe = {.kind = STORE_META_PUT, .u.meta = {key, value}};
+    return db_txn(&s->db, &probe, true);
+}
+
 static int write_all(struct store *s, struct store_txn *list) {
-    int err = backlog_each(&s->backlog, write_kept, s);
+    int err = s->trouble_err ? write_probe(s) : 0;
+    err = err ? err : backlog_each(&s->backlog, write_kept, s);
     for (struct store_txn *t = list; t && !err; t = t->next) {
         t->err = db_txn(&s->db, t->first, !t->durable);
         if (t->err)
@@ -134,10 +138,12 @@ static int write_group(struct store *s, struct store_txn *list) {
     return err;
 }
 
-static void run_group(struct store *s, struct store_txn *list) {
+void store_run_group(struct store *s, struct store_txn *list) {
     char why[sizeof s->trouble];
     int64_t began = now_us();
-    if (s->trouble_err && began < s->retry_us) {
+    if (!list && !s->trouble_err && !backlog_length(&s->backlog))
+        return;
+    if (s->trouble_err && !s->o.manual && began < s->retry_us) {
         store_trouble(s, why, sizeof why);
         refuse(s, list, s->trouble_err, why);
         return;
@@ -192,7 +198,7 @@ static size_t handle_group(struct store *s) {
     size_t n;
     struct store_txn *list = take_group(s, &n);
     pthread_mutex_unlock(&s->mu);
-    run_group(s, list);
+    store_run_group(s, list);
     atomic_fetch_sub(&s->queued, n);
     pthread_mutex_lock(&s->mu);
     s->handled += n;
@@ -205,8 +211,8 @@ static int64_t next_work_us(const struct store *s) {
     int64_t at = INT64_MAX;
     if (s->first)
         at = s->ndurable || s->sync_upto > s->handled ? 0 : s->lazy_due_us;
-    if (atomic_load(&s->kept) && s->retry_us < at)
-        at = s->retry_us;
+    if (atomic_load(&s->trouble_err) && s->retry_us < at)
+        at = s->retry_us; /* also when nothing waits: somebody may ask whether the store is healthy */
     return at;
 }
 
@@ -218,7 +224,7 @@ static void wait_until(struct store *s, int64_t at_us) {
         pthread_cond_timedwait(&s->wake, &s->mu, &t);
 }
 
-static void *writer_main(void *arg) {
+void *store_writer(void *arg) {
     struct store *s = arg;
     pthread_mutex_lock(&s->mu);
     while (!s->stopping || s->first) {
@@ -286,129 +292,6 @@ int store_sync(struct store *s) {
     return atomic_load(&s->kept) ? atomic_load(&s->trouble_err) : 0;
 }
 
-/* --- life --- */
-static int lock_dir(struct store *s, struct errinfo *ei) {
-    char path[PATH_MAX], owner[32] = "";
-    snprintf(path, sizeof path, "%s/outband.lock", s->dir);
-    s->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (s->lock_fd < 0)
-        return err_set(ei,
-                       errno == ENOENT   ? ERR_NOT_FOUND
-                       : errno == EACCES ? ERR_DENIED
-                                         : ERR_IO,
-                       "data.dir", "could not open %s: %s", path, strerror(errno));
-    if (flock(s->lock_fd, LOCK_EX | LOCK_NB) == 0) {
-        int n = snprintf(owner, sizeof owner, "%ld\n", (long)getpid());
-        if (ftruncate(s->lock_fd, 0) || pwrite(s->lock_fd, owner, (size_t)n, 0) != n)
-            log_debug("store", "the lock file could not be written; the lock itself holds");
-        return 0;
-    }
-    ssize_t n = pread(s->lock_fd, owner, sizeof owner - 1, 0);
-    owner[n > 0 ? strcspn(owner, "\n") : 0] = 0;
-    err_set(ei, ERR_BUSY, "data.dir", "the data directory %s is in use by another outbandd (process %s)",
-            s->dir, *owner ? owner : "unknown");
-    err_remedy(ei, "stop that process first, or choose another data.dir");
-    return ERR_BUSY;
-}
-
-static void init_sync(struct store *s) {
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_mutex_init(&s->mu, NULL);
-    pthread_mutex_init(&s->readers_mu, NULL);
-    pthread_cond_init(&s->wake, &attr);
-    pthread_cond_init(&s->handled_more, NULL);
-    pthread_cond_init(&s->reader_back, NULL);
-    pthread_condattr_destroy(&attr);
-}
-
-static void destroy(struct store **ps) {
-    struct store *s = *ps;
-    while (s->readers) {
-        struct reader *r = s->readers;
-        s->readers = r->next;
-        reader_close(&r);
-    }
-    db_close(&s->db);
-    backlog_fini(&s->backlog);
-    pthread_cond_destroy(&s->wake);
-    pthread_cond_destroy(&s->handled_more);
-    pthread_cond_destroy(&s->reader_back);
-    pthread_mutex_destroy(&s->mu);
-    pthread_mutex_destroy(&s->readers_mu);
-    if (s->lock_fd >= 0)
-        close(s->lock_fd); /* frees the lock */
-    free(s->dir);
-    free(s);
-    *ps = NULL;
-}
-
-int store_open_with(struct store **ps, const struct store_opts *o, bool create, const struct migration *m,
-                    size_t n, struct errinfo *ei) {
-    struct store *s = calloc(1, sizeof *s);
-    *ps = NULL;
-    if (!s)
-        return err_set(ei, ERR_NOMEM, "", "out of memory");
-    s->o = *o;
-    s->o.ops_max = o->ops_max ? o->ops_max : OPS_MAX_DEFAULT;
-    s->o.path = s->dir = strdup(o->path);
-    s->lock_fd = -1;
-    s->healthy = true;
-    init_sync(s);
-    backlog_init(&s->backlog, o->queue_max, BACKLOG_EVENTS);
-    int err = s->dir ? lock_dir(s, ei) : err_set(ei, ERR_NOMEM, "", "out of memory");
-    err = err ? err : db_open(&s->db, s->dir, create, m, n, ei);
-    if (!err && !o->manual) {
-        s->has_writer = pthread_create(&s->writer, NULL, writer_main, s) == 0;
-        if (!s->has_writer)
-            err = err_set(ei, ERR_NOMEM, "", "the writer's thread could not be started");
-    }
-    if (err)
-        destroy(&s);
-    *ps = s;
-    return err;
-}
-
-int store_open(struct store **s, const struct store_opts *o, bool create, struct errinfo *ei) {
-    return store_open_with(s, o, create, schema, schema_n, ei);
-}
-
-void store_close(struct store **ps) {
-    struct store *s = *ps;
-    if (!s)
-        return;
-    if (s->has_writer) {
-        pthread_mutex_lock(&s->mu);
-        s->stopping = true;
-        pthread_cond_signal(&s->wake);
-        pthread_mutex_unlock(&s->mu);
-        pthread_join(s->writer, NULL);
-    } else
-        store_pump(s);
-    if (backlog_length(&s->backlog)) {
-        s->retry_us = 0;
-        run_group(s, NULL);
-        if (backlog_length(&s->backlog))
-            log_error("store", "%zu observations and history lines are lost: %s", backlog_length(&s->backlog),
-                      s->trouble);
-    }
-    destroy(ps);
-}
-
-void store_abandon(struct store **ps) {
-    struct store *s = *ps;
-    if (!s)
-        return;
-    assert(s->o.manual);
-    while (s->first) {
-        struct store_txn *t = s->first;
-        s->first = t->next;
-        store_txn_free(&t);
-    }
-    destroy(ps);
-}
-
 /* --- numbers --- */
 size_t store_queue_length(const struct store *s) {
     return atomic_load(&s->queued);
@@ -429,6 +312,9 @@ void store_trouble(struct store *s, char *out, size_t cap) {
     pthread_mutex_lock(&s->mu);
     snprintf(out, cap, "%s", s->trouble);
     pthread_mutex_unlock(&s->mu);
+}
+void store_pretend_full(struct store *s, bool full) {
+    atomic_store(&s->pretend_full, full);
 }
 void store_test_pages_max(struct store *s, int64_t pages) {
     atomic_store(&s->test_pages_max, pages ? pages : UINT32_MAX - 1);

@@ -182,6 +182,8 @@ uint64_t store_dropped(const struct store *s);
 /* False while nothing can be written; out gets the sentence, "" when healthy. */
 bool store_healthy(const struct store *s);
 void store_trouble(struct store *s, char *out, size_t cap);
+/* Fault injection: from the next group on behave as if the disk were full. */
+void store_pretend_full(struct store *s, bool full);
 
 /* --- blocking reads of what is committed, any thread. ERR_STORE (logged) when the database cannot be read.
  * At most eight at once, so fn must not read again. --- */

@@ -28,8 +28,9 @@ struct store {
     atomic_size_t queued;
     _Atomic uint64_t commits, dropped;
     atomic_bool healthy;
-    atomic_size_t kept;             /* length of the backlog */
-    _Atomic int trouble_err;        /* 0, or why nothing can be written */
+    atomic_size_t kept;      /* length of the backlog */
+    _Atomic int trouble_err; /* 0, or why nothing can be written */
+    atomic_bool pretend_full;
     _Atomic int64_t test_pages_max; /* to be set by the writer; 0: nothing to do */
 
     /* the writer's: its thread, or whoever calls store_pump() */
@@ -45,6 +46,17 @@ struct store {
     struct reader *readers;
     size_t nreaders;
 };
+
+/* A connection for the calling thread alone; waits when all are lent. NULL (logged) when none can be opened.
+ */
+struct reader *reader_lend(struct store *s);
+void reader_give_back(struct store *s, struct reader *r);
+
+/* The writer's thread; arg is the store. Ends when it is stopping and the queue is empty. */
+void *store_writer(void *arg);
+/* Write the backlog and list (may be empty) in one commit, or refuse; then tell. Takes the list. Writer only.
+ */
+void store_run_group(struct store *s, struct store_txn *list);
 
 /* store_open() with another list of migrations. */
 NODISCARD int store_open_with(struct store **s, const struct store_opts *o, bool create,

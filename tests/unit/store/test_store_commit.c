@@ -2,6 +2,7 @@
 /* The contract of store.h, second part: transactions, durability, limits. */
 #include "store_test.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -130,6 +131,49 @@ static void closing_drains(void **state) {
     place_free(&p);
 }
 
+/* --- several threads --- */
+struct worker {
+    struct store *s;
+    unsigned mine;
+    int failed;
+};
+static void *work(void *arg) {
+    struct worker *w = arg;
+    for (unsigned i = 0; i < 50; i++) {
+        struct store_host h = host_row(w->mine * 1000 + i);
+        struct outcome o = {0};
+        struct hosts got = {0};
+        struct store_txn *t = txn_of(STORE_HOST_PUT, &h, i % 5 == 0, &o);
+        w->failed += store_submit(w->s, t) != 0;
+        if (i % 10 == 0) {
+            store_sync(w->s);
+            w->failed += o.calls != 1 || store_each_host(w->s, take_host, &got) || got.n <= i;
+        } else
+            while (!o.calls)
+                usleep(100);
+        w->failed += o.err != 0;
+    }
+    return NULL;
+}
+static void threads_write_and_read_at_once(void **state) {
+    enum { N = 4 };
+    struct place p = place_new();
+    p.o.flush_ms = 1;
+    place_open(&p, true);
+    struct worker w[N];
+    pthread_t t[N];
+    for (unsigned i = 0; i < N; i++) {
+        w[i] = (struct worker){p.s, i, 0};
+        assert_int_equal(pthread_create(&t[i], NULL, work, &w[i]), 0);
+    }
+    for (unsigned i = 0; i < N; i++) {
+        pthread_join(t[i], NULL);
+        assert_int_equal(w[i].failed, 0);
+    }
+    assert_int_equal(hosts_of(p.s).n, N * 50);
+    place_free(&p);
+}
+
 /* --- kill -9 --- */
 static int pipe_to_parent;
 static void say_done(struct store_txn *t) {
@@ -244,5 +288,6 @@ static void a_manual_store_is_pumped_and_abandoned(void **state) {
 
 UNIT_MAIN(T(a_transaction_is_all_or_nothing), T(done_comes_in_order_after_the_commit),
           T(lazy_writes_gather_and_durable_ones_do_not_wait), T(lazy_writes_are_flushed_by_themselves),
-          T(the_queue_is_bounded), T(closing_drains), T(acknowledged_writes_survive_sigkill),
-          T(opening_refuses), T(a_manual_store_is_pumped_and_abandoned))
+          T(the_queue_is_bounded), T(closing_drains), T(threads_write_and_read_at_once),
+          T(acknowledged_writes_survive_sigkill), T(opening_refuses),
+          T(a_manual_store_is_pumped_and_abandoned))
