@@ -3,6 +3,7 @@
  * last known value stands beside it with its age. */
 #include "base/json.h"
 #include "core/diagnose.h"
+#include "server/field.h"
 #include "server/fleet.h"
 
 #include <stdlib.h>
@@ -90,18 +91,6 @@ static void power_json(struct json *j, const struct host *h, enum power_state st
     }
     offers_json(j, h, fresh);
     json_obj_end(j);
-}
-
-/* What a decision comes to, in one word. */
-static const char *decision_action(const struct decision *d) {
-    static const char *const words[DECIDE_COUNT] = {
-        [DECIDE_NO_INTENT] = "none",      [DECIDE_LINK_DOWN] = "wait",      [DECIDE_LINK_SUSPECT] = "wait",
-        [DECIDE_OPERATION] = "wait",      [DECIDE_JOURNAL] = "wait",        [DECIDE_READ] = "read",
-        [DECIDE_UNSETTLED] = "wait",      [DECIDE_AS_DESIRED] = "none",     [DECIDE_CONFIRM] = "read",
-        [DECIDE_HELD_BY_POLICY] = "hold", [DECIDE_LOCAL_SHUTDOWN] = "hold", [DECIDE_NOT_AVAILABLE] = "wait",
-        [DECIDE_BACK_OFF] = "wait",       [DECIDE_HELD] = "hold",
-    };
-    return d->kind == DECIDE_ACT ? power_op_row(d->op)->kind : words[d->kind] ? words[d->kind] : "none";
 }
 
 static void decision_json(struct json *j, const struct host *h, const struct host_policy *p,

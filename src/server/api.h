@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* api: the handlers of the route table, and the bodies they take. Each answers its request; see request.h. */
+#pragma once
+
+#include "server/router.h"
+
+/* api_auth.c, api_users.c */
+void api_authorize(struct request *r);
+void api_session(struct request *r);
+void api_logout(struct request *r);
+void api_users_list(struct request *r);
+void api_user_create(struct request *r);
+void api_user_delete(struct request *r);
+void api_user_password(struct request *r);
+extern const struct schema SCHEMA_AUTHORIZE, SCHEMA_USER, SCHEMA_PASSWORD;
+
+/* api_list.c */
+void api_hosts_list(struct request *r);
+/* api_hosts.c */
+void api_hosts_summary(struct request *r);
+void api_findings(struct request *r);
+void api_host_get(struct request *r);
+void api_host_explain(struct request *r);
+void api_host_findings(struct request *r);
+void api_host_history(struct request *r);
+void api_host_look(struct request *r);
+/* api_create.c, api_patch.c */
+void api_host_create(struct request *r);
+void api_hosts_import(struct request *r);
+void api_host_patch(struct request *r);
+void api_host_delete(struct request *r);
+extern const struct schema SCHEMA_HOST_CREATE, SCHEMA_HOST_PATCH;
+
+/* api_ops.c */
+void api_op_create(struct request *r);
+void api_ops_list(struct request *r);
+void api_host_ops_list(struct request *r);
+void api_op_get(struct request *r);
+void api_op_cancel(struct request *r);
+extern const struct schema SCHEMA_OPERATION;
+
+/* api_quarantine.c */
+void api_quarantine_list(struct request *r);
+void api_quarantine_adopt(struct request *r);
+void api_quarantine_deny(struct request *r);
+void api_quarantine_forget(struct request *r);
+extern const struct schema SCHEMA_ADOPT;
+
+/* api_admin.c */
+void api_audit_list(struct request *r);
+void api_audit_verify(struct request *r);
+
+/* events.c, health.c, page.c */
+void api_events(struct request *r);
+void api_healthz(struct request *r);
+void api_readyz(struct request *r);
+void api_metrics(struct request *r);
+void api_openapi(struct request *r);
+void api_orchestrator(struct request *r);
+void api_project(struct request *r);
+void api_page(struct request *r);

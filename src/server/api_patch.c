@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* api_patch: changing and deleting a host. What may be refused by the device goes first: a refused change
+ * changes nothing. Order: checks, power, policy, identity. */
+#include "server/api.h"
+
+#include "base/text.h"
+#include "server/directory.h"
+#include "server/hostbody.h"
+#include "server/reading.h"
+
+#include <stdio.h>
+
+static const char *const POLICY_VALUES[] = {
+#define P(sym, text) text,
+    RECOVERY_POLICY_TABLE(P)
+#undef P
+        NULL};
+static const struct field PATCH_FIELDS[] = {
+    HOST_BODY_NAME, /* "" changes nothing: some clients send it */
+    {"desiredPowerState", FIELD_ENUM, .values = DESIRED_OR_ONCE_VALUES},
+    {"recoveryPolicy", FIELD_ENUM, .values = POLICY_VALUES},
+    {"holdUntil", FIELD_TIME, .nullable = true, .doc = "With the policy hold; null: until told otherwise."},
+    HOST_BODY_IDENTITY,
+    {0}};
+const struct schema SCHEMA_HOST_PATCH = {"ChangeHost", PATCH_FIELDS};
+
+struct change {
+    struct request *r;
+    char id[HOST_ID_CAP];
+    struct fleet_call check;
+    struct fleet_command command;
+    struct fleet_patch patch;
+    bool has_power, has_policy;
+    uint64_t version; /* of If-Match; 0: any */
+};
+
+static void change_policy(struct change *ch);
+static void change_identity(struct change *ch);
+
+static void change_done(struct change *ch) {
+    explicit_bzero(&ch->patch.v, sizeof ch->patch.v);
+    reading_answer_id(ch->r, ch->id, 200, reading_host);
+}
+static void change_refused(struct change *ch, const struct errinfo *ei, bool changed) {
+    struct errinfo e = *ei;
+    explicit_bzero(&ch->patch.v, sizeof ch->patch.v);
+    if (strcmp(e.field, "If-Match") == 0) {
+        reply_problem(ch->r, 412, &e);
+        return;
+    }
+    if (changed)
+        err_remedy(&e, "The power and policy parts of this request were done already; repeat the rest only.");
+    reply_error(ch->r, &e);
+}
+
+/* --- identity --- */
+static void identity_done(struct fleet_patch *p) {
+    struct change *ch = p->ctx;
+    if (p->call.err || p->call.error.code)
+        change_refused(ch, &p->call.error, ch->has_power || ch->has_policy);
+    else
+        change_done(ch);
+}
+
+static void change_identity(struct change *ch) {
+    if (!ch->patch.bits) {
+        change_done(ch);
+        return;
+    }
+    ch->patch.call.from = ch->r->shard;
+    memcpy(ch->patch.call.host, ch->id, sizeof ch->patch.call.host);
+    /* a policy or intent of this very request counts the version up */
+    ch->patch.if_version = ch->has_power || ch->has_policy ? 0 : ch->version;
+    ch->patch.ctx = ch;
+    ch->patch.done = identity_done;
+    fleet_patch(&ch->patch);
+}
+
+/* --- policy --- */
+static void command_start(struct change *ch, void (*done)(struct fleet_command *c)) {
+    struct fleet_command *c = &ch->command;
+    c->call.from = ch->r->shard;
+    memcpy(c->call.host, ch->id, sizeof c->call.host);
+    snprintf(c->cmd.actor, sizeof c->cmd.actor, "%s", ch->r->who.user);
+    c->ctx = ch;
+    c->done = done;
+    fleet_command(c);
+}
+
+static void policy_done(struct fleet_command *c) {
+    struct change *ch = c->ctx;
+    if (c->call.err || c->call.error.code)
+        change_refused(ch, &c->call.error, ch->has_power);
+    else
+        change_identity(ch);
+}
+
+static void change_policy(struct change *ch) {
+    const struct json_t *body = ch->r->json;
+    if (!ch->has_policy) {
+        change_identity(ch);
+        return;
+    }
+    ch->command.cmd = (struct host_command){.kind = CMD_POLICY};
+    (void)recovery_policy_parse(body_text(body, "recoveryPolicy", "keep"), &ch->command.cmd.policy);
+    const char *until = body_text(body, "holdUntil", NULL);
+    if (until)
+        (void)wall_parse(until, &ch->command.cmd.hold_until);
+    command_start(ch, policy_done);
+}
+
+/* --- power --- */
+static void power_done(struct fleet_command *c) {
+    struct change *ch = c->ctx;
+    if (c->call.err || c->call.error.code) {
+        change_refused(ch, &c->call.error, false);
+        return;
+    }
+    if (*c->op.id)
+        request_put_header(ch->r, "X-Operation-Id", c->op.id);
+    change_policy(ch);
+}
+
+static void change_power(struct change *ch) {
+    const char *desired = body_text(ch->r->json, "desiredPowerState", NULL);
+    if (!ch->has_power) {
+        change_policy(ch);
+        return;
+    }
+    struct host_command *c = &ch->command.cmd;
+    *c = (struct host_command){.kind = CMD_INTENT};
+    if (strcmp(desired, "POWER_STATE_RESET") == 0 || strcmp(desired, "POWER_STATE_POWER_CYCLE") == 0) {
+        c->kind = CMD_OPERATE;
+        c->op = strcmp(desired, "POWER_STATE_RESET") == 0 ? POWER_OP_RESET : POWER_OP_CYCLE;
+    } else {
+        (void)power_state_parse(slice_str(desired), &c->desired);
+    }
+    struct slice key = ch->r->headers[REQUEST_H_IDEMPOTENCY_KEY];
+    if (text_in_set(key, TEXT_ALNUM "-_.:", 1, OP_KEY_CAP - 1))
+        slice_to_str(key, c->key, sizeof c->key);
+    command_start(ch, power_done);
+}
+
+/* --- checks --- */
+static void check_run(struct shard *s, struct fleet_host *fh, struct fleet_call *call) {
+    struct change *ch = CONTAINER_OF(call, struct change, check);
+    call->err = host_check(fh, ch->r->params[0], call->host, &call->error);
+    if (!call->err && ch->version && ch->version != fh->h.version) {
+        call->err =
+            err_set(&call->error, ERR_STATE, "If-Match", "the host was changed since: its version is %llu",
+                    (unsigned long long)fh->h.version);
+        err_remedy(&call->error, "Read it again, then decide.");
+    }
+    fleet_answer(call);
+}
+static void check_done(struct fleet_call *call) {
+    struct change *ch = CONTAINER_OF(call, struct change, check);
+    if (call->err)
+        change_refused(ch, &call->error, false);
+    else
+        change_power(ch);
+}
+
+static int check_body(struct request *r, struct change *ch, struct errinfo *ei) {
+    struct directory_entry e;
+    ch->has_power = body_has(r->json, "desiredPowerState");
+    ch->has_policy = body_has(r->json, "recoveryPolicy");
+    int err = hostbody_read(r->json, &ch->patch.v, &ch->patch.bits, ei);
+    slice_to_str(slice_str(r->params[0]), ch->patch.v.project, sizeof ch->patch.v.project);
+    snprintf(ch->patch.v.actor, sizeof ch->patch.v.actor, "%s", r->who.user);
+    if (!err && ch->patch.bits)
+        err = auth_allow(&r->who, ROLE_ADMIN, r->params[0], false, ei);
+    if (!err && body_text(r->json, "holdUntil", NULL) &&
+        strcmp(body_text(r->json, "recoveryPolicy", ""), "hold") != 0)
+        err = err_set(ei, ERR_INVALID, "holdUntil", "holdUntil goes with the recoveryPolicy hold only");
+    if (!err && (ch->patch.bits & PATCH_NAME) &&
+        directory_by_name(r->shard->app->directory, r->params[0], ch->patch.v.name, &e) == 0 &&
+        strcmp(e.id, ch->id) != 0)
+        err = err_set(ei, ERR_EXISTS, "name", "the name %s is taken by %s", ch->patch.v.name, e.id);
+    return err;
+}
+
+void api_host_patch(struct request *r) {
+    struct change *ch = arena_alloc(&r->arena, sizeof *ch);
+    struct errinfo ei = {0};
+    if (!ch) {
+        reply_fail(r, ERR_BUSY, "", "out of memory");
+        return;
+    }
+    if (!host_id_param(r, ch->id))
+        return;
+    ch->r = r;
+    ch->version = host_version_wanted(r->headers[REQUEST_H_IF_MATCH]);
+    if (check_body(r, ch, &ei)) {
+        change_refused(ch, &ei, false);
+        return;
+    }
+    ch->check = (struct fleet_call){.from = r->shard, .run = check_run, .done = check_done};
+    memcpy(ch->check.host, ch->id, sizeof ch->check.host);
+    request_hold(r);
+    fleet_ask(&ch->check);
+}
+
+/* --- delete --- */
+struct removal {
+    struct request *r;
+    struct fleet_call check;
+    struct fleet_delete del;
+};
+
+static void delete_done(struct fleet_delete *d) {
+    struct removal *rm = d->ctx;
+    if (d->call.err || d->call.error.code)
+        reply_error(rm->r, &d->call.error);
+    else
+        reply_empty(rm->r, 204);
+}
+
+static void delete_check_run(struct shard *s, struct fleet_host *fh, struct fleet_call *call) {
+    struct removal *rm = CONTAINER_OF(call, struct removal, check);
+    call->err = host_check(fh, rm->r->params[0], call->host, &call->error);
+    fleet_answer(call);
+}
+static void delete_check_done(struct fleet_call *call) {
+    struct removal *rm = CONTAINER_OF(call, struct removal, check);
+    if (call->err) {
+        reply_error(rm->r, &call->error);
+        return;
+    }
+    rm->del.call.from = rm->r->shard;
+    memcpy(rm->del.call.host, call->host, sizeof rm->del.call.host);
+    snprintf(rm->del.actor, sizeof rm->del.actor, "%s", rm->r->who.user);
+    rm->del.ctx = rm;
+    rm->del.done = delete_done;
+    fleet_delete(&rm->del);
+}
+
+void api_host_delete(struct request *r) {
+    struct removal *rm = arena_alloc(&r->arena, sizeof *rm);
+    if (!rm) {
+        reply_fail(r, ERR_BUSY, "", "out of memory");
+        return;
+    }
+    if (!host_id_param(r, rm->check.host))
+        return;
+    rm->r = r;
+    rm->check.from = r->shard;
+    rm->check.run = delete_check_run;
+    rm->check.done = delete_check_done;
+    request_hold(r);
+    fleet_ask(&rm->check);
+}

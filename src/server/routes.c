@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* routes: the table. A pattern with a verb (":look") comes before the one without. Roles: docs/api.md. */
+#include "server/api.h"
+
+#define HOSTS "/v1/projects/{project}/compute/hosts"
+#define HOST  HOSTS "/{host}"
+#define OPS   "/v1/projects/{project}/compute/operations"
+
+#define LIST_QUERY (QBIT(FILTER) | QBIT(ORDER_BY) | QBIT(PAGE_SIZE) | QBIT(OFFSET))
+#define PAGE_QUERY (QBIT(PAGE_SIZE) | QBIT(AFTER))
+
+/* R(method, pattern, role, scope, handler, status, doc, more members) */
+#define R(m, p, ro, sc, fn, st, d, ...)                                                                      \
+    {                                                                                                        \
+        .method = m, .pattern = p, .role = ROLE_##ro, .scope = SCOPE_##sc, .handle = fn, .status = st,       \
+        .doc = d, __VA_ARGS__                                                                                \
+    }
+
+const struct route ROUTES[] = {
+    /* the busiest first */
+    R("GET", HOSTS "/summary", VIEWER, PROJECT, api_hosts_summary, 200, "Counts of hosts by state."),
+    R("GET", HOST, VIEWER, PROJECT, api_host_get, 200, "One host."),
+    R("GET", HOSTS, VIEWER, PROJECT, api_hosts_list, 200, "Hosts, filtered, ordered, by pages.",
+      .query = LIST_QUERY),
+    R("POST", HOSTS ":import", ADMIN, PROJECT, api_hosts_import, 201, "Hosts from a CSV file, all or none.",
+      .media = "text/csv", .query = QBIT(DRY_RUN), .action = "host.import"),
+    R("POST", HOSTS, ADMIN, PROJECT, api_host_create, 201, "A new host.", .body = &SCHEMA_HOST_CREATE,
+      .query = QBIT(DRY_RUN), .action = "host.create"),
+    R("POST", HOST ":look", VIEWER, PROJECT, api_host_look, 202, "Read the power state now."),
+    R("PATCH", HOST, OPERATOR, PROJECT, api_host_patch, 200,
+      "Change a host. Identity and secrets want the role admin.", .body = &SCHEMA_HOST_PATCH,
+      .action = "host.change"),
+    R("DELETE", HOST, ADMIN, PROJECT, api_host_delete, 204, "Remove a host.", .action = "host.delete"),
+    R("GET", HOST "/explain", VIEWER, PROJECT, api_host_explain, 200,
+      "Why the host is as it is, and what is done about it."),
+    R("GET", HOST "/findings", VIEWER, PROJECT, api_host_findings, 200, "What is wrong with the host."),
+    R("GET", HOST "/history", VIEWER, PROJECT, api_host_history, 200, "Events of the host, newest last.",
+      .query = PAGE_QUERY),
+    R("POST", HOST "/operations", OPERATOR, PROJECT, api_op_create, 202, "Start a power operation.",
+      .body = &SCHEMA_OPERATION, .action = "operation.create"),
+    R("GET", HOST "/operations", VIEWER, PROJECT, api_host_ops_list, 200,
+      "Operations of the host, newest first.", .query = PAGE_QUERY | QBIT(STATE)),
+    R("GET", "/v1/projects/{project}/compute/findings", VIEWER, PROJECT, api_findings, 200,
+      "What is wrong with all hosts."),
+    R("GET", OPS, VIEWER, PROJECT, api_ops_list, 200, "Operations, newest first.",
+      .query = PAGE_QUERY | QBIT(STATE) | QBIT(HOST)),
+    R("GET", OPS "/{operation}", VIEWER, PROJECT, api_op_get, 200, "One operation."),
+    R("DELETE", OPS "/{operation}", OPERATOR, PROJECT, api_op_cancel, 200, "Cancel an operation.",
+      .action = "operation.cancel"),
+    R("GET", "/v1/projects/{project}", VIEWER, PROJECT, api_project, 200, "One project."),
+    R("GET", "/v1/orchestrator", VIEWER, OWN, api_orchestrator, 200, "Version and features."),
+    R("GET", "/v1/events", VIEWER, OWN, api_events, 200, "Server-sent events, resumable.",
+      .query = QBIT(HOST) | QBIT(KIND) | QBIT(AFTER)),
+
+    R("POST", "/api/v1/authorize", NONE, OPEN, api_authorize, 200, "Sign in.", .body = &SCHEMA_AUTHORIZE),
+    R("GET", "/api/v1/session", VIEWER, SELF, api_session, 200, "Who is signed in."),
+    R("POST", "/api/v1/logout", VIEWER, SELF, api_logout, 204, "End the sign-in.", .action = "user.logout"),
+    R("GET", "/api/v1/users", ADMIN, ALL, api_users_list, 200, "Users."),
+    R("POST", "/api/v1/users", ADMIN, ALL, api_user_create, 201, "A new user.", .body = &SCHEMA_USER,
+      .action = "user.create"),
+    R("DELETE", "/api/v1/users/{user}", ADMIN, ALL, api_user_delete, 204,
+      "Remove a user and end its sign-ins.", .action = "user.delete"),
+    R("PUT", "/api/v1/users/{user}/password", VIEWER, SELF, api_user_password, 204,
+      "A new password; ends the user's sign-ins. Of others: admin.", .body = &SCHEMA_PASSWORD,
+      .action = "user.password"),
+    R("GET", "/api/v1/quarantine", ADMIN, ALL, api_quarantine_list, 200, "Refused CIRA logins."),
+    R("POST", "/api/v1/quarantine/{entry}:adopt", ADMIN, ALL, api_quarantine_adopt, 201,
+      "Make a host of a refused login.", .body = &SCHEMA_ADOPT, .action = "quarantine.adopt"),
+    R("POST", "/api/v1/quarantine/{entry}:deny", ADMIN, ALL, api_quarantine_deny, 204,
+      "Refuse it silently from now on.", .action = "quarantine.deny"),
+    R("DELETE", "/api/v1/quarantine/{entry}", ADMIN, ALL, api_quarantine_forget, 204, "Forget it.",
+      .action = "quarantine.forget"),
+    R("GET", "/api/v1/audit", ADMIN, ALL, api_audit_list, 200, "Who did what, oldest first.",
+      .query = PAGE_QUERY),
+    R("GET", "/api/v1/audit:verify", ADMIN, ALL, api_audit_verify, 200, "Check the hash chain."),
+
+    R("GET", "/healthz", NONE, OPEN, api_healthz, 200, "Alive."),
+    R("GET", "/readyz", NONE, OPEN, api_readyz, 200, "Able to serve.", .query = QBIT(VERBOSE)),
+    R("GET", "/metrics", VIEWER, LOCAL, api_metrics, 200, "Prometheus metrics."),
+    R("GET", "/openapi.json", NONE, OPEN, api_openapi, 200, "This table."),
+};
+const size_t ROUTES_COUNT = sizeof ROUTES / sizeof *ROUTES;
