@@ -10,6 +10,8 @@
 #define SIM_FAULT_TABLE(F)                                                                                   \
     F(BLACKHOLE, "blackhole", NULL, 0, "nothing goes in or out, nothing is closed")                          \
     F(HALF_OPEN, "half-open", NULL, 0, "keepalives are answered, channel opens fail with reason 2")          \
+    F(OPEN_BUSY, "open-busy", "N", 2,                                                                        \
+      "the next N channel opens fail with reason 1 (forwards re-advertised)")                                \
     F(SLOW_DRIP, "slow-drip", "MS", 20, "one byte a TLS record, one record every MS")                        \
     F(COALESCE, "coalesce", "MS", 200, "output is held back and goes out in one piece every MS")             \
     F(CLOSE_EARLY, "close-early", NULL, 0, "the channel closes in the middle of an answer")                  \

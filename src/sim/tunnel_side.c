@@ -228,8 +228,22 @@ static bool is_wsman_port(const struct tunnel *t, uint32_t port) {
     return port == 16992 || port == 623;
 }
 
+/* The open-busy fault counts down and ends by itself. */
+static bool busy(struct tunnel *t) {
+    struct sim_faults *f = &t->node->faults;
+    if (!faulty(t, SIM_FAULT_OPEN_BUSY))
+        return false;
+    if (--f->arg[SIM_FAULT_OPEN_BUSY] == 0)
+        f->on &= ~(1u << SIM_FAULT_OPEN_BUSY);
+    return true;
+}
+
 static void on_open(struct tunnel *t, const struct apf_ev *ev) {
     uint32_t id = ev->chan, port = ev->port;
+    if (busy(t)) {
+        apf_refuse(t->apf, id, APF_OPEN_PROHIBITED);
+        return;
+    }
     if (faulty(t, SIM_FAULT_HALF_OPEN) || !is_wsman_port(t, port)) {
         apf_refuse(t->apf, id, APF_OPEN_CONNECT_FAILED);
         return;

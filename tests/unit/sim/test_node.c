@@ -303,6 +303,57 @@ static void a_fault_ends_when_it_is_cleared(void **state) {
     unmake(&b);
 }
 
+static void a_busy_node_is_asked_again(void **state) {
+    struct bench b;
+    make(&b, SIM_A16, NULL);
+    assert_true(run(&b, is_up, SOON));
+    sim_node_fault(b.node, SIM_FAULT_OPEN_BUSY, true, 0);
+    assert_int_equal(job(&b, WSC_POWER_READ, 0)->err, 0); /* the client tries again */
+    assert_int_equal(sim_node_faults(b.node)->on, 0);
+    unmake(&b);
+}
+
+/* Direct WS-MAN, without a tunnel. */
+struct caller {
+    struct buf in;
+    bool ended;
+};
+static void caller_open(struct stream *s, void *ctx) {
+    (void)stream_write(s, SLICE_LIT("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+}
+static void caller_data(struct stream *s, void *ctx, struct slice data) {
+    struct caller *c = ctx;
+    buf_put(&c->in, data);
+}
+static void caller_end(struct stream *s, void *ctx, enum stream_end why) {
+    struct caller *c = ctx;
+    c->ended = true;
+}
+static void a_node_listens_itself(void **state) {
+    static const struct stream_handler CALLER = {
+        .on_open = caller_open, .on_data = caller_data, .on_end = caller_end};
+    struct bench b;
+    struct errinfo ei = {0};
+    struct caller c = {0};
+    make(&b, SIM_A15, NULL);
+    assert_string_equal(sim_node_listen_address(b.node), "");
+    assert_int_equal(sim_node_listen(b.node, "10.0.0.7:16992", &ei), 0);
+    struct connect_opts o = {.address = sim_node_listen_address(b.node), .timeout_ms = 1000};
+    assert_non_null(stream_connect(b.loop, &o, &CALLER, &c));
+    while (!c.ended)
+        assert_true(sim_step(b.world));
+    assert_non_null(strstr(buf_cstr(&c.in), "HTTP/1.1 303 See Other\r\nLocation: /logon.htm\r\n"));
+    buf_free(&c.in);
+    /* without power nobody is there */
+    assert_int_equal(sim_node_power_cut(b.node, false), 0);
+    c = (struct caller){0};
+    assert_non_null(stream_connect(b.loop, &o, &CALLER, &c));
+    while (!c.ended)
+        assert_true(sim_step(b.world));
+    assert_int_equal(c.in.len, 0);
+    unmake(&b);
+}
+
 static bool disconnected_for_garbage(struct bench *b) {
     return b->orch.links[0].failed;
 }
@@ -506,7 +557,8 @@ static void the_listener_switch_moves_the_forwards(void **state) {
 UNIT_MAIN(T(every_profile_answers), T(power_goes_off_and_on), T(a_stranger_retries_until_it_is_known),
           T(the_bios_switch_decides_about_sleep), T(a_power_cut_is_silent), T(drops_reconnect),
           T(a_new_uuid_comes_with_a_new_tunnel), T(faults_of_answers), T(a_fault_ends_when_it_is_cleared),
-          T(faults_of_tunnels), T(dripping_and_lumps_still_arrive), T(without_forwards_there_is_no_way_in),
+          T(a_busy_node_is_asked_again), T(a_node_listens_itself), T(faults_of_tunnels),
+          T(dripping_and_lumps_still_arrive), T(without_forwards_there_is_no_way_in),
           T(keepalives_follow_the_server), T(a_mute_server_is_given_up), T(pauses_grow), T(latency_is_kept),
           T(any_weather), T(a_long_transition_shows), T(an_unprovisioned_node_stays_away),
           T(the_listener_switch_moves_the_forwards))
