@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A file of hosts. What is taken keeps the rules; what is refused leaves nothing and says why. */
+/* A file of hosts. What is taken keeps the rules; what is refused leaves nothing and says why.
+ *
+ * sources: src/server/csvimport.c src/core/power.c
+ */
 #include "fuzz.h"
 #include "server/csvimport.h"
 

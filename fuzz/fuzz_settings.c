@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An INI file. What is taken prints and reads back as the same; what is refused changes nothing. */
+/* An INI file. What is taken prints and reads back as the same; what is refused changes nothing.
+ *
+ * sources: src/server/settings.c src/server/settings_table.c src/net/address.c
+ * packages: inih
+ */
 #include "fuzz.h"
 #include "server/settings.h"
 
