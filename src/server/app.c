@@ -151,8 +151,11 @@ int app_open_cira(struct shard *s, const char *address, struct tls_ctx *tls, boo
 uint16_t app_cira_port(const struct shard *s) {
     return tunnels_port(s->tunnels);
 }
-void app_set_cira_tls(struct shard *s, struct tls_ctx *tls) {
-    tunnels_set_tls(s->tunnels, tls);
+const char *app_cira_address(const struct shard *s, size_t i) {
+    return tunnels_address(s->tunnels, i);
+}
+void app_set_cira_tls(struct shard *s, size_t i, struct tls_ctx *tls) {
+    tunnels_set_tls(s->tunnels, i, tls);
 }
 void app_drain_shard(struct shard *s) {
     LOOP_ASSERT(s->loop);

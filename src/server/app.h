@@ -122,13 +122,16 @@ void app_free(struct app **a);
 /* The same after the loops crashed (simulation): streams, listeners and timers are gone already. */
 void app_abandon(struct app **a);
 
-/* Open the CIRA port of one shard on its own thread or before its loop runs. tls NULL: plain (simulation).
- * 0, or ei filled. The bound port: app_cira_port(). */
+/* Open a CIRA port of one shard on its own thread or before its loop runs; several may be open, in order. tls
+ * NULL: plain (simulation). 0, or ei filled. */
 NODISCARD int app_open_cira(struct shard *s, const char *address, struct tls_ctx *tls, bool reuse_port,
                             struct errinfo *ei);
+/* Of the first port; 0 when none is open. */
 uint16_t app_cira_port(const struct shard *s);
-/* New connections use this context. On the shard's thread. */
-void app_set_cira_tls(struct shard *s, struct tls_ctx *tls);
+/* Real address of port i, in the order of opening; NULL when there is none. */
+const char *app_cira_address(const struct shard *s, size_t i);
+/* New connections of port i use this context. On the shard's thread. */
+void app_set_cira_tls(struct shard *s, size_t i, struct tls_ctx *tls);
 /* Stop accepting and close every tunnel with the reason server-stop; what hosts say of it goes to the store.
  * On the shard's thread; app_shard_busy() tells when all are gone. */
 void app_drain_shard(struct shard *s);

@@ -13,9 +13,12 @@ struct tunnels *tunnels_new(struct shard *s);
 /* Open a port of this shard; several may be open (IPv4, IPv6). */
 NODISCARD int tunnels_listen(struct tunnels *ts, const char *address, struct tls_ctx *tls, bool reuse_port,
                              struct errinfo *ei);
+/* Listener i's real address, NULL when there is none. */
+const char *tunnels_address(const struct tunnels *ts, size_t i);
 /* Of the first listener; 0 when none is open. */
 uint16_t tunnels_port(const struct tunnels *ts);
-void tunnels_set_tls(struct tunnels *ts, struct tls_ctx *tls);
+/* New connections of listener i use this context. */
+void tunnels_set_tls(struct tunnels *ts, size_t i, struct tls_ctx *tls);
 /* Stop accepting; close every connection for this reason. */
 void tunnels_drain(struct tunnels *ts, enum link_reason why);
 /* Connections held, also those that shake hands or wind down. */

@@ -108,8 +108,12 @@ uint16_t tunnels_port(const struct tunnels *ts) {
     return ts->nlisteners ? listener_port(ts->listeners[0]) : 0;
 }
 
-void tunnels_set_tls(struct tunnels *ts, struct tls_ctx *tls) {
-    for (size_t i = 0; i < ts->nlisteners; i++)
+const char *tunnels_address(const struct tunnels *ts, size_t i) {
+    return i < ts->nlisteners ? listener_address(ts->listeners[i]) : NULL;
+}
+
+void tunnels_set_tls(struct tunnels *ts, size_t i, struct tls_ctx *tls) {
+    if (i < ts->nlisteners)
         listener_set_tls(ts->listeners[i], tls);
 }
 

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* datadir: the files of a server's data directory: master key, root and leaf certificates with their keys; the
+ * database lies beside them. Made once by `outbandd init`; after that only the leaf is ever renewed. Blocking;
+ * not on a loop thread. Owner: init.c and serve.c. */
+#pragma once
+
+#include "net/pki.h"
+#include "store/seal.h"
+
+#define DATADIR_MASTER_KEY "master.key"
+#define DATADIR_CA_CERT    "ca.pem"
+#define DATADIR_CA_KEY     "ca.key"
+#define DATADIR_LEAF_CERT  "server.pem"
+#define DATADIR_LEAF_KEY   "server.key"
+
+enum { DATADIR_PATH_CAP = 4096, DATADIR_LEAF_DAYS = 825, DATADIR_RENEW_DAYS = 30 };
+
+struct datadir {
+    char dir[DATADIR_PATH_CAP];
+    struct seal_key *seal;
+    struct buf ca_pem;
+    struct buf chain_pem; /* leaf, then root */
+    struct buf leaf_key_pem;
+    struct pki_facts leaf;
+};
+
+/* Make keys and certificates in a directory that has none (the directory is made, too, mode 0700). hostname ""
+ * = this machine's name. Nothing that exists is touched: ERR_EXISTS names it. On failure what was made is
+ * removed again. */
+NODISCARD int datadir_make(const char *dir, const char *hostname, enum pki_key leaf_key, struct wall now,
+                           struct errinfo *ei);
+/* Undo datadir_make(): for a later step of init that failed. */
+void datadir_unmake(const char *dir);
+/* Read all of it. A missing file is an error that names it: nothing is made here. The leaf is renewed with the
+ * same root when it expires within DATADIR_RENEW_DAYS, or when hostname (not "") is no longer its name. */
+NODISCARD int datadir_open(struct datadir *d, const char *dir, const char *hostname, enum pki_key leaf_key,
+                           struct wall now, struct errinfo *ei);
+/* Read (or renew) the leaf again: SIGHUP. On failure d keeps what it had. */
+NODISCARD int datadir_reload(struct datadir *d, const char *hostname, enum pki_key leaf_key, struct wall now,
+                             struct errinfo *ei);
+/* Wipes the keys. */
+void datadir_close(struct datadir *d);
+/* A small file into out; ERR_NOT_FOUND, ERR_IO, ERR_LIMIT. */
+NODISCARD int datadir_read_file(const char *path, struct buf *out, struct errinfo *ei);

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* init: `outbandd init`: keys, root, database, first admin. Blocking; the program's only thread. */
+#pragma once
+
+#include "server/settings.h"
+
+struct init_opts {
+    const struct settings *settings; /* data.dir, tls.hostname, tls.leaf_key */
+    const char *admin_password_file; /* NULL: a password is made and printed once */
+};
+/* 0, or ei filled; then nothing is left behind. Prints where things are. */
+NODISCARD int init_run(const struct init_opts *o, struct errinfo *ei);

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/maintain.h"
+
+#include "server/datadir.h"
+#include "server/serve.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int open_store(const struct settings *s, const char *dir, struct store **st, struct errinfo *ei) {
+    struct store_opts opts;
+    settings_store_opts(s, &opts);
+    opts.path = dir;
+    return store_open(st, &opts, false, ei);
+}
+
+int maintain_backup(const struct settings *s, const char *to, struct errinfo *ei) {
+    struct store *st = NULL;
+    int r = access(to, F_OK) == 0 ? err_set(ei, ERR_EXISTS, "to", "%s exists already: it is not overwritten", to) : 0;
+    if (r == 0)
+        r = open_store(s, s->data_dir, &st, ei);
+    if (r == 0)
+        r = store_backup(st, to, ei);
+    store_close(&st);
+    if (r == 0)
+        printf("the database is saved in %s\nKeys are not in it: keep " DATADIR_MASTER_KEY ", " DATADIR_CA_CERT
+               " and " DATADIR_CA_KEY " of %s in a safe place of their own.\n",
+               to, s->data_dir);
+    return r;
+}
+
+static int copy_file(const char *from, const char *to, struct errinfo *ei) {
+    char block[65536];
+    int in = open(from, O_RDONLY | O_CLOEXEC), out = -1;
+    if (in < 0)
+        return err_set(ei, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "from", "%s: %s", from, strerror(errno));
+    if ((out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)) < 0) {
+        int r = err_set(ei, ERR_IO, "", "%s: %s", to, strerror(errno));
+        close(in);
+        return r;
+    }
+    ssize_t n;
+    bool ok = true;
+    while (ok && (n = read(in, block, sizeof block)) != 0)
+        ok = n > 0 && write(out, block, (size_t)n) == n;
+    ok = ok && fsync(out) == 0;
+    int r = ok ? 0 : err_set(ei, errno == ENOSPC ? ERR_STORE_FULL : ERR_IO, "", "%s: %s", to, strerror(errno));
+    close(in);
+    close(out);
+    return r;
+}
+
+/* Rename dir/outband.db and its companions; those that do not exist are passed over. */
+static int move_database(const char *from_dir, const char *from_suffix, const char *to_dir, const char *to_suffix,
+                         struct errinfo *ei) {
+    static const char *const parts[] = {"", "-wal", "-shm"};
+    char from[DATADIR_PATH_CAP], to[DATADIR_PATH_CAP];
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        snprintf(from, sizeof from, "%s/outband.db%s%s", from_dir, from_suffix, parts[i]);
+        snprintf(to, sizeof to, "%s/outband.db%s%s", to_dir, to_suffix, parts[i]);
+        unlink(to);
+        if (rename(from, to) != 0 && errno != ENOENT)
+            return err_set(ei, ERR_IO, "", "%s: %s", from, strerror(errno));
+    }
+    return 0;
+}
+
+/* Opens it as the server would: what it cannot read is refused before anything is replaced. */
+static int check_backup(const struct settings *s, const char *dir, struct errinfo *ei) {
+    struct store *st = NULL;
+    int r = open_store(s, dir, &st, ei);
+    store_close(&st);
+    return r;
+}
+
+int maintain_restore(const struct settings *s, const char *from, struct errinfo *ei) {
+    char tmp[DATADIR_PATH_CAP], path[DATADIR_PATH_CAP + 32];
+    int lock = serve_lock(s->data_dir, ei);
+    if (lock < 0)
+        return lock;
+    snprintf(tmp, sizeof tmp, "%s/restore.tmp", s->data_dir);
+    snprintf(path, sizeof path, "%s/outband.db", tmp);
+    int r = mkdir(tmp, 0700) != 0 && errno != EEXIST ? err_set(ei, ERR_IO, "", "%s: %s", tmp, strerror(errno)) : 0;
+    if (r == 0)
+        r = copy_file(from, path, ei);
+    if (r == 0)
+        r = check_backup(s, tmp, ei);
+    if (r == 0)
+        r = move_database(s->data_dir, "", s->data_dir, ".before-restore", ei);
+    if (r == 0)
+        r = move_database(tmp, "", s->data_dir, "", ei);
+    unlink(path);
+    rmdir(tmp);
+    close(lock);
+    if (r == 0)
+        printf("%s is now the database; the old one is outband.db.before-restore\n", from);
+    return r;
+}
+
+int maintain_audit_verify(const struct settings *s, struct errinfo *ei) {
+    struct store *st = NULL;
+    uint64_t bad = 0;
+    int r = open_store(s, s->data_dir, &st, ei);
+    if (r == 0 && (r = store_audit_verify(st, &bad)) < 0)
+        err_set(ei, r, "", r == ERR_INVALID ? "record %llu of the audit log does not fit the one before it"
+                                            : "the audit log could not be read (record %llu)",
+                (unsigned long long)bad);
+    store_close(&st);
+    if (r == 0)
+        puts("the audit log is intact");
+    return r;
+}
+
+void maintain_print_events(struct buf *out) {
+    buf_puts(out, "| event |\n|---|\n");
+#define E(sym, text) buf_puts(out, "| `" text "` |\n");
+    HOST_EVENT_TABLE(E)
+#undef E
+    buf_puts(out, "| `quarantine` |\n");
+}

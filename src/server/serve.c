@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From settings to running loops, and back. */
+#include "base/log.h"
+#include "server/auth.h"
+#include "server/fleet.h"
+#include "server/httpd.h"
+#include "server/notify.h"
+#include "server/serve_impl.h"
+
+#include "base/ossl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/rand.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct wall wall_now(void) {
+    struct timespec ts;
+    clock_gettime(CLOCK_REALTIME, &ts);
+    return (struct wall){(int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000};
+}
+
+void serve_setup_log(const struct settings *s) {
+    log_setup((enum log_level)s->log_level, s->log_format == LOG_FORMAT_JSON, wall_now);
+}
+
+enum pki_key serve_leaf_kind(const struct settings *s) {
+    static const enum pki_key kinds[] = {[LEAF_KEY_RSA_2048] = PKI_RSA_2048,
+                                         [LEAF_KEY_RSA_3072] = PKI_RSA_3072,
+                                         [LEAF_KEY_P_256] = PKI_P256};
+    return kinds[s->tls_leaf_key];
+}
+
+int serve_lock(const char *data_dir, struct errinfo *ei) {
+    char path[DATADIR_PATH_CAP];
+    snprintf(path, sizeof path, "%s/outband.lock", data_dir);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        err_set(ei, ERR_IO, "data-dir", "%s: %s", path, strerror(errno));
+        err_remedy(ei, "Make the data directory first: outbandd init --data-dir %s", data_dir);
+        return ERR_IO;
+    }
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return fd;
+    close(fd);
+    return err_set(ei, ERR_BUSY, "data-dir", "another outbandd uses %s", data_dir);
+}
+
+/* --- the process --- */
+
+static void harden_process(void) {
+    struct rlimit lim;
+    /* no secret in a core dump or to a debugger of the same user */
+    if (prctl(PR_SET_DUMPABLE, 0) != 0)
+        log_warn("serve", "PR_SET_DUMPABLE: %s", strerror(errno));
+    if (getrlimit(RLIMIT_NOFILE, &lim) == 0 && lim.rlim_cur < lim.rlim_max) {
+        lim.rlim_cur = lim.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &lim) != 0)
+            log_warn("serve", "RLIMIT_NOFILE: %s", strerror(errno));
+    }
+    signal(SIGPIPE, SIG_IGN);
+    /* taken by the main thread alone; threads inherit the mask */
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+/* --- loops and listeners --- */
+
+int worker_make_tls(struct worker *w, struct tls_ctx **modern, struct tls_ctx **legacy, struct errinfo *ei) {
+    const struct server *sv = w->server;
+    struct slice chain = buf_slice(&sv->dd.chain_pem), key = buf_slice(&sv->dd.leaf_key_pem);
+    *legacy = NULL;
+    if (!(*modern = tls_server_ctx_in(w->lib, chain, key, TLS_MODERN, ei)))
+        return ERR_TLS;
+    if (sv->settings->cira_legacy_listen[0] &&
+        !(*legacy = tls_server_ctx_in(w->lib, chain, key, TLS_LEGACY, ei))) {
+        tls_ctx_unref(modern);
+        return ERR_TLS;
+    }
+    return 0;
+}
+
+static int make_worker(struct server *sv, unsigned i, struct errinfo *ei) {
+    struct worker *w = &sv->workers[i];
+    w->server = sv;
+    if (!(w->loop = loop_new()) || !(w->lib = tls_lib_new()))
+        return err_set(ei, ERR_NOMEM, "", "a loop could not be made: out of memory or descriptors");
+    return worker_make_tls(w, &w->modern, &w->legacy, ei);
+}
+
+/* The first worker's port may be 0: the others listen on what it got. */
+static int open_ports(struct server *sv, struct worker *w, struct errinfo *ei) {
+    const struct settings *s = sv->settings;
+    bool first = w == &sv->workers[0], many = sv->nworkers > 1;
+    struct shard *s0 = sv->workers[0].shard;
+    const char *https = first ? s->https_listen : httpd_address(s0->httpd);
+    const char *cira = first ? s->cira_listen : app_cira_address(s0, 0);
+    const char *legacy = first ? s->cira_legacy_listen : app_cira_address(s0, 1);
+    w->shard->amt_tls = tls_client_ctx_in(w->lib, SLICE_EMPTY, false, TLS_MODERN, ei);
+    if (!w->shard->amt_tls)
+        return ERR_TLS;
+    int r = app_open_cira(w->shard, cira, w->modern, many, ei);
+    if (r == 0 && w->legacy)
+        r = app_open_cira(w->shard, legacy, w->legacy, many, ei);
+    if (r == 0 && !(w->shard->httpd = httpd_new(w->shard, https, w->modern, ei)))
+        r = ei->code;
+    return r;
+}
+
+static unsigned loops_wanted(const struct settings *s) {
+    long cores = s->loops ? (long)s->loops : sysconf(_SC_NPROCESSORS_ONLN);
+    return cores < 1 ? 1 : cores > SHARDS_MAX ? SHARDS_MAX : (unsigned)cores;
+}
+
+static int make_app(struct server *sv, struct errinfo *ei) {
+    struct app_opts o = {.nshards = sv->nworkers,
+                         .store = sv->store,
+                         .seal = sv->dd.seal,
+                         .settings = sv->settings,
+                         .ca_pem = buf_slice(&sv->dd.ca_pem),
+                         .last_event = store_last_event(sv->store)};
+    if (RAND_bytes((unsigned char *)&o.instance, sizeof o.instance) != 1)
+        return err_set(ei, ERR_CRYPTO, "", "the system gives no random bytes");
+    for (unsigned i = 0; i < sv->nworkers; i++)
+        o.loops[i] = sv->workers[i].loop;
+    if (!(sv->app = app_new(&o, ei)))
+        return ei->code;
+    for (unsigned i = 0; i < sv->nworkers; i++)
+        sv->workers[i].shard = sv->app->shards[i];
+    int r = auth_new(&sv->app->auth, sv->app, ei);
+    return r < 0 ? r : fleet_load(sv->app, ei);
+}
+
+static int prepare(struct server *sv, struct errinfo *ei) {
+    const struct settings *s = sv->settings;
+    int r = sv->lock_fd = serve_lock(s->data_dir, ei);
+    if (r < 0)
+        return r;
+    if ((r = datadir_open(&sv->dd, s->data_dir, s->tls_hostname, serve_leaf_kind(s), wall_now(), ei)) < 0)
+        return r;
+    struct store_opts opts;
+    settings_store_opts(s, &opts);
+    if ((r = store_open(&sv->store, &opts, false, ei)) < 0)
+        return r;
+    sv->nworkers = loops_wanted(s);
+    for (unsigned i = 0; i < sv->nworkers; i++)
+        if ((r = make_worker(sv, i, ei)) < 0)
+            return r;
+    if ((r = make_app(sv, ei)) < 0)
+        return r;
+    for (unsigned i = 0; i < sv->nworkers; i++)
+        if ((r = open_ports(sv, &sv->workers[i], ei)) < 0)
+            return r;
+    return 0;
+}
+
+/* --- threads --- */
+
+static void *run_loop(void *arg) {
+    struct worker *w = arg;
+    loop_run(w->loop);
+    return NULL;
+}
+
+static int start_threads(struct server *sv, struct errinfo *ei) {
+    for (unsigned i = 0; i < sv->nworkers; i++) {
+        struct worker *w = &sv->workers[i];
+        char name[16];
+        if (pthread_create(&w->thread, NULL, run_loop, w) != 0)
+            return err_set(ei, ERR_NOMEM, "", "a thread could not be started");
+        w->started = true;
+        snprintf(name, sizeof name, "loop-%u", i);
+        pthread_setname_np(w->thread, name);
+    }
+    return 0;
+}
+
+static void stop_threads(struct server *sv) {
+    for (unsigned i = 0; i < sv->nworkers; i++)
+        if (sv->workers[i].started)
+            loop_stop(sv->workers[i].loop);
+    for (unsigned i = 0; i < sv->nworkers; i++)
+        if (sv->workers[i].started)
+            pthread_join(sv->workers[i].thread, NULL);
+}
+
+/* --- the end --- */
+
+/* Let what loops and store still have for each other arrive; every loop is ours now. */
+static void settle_mail(struct server *sv) {
+    enum { ROUNDS = 4 };
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        if (sv->store)
+            store_sync(sv->store);
+        for (unsigned i = 0; i < sv->nworkers; i++)
+            if (sv->workers[i].loop) {
+                loop_stop(sv->workers[i].loop);
+                loop_run(sv->workers[i].loop);
+            }
+    }
+}
+
+static void release(struct server *sv) {
+    settle_mail(sv);
+    for (unsigned i = 0; i < sv->nworkers; i++)
+        if (sv->workers[i].shard)
+            httpd_free(&sv->workers[i].shard->httpd);
+    settle_mail(sv);
+    store_close(&sv->store);
+    if (sv->app)
+        auth_free(&sv->app->auth);
+    app_free(&sv->app);
+    for (unsigned i = 0; i < SHARDS_MAX; i++) {
+        struct worker *w = &sv->workers[i];
+        tls_ctx_unref(&w->modern);
+        tls_ctx_unref(&w->legacy);
+        tls_lib_unref(&w->lib);
+        if (w->loop)
+            loop_free(&w->loop);
+    }
+    datadir_close(&sv->dd);
+    for (size_t i = 0; i < sv->nretired; i++)
+        free(sv->retired[i]);
+    free(sv->retired);
+    free(sv->settings);
+    if (sv->lock_fd >= 0)
+        close(sv->lock_fd);
+}
+
+static void say_where(const struct server *sv) {
+    const struct shard *s = sv->workers[0].shard;
+    printf("listening https %s\n", httpd_address(s->httpd));
+    printf("listening cira %s\n", app_cira_address(s, 0));
+    if (sv->workers[0].legacy)
+        printf("listening cira-legacy %s\n", app_cira_address(s, 1));
+    fflush(stdout);
+}
+
+int serve_run(const struct serve_opts *o, struct errinfo *ei) {
+    struct server *sv = calloc(1, sizeof *sv);
+    if (!sv) {
+        free(o->settings);
+        return err_set(ei, ERR_NOMEM, "", "out of memory");
+    }
+    sv->opts = *o;
+    sv->settings = o->settings;
+    sv->lock_fd = -1;
+    serve_setup_log(sv->settings);
+    harden_process();
+    int r = prepare(sv, ei);
+    if (r == 0)
+        r = start_threads(sv, ei);
+    if (r == 0) {
+        say_where(sv);
+        sv->app->ready = 1;
+        notify_send("READY=1");
+        log_info("serve", "outbandd " OUTBAND_VERSION " is ready: %u loops", sv->nworkers);
+        serve_until_end(sv);
+    }
+    stop_threads(sv);
+    release(sv);
+    free(sv);
+    if (r == 0)
+        log_info("serve", "stopped");
+    return r < 0 && !ei->code ? err_set(ei, r, "", "%s", err_text(r)) : r < 0 ? r : 0;
+}
