@@ -40,7 +40,8 @@ int datadir_read_file(const char *path, struct buf *out, struct errinfo *ei) {
         uint8_t *room = buf_room(out, 4096);
         ssize_t n = room ? read(fd, room, 4096) : -1;
         if (n < 0)
-            r = err_set(ei, room ? ERR_IO : ERR_NOMEM, "", "%s: %s", path, room ? strerror(errno) : "out of memory");
+            r = err_set(ei, room ? ERR_IO : ERR_NOMEM, "", "%s: %s", path,
+                        room ? strerror(errno) : "out of memory");
         if (n <= 0)
             break;
         buf_commit(out, (size_t)n);
@@ -71,7 +72,8 @@ static int write_file(const char *dir, const char *file, struct slice text, mode
     bool ok = fd >= 0 && write(fd, text.p, text.n) == (ssize_t)text.n && fsync(fd) == 0;
     if (ok && replace)
         ok = rename(tmp, path) == 0;
-    int r = ok ? 0 : err_set(ei, errno == ENOSPC ? ERR_STORE_FULL : ERR_IO, "", "%s: %s", tmp, strerror(errno));
+    int r =
+        ok ? 0 : err_set(ei, errno == ENOSPC ? ERR_STORE_FULL : ERR_IO, "", "%s: %s", tmp, strerror(errno));
     if (fd >= 0)
         close(fd);
     if (ok)
@@ -96,8 +98,8 @@ static void add_name(struct names *names, const char *name) {
     names->v[names->n++] = name;
 }
 
-/* The given name comes first: firmware compares the CN with it. Loopback is always there for the machine's own
- * tools. */
+/* The given name comes first: firmware compares the CN with it. Loopback is always there for the machine's
+ * own tools. */
 static void collect_names(struct names *names, const char *hostname) {
     snprintf(names->first, sizeof names->first, "%s", hostname);
     if (!names->first[0] && (gethostname(names->first, sizeof names->first - 1) != 0 || !names->first[0]))
@@ -117,7 +119,8 @@ static int make_leaf(const char *dir, struct slice ca_pem, struct slice ca_key, 
     struct wall from = wall_add_ms(now, -(int64_t)BACKDATE_MS); /* firmware clocks are often a little slow */
     int r = pki_make_key(kind, &key, ei);
     if (r == 0)
-        r = pki_make_leaf(ca_pem, ca_key, buf_slice(&key), names.v, names.n, from, DATADIR_LEAF_DAYS, &cert, ei);
+        r = pki_make_leaf(ca_pem, ca_key, buf_slice(&key), names.v, names.n, from, DATADIR_LEAF_DAYS, &cert,
+                          ei);
     if (r == 0 && buf_put(&cert, ca_pem) < 0)
         r = err_set(ei, ERR_NOMEM, "", "out of memory");
     if (r == 0)
@@ -155,9 +158,12 @@ static int nothing_is_there(const char *dir, struct errinfo *ei) {
     for (size_t i = 0; i <= FILE_COUNT; i++) {
         path_of(dir, i < FILE_COUNT ? all_files[i] : "outband.db", path);
         if (access(path, F_OK) == 0) {
-            err_set(ei, ERR_EXISTS, "data-dir", "%s exists already: init never overwrites a data directory", path);
-            err_remedy(ei, "Choose another directory, or start the server with this one: outbandd serve --data-dir %s",
-                       dir);
+            err_set(ei, ERR_EXISTS, "data-dir", "%s exists already: init never overwrites a data directory",
+                    path);
+            err_remedy(
+                ei,
+                "Choose another directory, or start the server with this one: outbandd serve --data-dir %s",
+                dir);
             return ERR_EXISTS;
         }
     }
@@ -170,7 +176,8 @@ void datadir_unmake(const char *dir) {
         unlink(path_of(dir, all_files[i], path));
 }
 
-static int make_root(const char *dir, struct wall now, struct buf *key, struct buf *cert, struct errinfo *ei) {
+static int make_root(const char *dir, struct wall now, struct buf *key, struct buf *cert,
+                     struct errinfo *ei) {
     int r = pki_make_key(PKI_RSA_3072, key, ei);
     struct wall from = wall_add_ms(now, -(int64_t)BACKDATE_MS);
     if (r == 0)
@@ -205,10 +212,13 @@ static int read_part(const char *dir, const char *file, struct buf *out, struct 
     char path[DATADIR_PATH_CAP];
     int r = datadir_read_file(path_of(dir, file, path), out, ei);
     if (r == ERR_NOT_FOUND) {
-        err_set(ei, ERR_NOT_FOUND, "data-dir",
-                "%s is missing: a new one would not be the one that devices and clients trust, so none is made", path);
-        err_remedy(ei, "Bring it back from a backup; for a new server run outbandd init --data-dir with an empty "
-                       "directory");
+        err_set(
+            ei, ERR_NOT_FOUND, "data-dir",
+            "%s is missing: a new one would not be the one that devices and clients trust, so none is made",
+            path);
+        err_remedy(ei,
+                   "Bring it back from a backup; for a new server run outbandd init --data-dir with an empty "
+                   "directory");
     }
     return r;
 }
@@ -226,7 +236,8 @@ static bool leaf_is_due(const struct pki_facts *leaf, const char *hostname, stru
     char name[128];
     leaf_name(leaf, name, sizeof name);
     int64_t left_ms = (leaf->not_after.us - now.us) / 1000;
-    return left_ms < (int64_t)DATADIR_RENEW_DAYS * 86400 * 1000 || (hostname[0] && strcmp(hostname, name) != 0);
+    return left_ms < (int64_t)DATADIR_RENEW_DAYS * 86400 * 1000 ||
+           (hostname[0] && strcmp(hostname, name) != 0);
 }
 
 static int renew(struct datadir *d, const char *hostname, enum pki_key leaf_key, struct wall now,
@@ -236,8 +247,8 @@ static int renew(struct datadir *d, const char *hostname, enum pki_key leaf_key,
     leaf_name(&d->leaf, name, sizeof name);
     int r = read_part(d->dir, DATADIR_CA_KEY, &ca_key, ei);
     if (r == 0)
-        r = make_leaf(d->dir, buf_slice(&d->ca_pem), buf_slice(&ca_key), hostname[0] ? hostname : name, leaf_key, now,
-                      true, ei);
+        r = make_leaf(d->dir, buf_slice(&d->ca_pem), buf_slice(&ca_key), hostname[0] ? hostname : name,
+                      leaf_key, now, true, ei);
     wipe(&ca_key);
     if (r == 0)
         log_info("tls", "the server certificate was renewed for %s", hostname[0] ? hostname : name);

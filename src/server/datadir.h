@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* datadir: the files of a server's data directory: master key, root and leaf certificates with their keys; the
- * database lies beside them. Made once by `outbandd init`; after that only the leaf is ever renewed. Blocking;
- * not on a loop thread. Owner: init.c and serve.c. */
+/* datadir: the files of a server's data directory: master key, root and leaf certificates with their keys;
+ * the database lies beside them. Made once by `outbandd init`; after that only the leaf is ever renewed.
+ * Blocking; not on a loop thread. Owner: init.c and serve.c. */
 #pragma once
 
 #include "net/pki.h"
@@ -24,15 +24,16 @@ struct datadir {
     struct pki_facts leaf;
 };
 
-/* Make keys and certificates in a directory that has none (the directory is made, too, mode 0700). hostname ""
- * = this machine's name. Nothing that exists is touched: ERR_EXISTS names it. On failure what was made is
+/* Make keys and certificates in a directory that has none (the directory is made, too, mode 0700). hostname
+ * "" = this machine's name. Nothing that exists is touched: ERR_EXISTS names it. On failure what was made is
  * removed again. */
 NODISCARD int datadir_make(const char *dir, const char *hostname, enum pki_key leaf_key, struct wall now,
                            struct errinfo *ei);
 /* Undo datadir_make(): for a later step of init that failed. */
 void datadir_unmake(const char *dir);
-/* Read all of it. A missing file is an error that names it: nothing is made here. The leaf is renewed with the
- * same root when it expires within DATADIR_RENEW_DAYS, or when hostname (not "") is no longer its name. */
+/* Read all of it. A missing file is an error that names it: nothing is made here. The leaf is renewed with
+ * the same root when it expires within DATADIR_RENEW_DAYS, or when hostname (not "") is no longer its name.
+ */
 NODISCARD int datadir_open(struct datadir *d, const char *dir, const char *hostname, enum pki_key leaf_key,
                            struct wall now, struct errinfo *ei);
 /* Read (or renew) the leaf again: SIGHUP. On failure d keeps what it had. */

@@ -39,7 +39,8 @@ static int read_password(const char *path, char out[PASSWORD_CAP], struct errinf
     if (line.n > 0 && line.p[line.n - 1] == '\r')
         line.n--;
     if (r == 0 && !slice_to_str(line, out, PASSWORD_CAP))
-        r = err_set(ei, ERR_INVALID, "admin-password-file", "the first line of %s is too long for a password", path);
+        r = err_set(ei, ERR_INVALID, "admin-password-file", "the first line of %s is too long for a password",
+                    path);
     if (text.mem)
         explicit_bzero(text.mem, text.cap);
     buf_free(&text);
@@ -79,12 +80,12 @@ static int make_database(const struct settings *s, const char *password, struct 
 
 int init_run(const struct init_opts *o, struct errinfo *ei) {
     const struct settings *s = o->settings;
-    static const enum pki_key kinds[] = {[LEAF_KEY_RSA_2048] = PKI_RSA_2048,
-                                         [LEAF_KEY_RSA_3072] = PKI_RSA_3072,
-                                         [LEAF_KEY_P_256] = PKI_P256};
+    static const enum pki_key kinds[] = {
+        [LEAF_KEY_RSA_2048] = PKI_RSA_2048, [LEAF_KEY_RSA_3072] = PKI_RSA_3072, [LEAF_KEY_P_256] = PKI_P256};
     char password[PASSWORD_CAP], hash[160];
     struct wall now = {(int64_t)time(NULL) * 1000000};
-    int r = o->admin_password_file ? read_password(o->admin_password_file, password, ei) : make_password(password, ei);
+    int r = o->admin_password_file ? read_password(o->admin_password_file, password, ei)
+                                   : make_password(password, ei);
     if (r == 0)
         r = auth_hash(slice_str(password), hash, ei); /* a refused password refuses before anything is made */
     if (r == 0)
@@ -92,12 +93,13 @@ int init_run(const struct init_opts *o, struct errinfo *ei) {
     if (r == 0 && (r = make_database(s, password, ei)) < 0)
         datadir_unmake(s->data_dir);
     if (r == 0) {
-        printf("initialised %s\nroot certificate for clients and devices: %s/" DATADIR_CA_CERT "\n", s->data_dir,
-               s->data_dir);
+        printf("initialised %s\nroot certificate for clients and devices: %s/" DATADIR_CA_CERT "\n",
+               s->data_dir, s->data_dir);
         if (o->admin_password_file)
             printf("user: admin (password from %s)\n", o->admin_password_file);
         else
-            printf("user: admin\npassword: %s\nThe password is shown this once and stored nowhere.\n", password);
+            printf("user: admin\npassword: %s\nThe password is shown this once and stored nowhere.\n",
+                   password);
     }
     explicit_bzero(password, sizeof password);
     explicit_bzero(hash, sizeof hash);

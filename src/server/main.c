@@ -26,16 +26,29 @@ struct args {
 };
 
 /* O(letter, long name, argument, setting it sets or NULL, doc) */
-enum { OPT_DATA_DIR = 1000, OPT_CONFIG, OPT_HTTPS, OPT_CIRA, OPT_LOG_FORMAT, OPT_LOG_LEVEL, OPT_HOSTNAME, OPT_PASSWORD,
-       OPT_TO, OPT_FROM, OPT_HELP };
+enum {
+    OPT_DATA_DIR = 1000,
+    OPT_CONFIG,
+    OPT_HTTPS,
+    OPT_CIRA,
+    OPT_LOG_FORMAT,
+    OPT_LOG_LEVEL,
+    OPT_HOSTNAME,
+    OPT_PASSWORD,
+    OPT_TO,
+    OPT_FROM,
+    OPT_HELP
+};
 static const struct option_row {
     int id;
     const char *name, *arg, *setting, *doc;
 } option_rows[] = {
     {OPT_DATA_DIR, "data-dir", "DIR", "data.dir", "directory of the database, keys and certificates"},
     {OPT_CONFIG, "config", "FILE", NULL, "read settings from this INI file"},
-    {OPT_HTTPS, "https", "ADDR:PORT", "https.listen", "where the API and console listen; port 0 picks one and prints it"},
-    {OPT_CIRA, "cira", "ADDR:PORT", "cira.listen", "where AMT devices connect; port 0 picks one and prints it"},
+    {OPT_HTTPS, "https", "ADDR:PORT", "https.listen",
+     "where the API and console listen; port 0 picks one and prints it"},
+    {OPT_CIRA, "cira", "ADDR:PORT", "cira.listen",
+     "where AMT devices connect; port 0 picks one and prints it"},
     {OPT_LOG_FORMAT, "log-format", "json|text", "log.format", "format of the log on stderr"},
     {OPT_LOG_LEVEL, "log-level", "LEVEL", "log.level", "debug, info, warn or error"},
     {OPT_HOSTNAME, "hostname", "NAME", "tls.hostname", "name or address that devices and clients connect to"},
@@ -117,7 +130,9 @@ static int cmd_print_docs(struct args *a, struct settings *s, struct errinfo *ei
     static const struct {
         const char *word;
         void (*print)(struct buf *out);
-    } rows[] = {{"settings", settings_print_docs}, {"metrics", metrics_print_docs}, {"events", maintain_print_events}};
+    } rows[] = {{"settings", settings_print_docs},
+                {"metrics", metrics_print_docs},
+                {"events", maintain_print_events}};
     struct buf out = {0};
     (void)s;
     for (size_t i = 0; a->nwords == 1 && i < sizeof rows / sizeof *rows; i++)
@@ -144,18 +159,37 @@ static const struct command {
     int (*run)(struct args *a, struct settings *s, struct errinfo *ei);
     int options[8];
 } commands[] = {
-    {"init", "make keys, root certificate, database and the first admin in a new data directory", "", cmd_init,
+    {"init",
+     "make keys, root certificate, database and the first admin in a new data directory",
+     "",
+     cmd_init,
      {OPT_DATA_DIR, OPT_PASSWORD, OPT_HOSTNAME, OPT_CONFIG}},
-    {"serve", "run the server until SIGTERM; SIGHUP reads settings and certificates again", "", cmd_serve,
+    {"serve",
+     "run the server until SIGTERM; SIGHUP reads settings and certificates again",
+     "",
+     cmd_serve,
      {OPT_DATA_DIR, OPT_HTTPS, OPT_CIRA, OPT_CONFIG, OPT_LOG_FORMAT, OPT_LOG_LEVEL}},
-    {"config", "print every setting with its value and where it comes from", "", cmd_config,
+    {"config",
+     "print every setting with its value and where it comes from",
+     "",
+     cmd_config,
      {OPT_CONFIG, OPT_DATA_DIR}},
-    {"backup", "write a consistent copy of the database; works while the server runs", "", cmd_backup,
+    {"backup",
+     "write a consistent copy of the database; works while the server runs",
+     "",
+     cmd_backup,
      {OPT_DATA_DIR, OPT_TO, OPT_CONFIG}},
-    {"restore", "put a backup in the place of the database; the server must not run", "", cmd_restore,
+    {"restore",
+     "put a backup in the place of the database; the server must not run",
+     "",
+     cmd_restore,
      {OPT_DATA_DIR, OPT_FROM, OPT_CONFIG}},
     {"audit-verify", "check the chain of the audit log", "", cmd_audit_verify, {OPT_DATA_DIR, OPT_CONFIG}},
-    {"print-docs", "print a table of the manual as Markdown", " settings|metrics|events", cmd_print_docs, {0}},
+    {"print-docs",
+     "print a table of the manual as Markdown",
+     " settings|metrics|events",
+     cmd_print_docs,
+     {0}},
     {"version", "print the version", "", cmd_version, {0}},
     {"help", "print this", "", cmd_help, {0}},
 };
@@ -211,7 +245,8 @@ static void take_option(struct args *a, int id, const char *value) {
     const char *setting = option_of(id)->setting;
     while (i < a->nset && strcmp(a->set[i].setting, setting) != 0)
         i++;
-    a->set[i].setting = setting; /* the last one wins; there are fewer settings among the options than places */
+    a->set[i].setting =
+        setting; /* the last one wins; there are fewer settings among the options than places */
     a->set[i].value = value;
     a->nset += i == a->nset;
 }

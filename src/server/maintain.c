@@ -20,15 +20,17 @@ static int open_store(const struct settings *s, const char *dir, struct store **
 
 int maintain_backup(const struct settings *s, const char *to, struct errinfo *ei) {
     struct store *st = NULL;
-    int r = access(to, F_OK) == 0 ? err_set(ei, ERR_EXISTS, "to", "%s exists already: it is not overwritten", to) : 0;
+    int r = access(to, F_OK) == 0
+                ? err_set(ei, ERR_EXISTS, "to", "%s exists already: it is not overwritten", to)
+                : 0;
     if (r == 0)
         r = open_store(s, s->data_dir, &st, ei);
     if (r == 0)
         r = store_backup(st, to, ei);
     store_close(&st);
     if (r == 0)
-        printf("the database is saved in %s\nKeys are not in it: keep " DATADIR_MASTER_KEY ", " DATADIR_CA_CERT
-               " and " DATADIR_CA_KEY " of %s in a safe place of their own.\n",
+        printf("the database is saved in %s\nKeys are not in it: keep " DATADIR_MASTER_KEY
+               ", " DATADIR_CA_CERT " and " DATADIR_CA_KEY " of %s in a safe place of their own.\n",
                to, s->data_dir);
     return r;
 }
@@ -48,15 +50,16 @@ static int copy_file(const char *from, const char *to, struct errinfo *ei) {
     while (ok && (n = read(in, block, sizeof block)) != 0)
         ok = n > 0 && write(out, block, (size_t)n) == n;
     ok = ok && fsync(out) == 0;
-    int r = ok ? 0 : err_set(ei, errno == ENOSPC ? ERR_STORE_FULL : ERR_IO, "", "%s: %s", to, strerror(errno));
+    int r =
+        ok ? 0 : err_set(ei, errno == ENOSPC ? ERR_STORE_FULL : ERR_IO, "", "%s: %s", to, strerror(errno));
     close(in);
     close(out);
     return r;
 }
 
 /* Rename dir/outband.db and its companions; those that do not exist are passed over. */
-static int move_database(const char *from_dir, const char *from_suffix, const char *to_dir, const char *to_suffix,
-                         struct errinfo *ei) {
+static int move_database(const char *from_dir, const char *from_suffix, const char *to_dir,
+                         const char *to_suffix, struct errinfo *ei) {
     static const char *const parts[] = {"", "-wal", "-shm"};
     char from[DATADIR_PATH_CAP], to[DATADIR_PATH_CAP];
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
@@ -84,7 +87,8 @@ int maintain_restore(const struct settings *s, const char *from, struct errinfo 
         return lock;
     snprintf(tmp, sizeof tmp, "%s/restore.tmp", s->data_dir);
     snprintf(path, sizeof path, "%s/outband.db", tmp);
-    int r = mkdir(tmp, 0700) != 0 && errno != EEXIST ? err_set(ei, ERR_IO, "", "%s: %s", tmp, strerror(errno)) : 0;
+    int r = mkdir(tmp, 0700) != 0 && errno != EEXIST ? err_set(ei, ERR_IO, "", "%s: %s", tmp, strerror(errno))
+                                                     : 0;
     if (r == 0)
         r = copy_file(from, path, ei);
     if (r == 0)
@@ -106,8 +110,9 @@ int maintain_audit_verify(const struct settings *s, struct errinfo *ei) {
     uint64_t bad = 0;
     int r = open_store(s, s->data_dir, &st, ei);
     if (r == 0 && (r = store_audit_verify(st, &bad)) < 0)
-        err_set(ei, r, "", r == ERR_INVALID ? "record %llu of the audit log does not fit the one before it"
-                                            : "the audit log could not be read (record %llu)",
+        err_set(ei, r, "",
+                r == ERR_INVALID ? "record %llu of the audit log does not fit the one before it"
+                                 : "the audit log could not be read (record %llu)",
                 (unsigned long long)bad);
     store_close(&st);
     if (r == 0)

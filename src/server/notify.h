@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* notify: what systemd wants to hear (sd_notify(3)), without its library. Without NOTIFY_SOCKET every call does
- * nothing. The main thread. */
+/* notify: what systemd wants to hear (sd_notify(3)), without its library. Without NOTIFY_SOCKET every call
+ * does nothing. The main thread. */
 #pragma once
 
 #include <stdbool.h>

@@ -33,9 +33,8 @@ void serve_setup_log(const struct settings *s) {
 }
 
 enum pki_key serve_leaf_kind(const struct settings *s) {
-    static const enum pki_key kinds[] = {[LEAF_KEY_RSA_2048] = PKI_RSA_2048,
-                                         [LEAF_KEY_RSA_3072] = PKI_RSA_3072,
-                                         [LEAF_KEY_P_256] = PKI_P256};
+    static const enum pki_key kinds[] = {
+        [LEAF_KEY_RSA_2048] = PKI_RSA_2048, [LEAF_KEY_RSA_3072] = PKI_RSA_3072, [LEAF_KEY_P_256] = PKI_P256};
     return kinds[s->tls_leaf_key];
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* serve: `outbandd serve`: threads, listeners, signals, from start to a drained end. The main thread; loops run
- * on threads of their own. */
+/* serve: `outbandd serve`: threads, listeners, signals, from start to a drained end. The main thread; loops
+ * run on threads of their own. */
 #pragma once
 
 #include "server/settings.h"

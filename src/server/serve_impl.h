@@ -43,5 +43,6 @@ NODISCARD int worker_make_tls(struct worker *w, struct tls_ctx **modern, struct 
                               struct errinfo *ei);
 enum pki_key serve_leaf_kind(const struct settings *s);
 void serve_setup_log(const struct settings *s);
-/* Signals until the end is asked for; returns when everything is drained, with the loops stopped and joined. */
+/* Signals until the end is asked for; returns when everything is drained, with the loops stopped and joined.
+ */
 void serve_until_end(struct server *sv);

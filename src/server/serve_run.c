@@ -177,7 +177,8 @@ static void reload(struct server *sv) {
     struct buf names = {0};
     notify_reloading();
     struct settings *next = sv->opts.reload(sv->opts.ctx, &ei);
-    struct settings **more = next ? realloc(sv->retired, (sv->nretired + 1) * sizeof(struct settings *)) : NULL;
+    struct settings **more =
+        next ? realloc(sv->retired, (sv->nretired + 1) * sizeof(struct settings *)) : NULL;
     if (!next)
         log_error("serve", "the settings stay as they are: %s", ei.text);
     if (!more || pthread_barrier_init(&sv->still, NULL, sv->nworkers + 1) != 0) {
