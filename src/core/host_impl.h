@@ -19,6 +19,8 @@ void act_persist(struct turn *t, unsigned bits);
 void act_read(struct turn *t, enum wsc_priority prio, uint32_t deadline_ms);
 void act_reply(struct turn *t, uint64_t token, const struct errinfo *error, struct operation *op);
 
+enum { INFO_EVERY_MS = 24 * 3600 * 1000 };
+
 /* host_link.c */
 void link_came_up(struct turn *t, const struct host_ev *ev);
 void link_was_lost(struct turn *t, enum link_reason why);

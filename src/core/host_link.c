@@ -6,8 +6,15 @@
 enum {
     INFO_DELAY_MS = 3000,        /* power first, the device card later */
     OFF_EVIDENCE_MS = 60 * 1000, /* a link lost this soon after an off was lost by it */
+    INFO_YOUNG_MS = 3600 * 1000,
     DROPS_MAX = 200,
 };
+
+/* A storm of reconnects must not read every device card again. */
+static bool info_is_young(const struct turn *t) {
+    int64_t age_us = t->now.wall.us - t->h->info_at.us;
+    return t->h->info && age_us >= 0 && age_us < (int64_t)INFO_YOUNG_MS * 1000;
+}
 
 void link_came_up(struct turn *t, const struct host_ev *ev) {
     struct host *h = t->h;
@@ -25,7 +32,8 @@ void link_came_up(struct turn *t, const struct host_ev *ev) {
     h->read_error[0] = 0;
     h->power.agreeing = 0; /* what was read over an older link is history: read before anything is done */
     h->next_read = t->now.mono;
-    h->next_info = mono_add_ms(t->now.mono, INFO_DELAY_MS + h->spread * 10);
+    h->next_info =
+        mono_add_ms(t->now.mono, info_is_young(t) ? INFO_EVERY_MS : INFO_DELAY_MS + h->spread * 10);
     act_persist(t, PERSIST_LINK);
     act_event(t, HOST_EVENT_LINK_UP, "AMT link up from %s%s (generation %u)", h->link.peer,
               again ? ", replacing the older tunnel" : "", h->link.generation);

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { INFO_EVERY_MS = 24 * 3600 * 1000, INFO_RETRY_MS = 10 * 60 * 1000, LOCAL_SHUTDOWN_MS = 5 * 60 * 1000 };
+enum { INFO_RETRY_MS = 10 * 60 * 1000, INFO_AFTER_BOOT_MS = 60 * 1000, LOCAL_SHUTDOWN_MS = 5 * 60 * 1000 };
 
 bool observation_fresh(const struct host *h, struct mono now, uint32_t max_age_ms) {
     const struct observation *o = &h->power;
@@ -80,6 +80,8 @@ static void power_observed(struct turn *t, const struct amt_power *p) {
     watch_local_shutdown(t, seen);
     if (seen == POWER_OFF)
         h->last_off_seen = t->now.wall;
+    if (seen == POWER_ON && was != POWER_ON) /* BIOS settings change at a boot only */
+        h->next_info = mono_min(h->next_info, mono_add_ms(t->now.mono, INFO_AFTER_BOOT_MS));
     if (was != seen) {
         act_persist(t, PERSIST_POWER);
         act_event(t, HOST_EVENT_POWER_CHANGED, "Power is %s (%s), was %s", power_state_text(seen),

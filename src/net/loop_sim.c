@@ -143,6 +143,10 @@ static void simloop_free(struct loop *l) {
     loop_gone(x);
 }
 
+void sim_loop_freeze(struct loop *l) {
+    loop_sim_of(l)->frozen = true;
+}
+
 void sim_loop_crash(struct loop **lp) {
     struct loop_sim *x = *lp ? loop_sim_of(*lp) : NULL;
     *lp = NULL;

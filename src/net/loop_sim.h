@@ -78,6 +78,7 @@ struct loop_sim {
     struct loop_msg *mail, **mail_end;
     struct loop_timer mail_due;
     char next_source[SIM_NAME_CAP];
+    bool frozen; /* sim_loop_freeze() */
 };
 
 static inline struct loop_sim *loop_sim_of(const struct loop *l) {

@@ -219,6 +219,8 @@ static void on_arrival(struct loop_timer *t) {
 static void sims_flush(struct stream *s) {
     struct sim_end *e = sims_of(s)->end, *to = e->peer;
     struct buf *out = stream_out(s);
+    if (loop_sim_of(s->loop)->frozen)
+        return; /* its last words stay unsaid */
     if (!to)
         buf_free(out); /* the other end is gone; its word about that is on the way */
     while (out->len) {

@@ -40,12 +40,12 @@ static int on_off(struct run *r, unsigned i, bool *on) {
 }
 /* The result of a sim_node_* call, with the host's state for the reader. */
 static int told(struct run *r, int err) {
-    const struct host *h = sim_node_host(r->node);
+    const struct machine *h = sim_node_machine(r->node);
     if (err == ERR_BUSY)
-        return err_set(r->ei, err, "", "the host is busy with %s", host_action_name(h->doing));
+        return err_set(r->ei, err, "", "the host is busy with %s", machine_action_name(h->doing));
     if (err == ERR_STATE)
         return err_set(r->ei, err, "", "not possible now: the host is in %s, the tunnel is %s",
-                       host_state_name(h->state), sim_node_connected(r->node) ? "up" : "not up");
+                       machine_state_name(h->state), sim_node_connected(r->node) ? "up" : "not up");
     return err < 0 ? err_set(r->ei, err, "", "%s", err_text(err)) : 0;
 }
 
@@ -57,25 +57,26 @@ static int run_list(struct run *r) {
 }
 
 static int run_state(struct run *r) {
-    const struct host *h = sim_node_host(r->node);
+    const struct machine *h = sim_node_machine(r->node);
     buf_putf(r->lines, "%s host=%s cim=%u requests=%u refused=%u", sim_node_config(r->node)->id.name,
-             host_state_name(h->state), host_state_cim(h->state), h->requests, h->refused);
-    for (int a = 1; a < HOST_ACT_COUNT; a++)
+             machine_state_name(h->state), machine_state_cim(h->state), h->requests, h->refused);
+    for (int a = 1; a < MACHINE_ACT_COUNT; a++)
         if (h->done[a])
-            buf_putf(r->lines, " %s=%u", host_action_name((enum host_action)a), h->done[a]);
+            buf_putf(r->lines, " %s=%u", machine_action_name((enum machine_action)a), h->done[a]);
     return buf_puts(r->lines, "\n");
 }
 
 static int run_local(struct run *r) {
-    return told(r, sim_node_local(r->node, (enum host_action)r->cmd->command->how));
+    return told(r, sim_node_local(r->node, (enum machine_action)r->cmd->command->how));
 }
 /* Whatever it takes to have the operating system up: boot, resume, or wake. */
 static int run_boot(struct run *r) {
-    static const enum host_action BY_STATE[] = {
-        [HOST_S0] = HOST_ACT_NONE,     [HOST_MS] = HOST_ACT_WAKE,     [HOST_S3] = HOST_ACT_RESUME,
-        [HOST_S4] = HOST_ACT_POWER_ON, [HOST_S5] = HOST_ACT_POWER_ON, [HOST_G3] = HOST_ACT_NONE};
-    enum host_action a = BY_STATE[sim_node_host(r->node)->state];
-    return told(r, a == HOST_ACT_NONE ? ERR_STATE : sim_node_local(r->node, a));
+    static const enum machine_action BY_STATE[] = {
+        [MACHINE_S0] = MACHINE_ACT_NONE,     [MACHINE_MS] = MACHINE_ACT_WAKE,
+        [MACHINE_S3] = MACHINE_ACT_RESUME,   [MACHINE_S4] = MACHINE_ACT_POWER_ON,
+        [MACHINE_S5] = MACHINE_ACT_POWER_ON, [MACHINE_G3] = MACHINE_ACT_NONE};
+    enum machine_action a = BY_STATE[sim_node_machine(r->node)->state];
+    return told(r, a == MACHINE_ACT_NONE ? ERR_STATE : sim_node_local(r->node, a));
 }
 static int run_button(struct run *r) {
     return told(r, sim_node_button(r->node));
@@ -135,9 +136,9 @@ static int run_bios(struct run *r) {
         {"sleep-drop=reset", 1, SIM_DROP_RESET},
         {"sleep-drop=close", 1, SIM_DROP_CLOSE},
         {"sleep-drop=silent", 1, SIM_DROP_SILENT},
-        {"after-power-loss=last", 2, HOST_LOSS_LAST},
-        {"after-power-loss=on", 2, HOST_LOSS_ON},
-        {"after-power-loss=off", 2, HOST_LOSS_OFF},
+        {"after-power-loss=last", 2, MACHINE_LOSS_LAST},
+        {"after-power-loss=on", 2, MACHINE_LOSS_ON},
+        {"after-power-loss=off", 2, MACHINE_LOSS_OFF},
     };
     for (size_t i = 0; i < sizeof SETTINGS / sizeof SETTINGS[0]; i++) {
         if (!is(arg(r, 0), SETTINGS[i].text))
@@ -147,7 +148,7 @@ static int run_bios(struct run *r) {
         else if (SETTINGS[i].which == 1)
             sim_node_sleep_drop(r->node, (enum sim_sleep_drop)SETTINGS[i].value);
         else
-            sim_node_after_loss(r->node, (enum host_after_loss)SETTINGS[i].value);
+            sim_node_after_loss(r->node, (enum machine_after_loss)SETTINGS[i].value);
         return 0;
     }
     return bad(r, 0, "me-in-sleep=on|off, sleep-drop=reset|close|silent, after-power-loss=last|on|off");
@@ -221,17 +222,18 @@ static int run_session(struct run *r) {
 }
 
 static int run_log(struct run *r) {
-    uint64_t n = HOST_RECORDS;
+    uint64_t n = MACHINE_RECORDS;
     if (r->cmd->nargs && !slice_to_u64(slice_str(arg(r, 0)), 1000000, &n))
         return bad(r, 0, "a number");
     struct loop *l = sim_fleet_loop(sim_node_fleet(r->node));
-    const struct host_record *x;
-    for (uint32_t i = 0; i < n && (x = host_record(sim_node_host(r->node), i)); i++) {
+    const struct machine_record *x;
+    for (uint32_t i = 0; i < n && (x = machine_record(sim_node_machine(r->node), i)); i++) {
         char when[WALL_TEXT_CAP];
         struct wall at = {loop_wall(l).us - (loop_now(l).us - x->at.us)};
         buf_putf(r->lines, "%s %s %s %s->%s %s\n", sim_node_config(r->node)->id.name, wall_rfc3339(at, when),
-                 host_action_name((enum host_action)x->action), host_state_name((enum host_state)x->from),
-                 host_state_name((enum host_state)x->to), x->remote ? "remote" : "local");
+                 machine_action_name((enum machine_action)x->action),
+                 machine_state_name((enum machine_state)x->from),
+                 machine_state_name((enum machine_state)x->to), x->remote ? "remote" : "local");
     }
     return 0;
 }
@@ -243,10 +245,10 @@ static const struct sim_command COMMANDS[] = {
     {"state", MUST_NODES, 0, 0, "", "power state and what was executed", run_state, 0},
     {"log", MUST_NODES, 0, 1, "[N]", "the last N power actions, newest first", run_log, 0},
     {"os-shutdown", MUST_NODES, 0, 0, "", "shutdown now, in the operating system", run_local,
-     HOST_ACT_SHUTDOWN},
-    {"os-reboot", MUST_NODES, 0, 0, "", "reboot, in the operating system", run_local, HOST_ACT_RESTART},
-    {"os-sleep", MUST_NODES, 0, 0, "", "sleep (S3, or Modern Standby)", run_local, HOST_ACT_SLEEP},
-    {"os-hibernate", MUST_NODES, 0, 0, "", "hibernate (S4)", run_local, HOST_ACT_HIBERNATE},
+     MACHINE_ACT_SHUTDOWN},
+    {"os-reboot", MUST_NODES, 0, 0, "", "reboot, in the operating system", run_local, MACHINE_ACT_RESTART},
+    {"os-sleep", MUST_NODES, 0, 0, "", "sleep (S3, or Modern Standby)", run_local, MACHINE_ACT_SLEEP},
+    {"os-hibernate", MUST_NODES, 0, 0, "", "hibernate (S4)", run_local, MACHINE_ACT_HIBERNATE},
     {"os-boot", MUST_NODES, 0, 0, "", "switch on or wake at the machine", run_boot, 0},
     {"power-button", MUST_NODES, 0, 0, "", "press the power button", run_button, 0},
     {"power-cut", MUST_NODES, 0, 1, "[rst]",
@@ -388,8 +390,8 @@ void sim_cmd_copy(struct sim_cmd *to, const struct sim_cmd *from) {
 /* --- running --- */
 
 static void count(struct sim_node *node, struct sim_cmd_result *r) {
-    const struct host *h = sim_node_host(node);
-    for (int a = 0; a < HOST_ACT_COUNT; a++) {
+    const struct machine *h = sim_node_machine(node);
+    for (int a = 0; a < MACHINE_ACT_COUNT; a++) {
         r->executed[a] += h->done[a];
         r->executed_remote[a] += h->done_remote[a];
     }
@@ -425,7 +427,7 @@ void sim_cmd_merge(struct sim_cmd_result *into, struct sim_cmd_result *from) {
         memcpy(into->error, from->error, sizeof into->error);
     into->failed += from->failed;
     sim_counters_add(&into->counters, &from->counters);
-    for (int a = 0; a < HOST_ACT_COUNT; a++) {
+    for (int a = 0; a < MACHINE_ACT_COUNT; a++) {
         into->executed[a] += from->executed[a];
         into->executed_remote[a] += from->executed_remote[a];
     }
@@ -453,9 +455,9 @@ static void put_stats(struct buf *out, const struct sim_cmd_result *r) {
 #define C(name) buf_putf(out, " " #name "=%" PRIu64, (uint64_t)r->counters.name);
     SIM_COUNTER_TABLE(C)
 #undef C
-    for (int a = 1; a < HOST_ACT_COUNT; a++)
-        buf_putf(out, " %s=%" PRIu64 " remote-%s=%" PRIu64, host_action_name((enum host_action)a),
-                 r->executed[a], host_action_name((enum host_action)a), r->executed_remote[a]);
+    for (int a = 1; a < MACHINE_ACT_COUNT; a++)
+        buf_putf(out, " %s=%" PRIu64 " remote-%s=%" PRIu64, machine_action_name((enum machine_action)a),
+                 r->executed[a], machine_action_name((enum machine_action)a), r->executed_remote[a]);
     buf_puts(out, "\n");
 }
 

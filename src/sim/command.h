@@ -32,7 +32,7 @@ struct sim_cmd_result {
     uint32_t matched, failed;
     char error[200]; /* of the first node that failed */
     struct sim_counters counters;
-    uint64_t executed[HOST_ACT_COUNT], executed_remote[HOST_ACT_COUNT];
+    uint64_t executed[MACHINE_ACT_COUNT], executed_remote[MACHINE_ACT_COUNT];
 };
 void sim_cmd_result_free(struct sim_cmd_result *r);
 /* Run on nodes[0..n), whose numbers are first_number, first_number + step, …  */

@@ -85,13 +85,13 @@ bool node_me_in_sleep(const struct sim_node *n) {
 }
 
 bool node_me_runs(const struct sim_node *n) {
-    if (n->host.state == HOST_G3)
+    if (n->host.state == MACHINE_G3)
         return false;
-    return !host_state_sleeps(n->host.state) || node_me_in_sleep(n);
+    return !machine_state_sleeps(n->host.state) || node_me_in_sleep(n);
 }
 
 bool node_screen(const struct sim_node *n) {
-    return n->host.state == HOST_S0 || n->host.state == HOST_MS;
+    return n->host.state == MACHINE_S0 || n->host.state == MACHINE_MS;
 }
 
 uint32_t node_latency(struct sim_node *n) {
@@ -110,7 +110,7 @@ static void schedule_connect(struct sim_node *n) {
     n->backoff_ms = ms * 2 < max ? ms * 2 : max;
 }
 
-void node_link_up(struct sim_node *n, struct tunnel *t) {
+void node_link_up(struct sim_node *n, struct sim_tunnel *t) {
     const struct sim_fleet_config *cfg = &n->fleet->cfg;
     n->logins++;
     if (t == n->twin)
@@ -140,28 +140,28 @@ static void link_down(struct sim_node *n) {
 
 static void bury_ended(struct sim_node *n) {
     bool rejected;
-    if (n->twin && tunnel_ended(n->twin, &rejected))
-        tunnel_free(&n->twin);
-    if (n->tunnel && tunnel_ended(n->tunnel, &rejected)) {
-        tunnel_free(&n->tunnel);
+    if (n->twin && sim_tunnel_ended(n->twin, &rejected))
+        sim_tunnel_free(&n->twin);
+    if (n->tunnel && sim_tunnel_ended(n->tunnel, &rejected)) {
+        sim_tunnel_free(&n->tunnel);
         link_down(n);
     }
 }
 
-static void drop_all(struct sim_node *n, enum tunnel_drop how) {
+static void drop_all(struct sim_node *n, enum sim_tunnel_drop how) {
     if (n->tunnel)
-        tunnel_drop(n->tunnel, how);
+        sim_tunnel_drop(n->tunnel, how);
     if (n->twin)
-        tunnel_drop(n->twin, how);
+        sim_tunnel_drop(n->twin, how);
 }
 
 /* --- settling --- */
 
 /* The host's state changed: does the management engine live on? */
-static void host_changed(struct sim_node *n) {
-    static const enum tunnel_drop HOW[] = {
+static void machine_changed(struct sim_node *n) {
+    static const enum sim_tunnel_drop HOW[] = {
         [SIM_DROP_RESET] = TUNNEL_RST, [SIM_DROP_CLOSE] = TUNNEL_FIN, [SIM_DROP_SILENT] = TUNNEL_SILENT};
-    if (n->host.state == HOST_G3)
+    if (n->host.state == MACHINE_G3)
         drop_all(n, TUNNEL_SILENT);
     else if (!node_me_runs(n))
         drop_all(n, HOW[n->cfg.sleep_drop]);
@@ -171,11 +171,11 @@ static void host_changed(struct sim_node *n) {
 
 static void settle_host(struct sim_node *n) {
     const struct sim_fleet_config *cfg = &n->fleet->cfg;
-    unsigned did = host_tick(&n->host, &cfg->times.host, node_now(n));
-    if (did & HOST_DID_BOOT)
+    unsigned did = machine_tick(&n->host, &cfg->times.host, node_now(n));
+    if (did & MACHINE_DID_BOOT)
         fw_booted(n);
-    if (did & HOST_DID_CHANGE)
-        host_changed(n);
+    if (did & MACHINE_DID_CHANGE)
+        machine_changed(n);
     if (did && cfg->on_host)
         cfg->on_host(cfg->ctx, n);
 }
@@ -194,13 +194,13 @@ static void settle_link(struct sim_node *n) {
         n->connect_at = MONO_NEVER;
     if (mono_due(n->connect_at, now) && !in_the_dark(n)) {
         n->connect_at = MONO_NEVER;
-        n->tunnel = tunnel_new(n);
+        n->tunnel = sim_tunnel_new(n);
         if (!n->tunnel)
             schedule_connect(n);
     }
     if (mono_due(n->graves_until, now)) {
         n->graves_until = MONO_NEVER;
-        tunnel_graves_free(n);
+        sim_tunnel_graves_free(n);
     }
 }
 
@@ -208,12 +208,12 @@ static void flush_all(struct sim_node *n) {
     if (n->listener != n->listener_told) {
         n->listener_told = n->listener;
         if (n->tunnel)
-            tunnel_update_forwards(n->tunnel);
+            sim_tunnel_update_forwards(n->tunnel);
     }
     if (n->tunnel)
-        tunnel_flush(n->tunnel);
+        sim_tunnel_flush(n->tunnel);
     if (n->twin)
-        tunnel_flush(n->twin);
+        sim_tunnel_flush(n->twin);
     direct_flush(n);
 }
 
@@ -221,13 +221,13 @@ void node_settle(struct sim_node *n) {
     flush_all(n);
     settle_host(n);
     settle_link(n);
-    struct mono at = mono_min(host_deadline(&n->host), n->graves_until);
+    struct mono at = mono_min(machine_deadline(&n->host), n->graves_until);
     if (!in_the_dark(n))
         at = mono_min(at, n->connect_at);
     if (n->tunnel)
-        at = mono_min(at, tunnel_deadline(n->tunnel));
+        at = mono_min(at, sim_tunnel_deadline(n->tunnel));
     if (n->twin)
-        at = mono_min(at, tunnel_deadline(n->twin));
+        at = mono_min(at, sim_tunnel_deadline(n->twin));
     at = mono_min(at, direct_deadline(n));
     loop_timer_set(n->fleet->cfg.loop, &n->timer, at);
 }
@@ -236,9 +236,9 @@ static void on_timer(struct loop_timer *timer) {
     struct sim_node *n = CONTAINER_OF(timer, struct sim_node, timer);
     struct mono now = node_now(n);
     if (n->tunnel)
-        tunnel_tick(n->tunnel, now);
+        sim_tunnel_tick(n->tunnel, now);
     if (n->twin)
-        tunnel_tick(n->twin, now);
+        sim_tunnel_tick(n->twin, now);
     direct_tick(n, now);
     node_settle(n);
 }
@@ -257,7 +257,7 @@ struct sim_node *sim_node_new(struct sim_fleet *f, const struct sim_node_config 
         constant.s = rng_u64(&constant) ^ (uint8_t)*p;
     n->index_seed = rng_u64(&constant);
     const struct sim_times *t = &f->cfg.times;
-    host_init(&n->host, cfg->start, node_now(n));
+    machine_init(&n->host, cfg->start, node_now(n));
     n->host.after_loss = cfg->after_loss;
     n->host.lms = !cfg->no_lms;
     n->host.modern = cfg->modern;
@@ -303,9 +303,9 @@ void sim_node_free(struct sim_node **np) {
     loop_timer_stop(n->fleet->cfg.loop, &n->timer);
     drop_all(n, TUNNEL_RST);
     bury_ended(n);
-    tunnel_graves_free(n);
+    sim_tunnel_graves_free(n);
     direct_close(n);
-    host_done(&n->host);
+    machine_done(&n->host);
     free(n->auth);
     free(n->enums);
     n->fleet->nnodes--;
@@ -316,7 +316,7 @@ void sim_node_free(struct sim_node **np) {
 const struct sim_node_config *sim_node_config(const struct sim_node *n) {
     return &n->cfg;
 }
-const struct host *sim_node_host(const struct sim_node *n) {
+const struct machine *sim_node_machine(const struct sim_node *n) {
     return &n->host;
 }
 bool sim_node_connected(const struct sim_node *n) {

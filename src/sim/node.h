@@ -10,7 +10,7 @@
 #include "base/uuid.h"
 #include "net/loop.h"
 #include "sim/fault.h"
-#include "sim/host.h"
+#include "sim/machine.h"
 
 struct sim_fleet;
 struct sim_node;
@@ -53,8 +53,8 @@ struct sim_node_config {
     struct sim_identity id;
     enum sim_profile profile;
     enum sim_mode mode;
-    enum host_state start;
-    enum host_after_loss after_loss;
+    enum machine_state start;
+    enum machine_after_loss after_loss;
     enum sim_sleep_drop sleep_drop;
     bool me_in_sleep; /* BIOS: ME on in Host Sleep States */
     bool no_lms;      /* no LMS and agent in the operating system */
@@ -63,7 +63,7 @@ struct sim_node_config {
 };
 
 struct sim_times {
-    struct host_times host;
+    struct machine_times host;
     uint32_t latency_min_ms, latency_max_ms;    /* firmware answering HTTP; 0 = at once */
     uint32_t reconnect_ms, reconnect_max_ms;    /* first pause; doubles up to the second */
     uint32_t connect_timeout_ms;                /* TCP + TLS + APF login */
@@ -74,7 +74,7 @@ struct sim_times {
                                                    after the new one is up */
 };
 #define SIM_TIMES_DEFAULT                                                                                    \
-    ((struct sim_times){.host = HOST_TIMES_DEFAULT,                                                          \
+    ((struct sim_times){.host = MACHINE_TIMES_DEFAULT,                                                       \
                         .latency_min_ms = 20,                                                                \
                         .latency_max_ms = 120,                                                               \
                         .reconnect_ms = 1000,                                                                \
@@ -154,7 +154,7 @@ const char *sim_node_listen_address(const struct sim_node *n);
 
 const struct sim_node_config *sim_node_config(const struct sim_node *n);
 /* The truth, for invariants. */
-const struct host *sim_node_host(const struct sim_node *n);
+const struct machine *sim_node_machine(const struct sim_node *n);
 /* Logged in and ready. */
 bool sim_node_connected(const struct sim_node *n);
 /* "on", "off" … what a person at the machine sees, and the tunnel's state, in one line. */
@@ -163,8 +163,8 @@ struct sim_fleet *sim_node_fleet(const struct sim_node *n);
 uint32_t sim_node_logins(const struct sim_node *n);
 
 /* --- commands --- */
-/* Something happens at the machine; errors of host_local(). */
-NODISCARD int sim_node_local(struct sim_node *n, enum host_action a);
+/* Something happens at the machine; errors of machine_local(). */
+NODISCARD int sim_node_local(struct sim_node *n, enum machine_action a);
 NODISCARD int sim_node_button(struct sim_node *n);
 /* The whole machine loses power: its tunnel goes silent and is never closed, or (rst) is reset. */
 NODISCARD int sim_node_power_cut(struct sim_node *n, bool rst);
@@ -178,7 +178,7 @@ void sim_node_faults_clear(struct sim_node *n);
 const struct sim_faults *sim_node_faults(const struct sim_node *n);
 void sim_node_me_in_sleep(struct sim_node *n, bool on);
 void sim_node_sleep_drop(struct sim_node *n, enum sim_sleep_drop d);
-void sim_node_after_loss(struct sim_node *n, enum host_after_loss a);
+void sim_node_after_loss(struct sim_node *n, enum machine_after_loss a);
 void sim_node_lms(struct sim_node *n, bool on);
 /* Takes effect with a new tunnel, which this causes. */
 void sim_node_set_uuid(struct sim_node *n, struct uuid u);

@@ -5,40 +5,40 @@
 
 #include <stdio.h>
 
-static const struct host_times *times_of(const struct sim_node *n) {
+static const struct machine_times *times_of(const struct sim_node *n) {
     return &n->fleet->cfg.times.host;
 }
 
-int sim_node_local(struct sim_node *n, enum host_action a) {
-    int r = host_local(&n->host, a, times_of(n), node_now(n));
+int sim_node_local(struct sim_node *n, enum machine_action a) {
+    int r = machine_local(&n->host, a, times_of(n), node_now(n));
     node_settle(n);
     return r;
 }
 
 int sim_node_button(struct sim_node *n) {
-    int r = host_button(&n->host, times_of(n), node_now(n));
+    int r = machine_button(&n->host, times_of(n), node_now(n));
     node_settle(n);
     return r;
 }
 
 int sim_node_power_cut(struct sim_node *n, bool rst) {
-    if (n->host.state == HOST_G3)
+    if (n->host.state == MACHINE_G3)
         return ERR_STATE;
     if (rst && n->tunnel)
-        tunnel_drop(n->tunnel, TUNNEL_RST);
+        sim_tunnel_drop(n->tunnel, TUNNEL_RST);
     if (rst && n->twin)
-        tunnel_drop(n->twin, TUNNEL_RST);
-    return sim_node_local(n, HOST_ACT_CUT);
+        sim_tunnel_drop(n->twin, TUNNEL_RST);
+    return sim_node_local(n, MACHINE_ACT_CUT);
 }
 
 int sim_node_power_restore(struct sim_node *n) {
-    return sim_node_local(n, HOST_ACT_RESTORE);
+    return sim_node_local(n, MACHINE_ACT_RESTORE);
 }
 
 int sim_node_drop(struct sim_node *n, bool rst) {
     if (!n->tunnel)
         return ERR_STATE;
-    tunnel_drop(n->tunnel, rst ? TUNNEL_RST : TUNNEL_FIN);
+    sim_tunnel_drop(n->tunnel, rst ? TUNNEL_RST : TUNNEL_FIN);
     node_settle(n);
     return 0;
 }
@@ -49,12 +49,12 @@ int sim_node_drop(struct sim_node *n, bool rst) {
 static bool once(struct sim_node *n, enum sim_fault f) {
     if (f == SIM_FAULT_APF_GARBAGE) {
         if (n->tunnel)
-            tunnel_send_garbage(n->tunnel);
+            sim_tunnel_send_garbage(n->tunnel);
         return true;
     }
     if (f == SIM_FAULT_DUPLICATE_LOGIN) {
-        if (n->tunnel && tunnel_ready(n->tunnel) && !n->twin)
-            n->twin = tunnel_new(n);
+        if (n->tunnel && sim_tunnel_ready(n->tunnel) && !n->twin)
+            n->twin = sim_tunnel_new(n);
         return true;
     }
     return false;
@@ -62,9 +62,9 @@ static bool once(struct sim_node *n, enum sim_fault f) {
 
 static void faults_changed(struct sim_node *n) {
     if (n->tunnel)
-        tunnel_faults_changed(n->tunnel);
+        sim_tunnel_faults_changed(n->tunnel);
     if (n->twin)
-        tunnel_faults_changed(n->twin);
+        sim_tunnel_faults_changed(n->twin);
     node_settle(n);
 }
 
@@ -76,7 +76,7 @@ void sim_node_fault(struct sim_node *n, enum sim_fault f, bool on, uint32_t arg)
     n->faults.on = on ? n->faults.on | (1u << f) : n->faults.on & ~(1u << f);
     n->faults.arg[f] = arg ? arg : sim_fault_default(f);
     if (f == SIM_FAULT_STALE_POWER && on)
-        n->frozen_power = host_state_cim(n->host.state);
+        n->frozen_power = machine_state_cim(n->host.state);
     faults_changed(n);
 }
 
@@ -101,7 +101,7 @@ void sim_node_sleep_drop(struct sim_node *n, enum sim_sleep_drop d) {
     n->cfg.sleep_drop = d;
 }
 
-void sim_node_after_loss(struct sim_node *n, enum host_after_loss a) {
+void sim_node_after_loss(struct sim_node *n, enum machine_after_loss a) {
     n->cfg.after_loss = a;
     n->host.after_loss = a;
 }
@@ -114,7 +114,7 @@ void sim_node_lms(struct sim_node *n, bool on) {
 void sim_node_set_uuid(struct sim_node *n, struct uuid u) {
     n->cfg.id.uuid = u;
     if (n->tunnel)
-        tunnel_drop(n->tunnel, TUNNEL_FIN);
+        sim_tunnel_drop(n->tunnel, TUNNEL_FIN);
     node_settle(n);
 }
 
@@ -128,7 +128,7 @@ void sim_node_session(struct sim_node *n, bool active, bool queue) {
     n->host.queue_blocked = queue;
     optin_advance(&n->optin, node_screen(n), node_now(n));
     optin_session(&n->optin, active, node_now(n));
-    host_set_session(&n->host, active, times_of(n), node_now(n));
+    machine_set_session(&n->host, active, times_of(n), node_now(n));
     node_settle(n);
 }
 
@@ -166,15 +166,15 @@ void sim_node_consent_policy(struct sim_node *n, uint32_t required) {
 int sim_node_describe(const struct sim_node *n, struct buf *out) {
     char uuid[UUID_TEXT_CAP];
     buf_putf(out, "%s host=%s link=%s uuid=%s profile=%s me-in-sleep=%s logins=%u", n->cfg.id.name,
-             host_state_name(n->host.state),
+             machine_state_name(n->host.state),
              n->link_up        ? "up"
              : n->tunnel       ? "connecting"
              : node_me_runs(n) ? "down"
                                : "me-off",
              uuid_text(n->cfg.id.uuid, uuid), sim_profile_name(n->cfg.profile),
              node_me_in_sleep(n) ? "on" : "off", n->logins);
-    if (n->host.doing != HOST_ACT_NONE)
-        buf_putf(out, " doing=%s", host_action_name(n->host.doing));
+    if (n->host.doing != MACHINE_ACT_NONE)
+        buf_putf(out, " doing=%s", machine_action_name(n->host.doing));
     if (n->session)
         buf_puts(out, " session=on");
     if (n->direct)

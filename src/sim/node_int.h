@@ -68,19 +68,19 @@ struct fw_enum {
     struct mono until;
 };
 
-struct tunnel;
+struct sim_tunnel;
 
 struct sim_node {
     struct sim_fleet *fleet;
     struct sim_node_config cfg;
-    struct host host;
+    struct machine host;
     struct optin optin;
     struct sim_faults faults;
     struct loop_timer timer;
     uint64_t index_seed; /* constant of the machine: its digest realm */
     struct rng rng;
     /* link */
-    struct tunnel *tunnel, *twin; /* twin: of the duplicate-login fault */
+    struct sim_tunnel *tunnel, *twin; /* twin: of the duplicate-login fault */
     struct list graves;           /* tunnels of before a power cut: never closed, never answered */
     struct mono connect_at;       /* next attempt; MONO_NEVER: none is due */
     struct mono graves_until;     /* when they are dropped; MONO_NEVER: not yet */
@@ -116,4 +116,4 @@ void node_settle(struct sim_node *n);
 bool node_screen(const struct sim_node *n);
 uint32_t node_latency(struct sim_node *n);
 /* The tunnel t reached READY. */
-void node_link_up(struct sim_node *n, struct tunnel *t);
+void node_link_up(struct sim_node *n, struct sim_tunnel *t);

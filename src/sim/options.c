@@ -120,9 +120,9 @@ static bool first_k(const char *value, const char *word, bool all, uint32_t *k) 
 }
 
 static void scale(struct sim_options *o, uint32_t ms) {
-    /* the proportions of HOST_TIMES_DEFAULT */
+    /* the proportions of MACHINE_TIMES_DEFAULT */
     o->times.host =
-        (struct host_times){.transition_ms = ms, .cycle_ms = 2 * ms, .post_ms = 10 * ms, .os_ms = 4 * ms};
+        (struct machine_times){.transition_ms = ms, .cycle_ms = 2 * ms, .post_ms = 10 * ms, .os_ms = 4 * ms};
 }
 
 static int take_plan(struct sim_options *o, enum option_id id, const char *v, struct errinfo *ei) {

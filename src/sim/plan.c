@@ -11,7 +11,7 @@
 void sim_plan_node(const struct sim_plan *p, uint32_t number, struct sim_node_config *out) {
     *out = (struct sim_node_config){.profile = p->profile,
                                     .mode = number <= p->ccm_first ? SIM_CCM : SIM_ACM,
-                                    .start = p->start_off ? HOST_S5 : HOST_S0,
+                                    .start = p->start_off ? MACHINE_S5 : MACHINE_S0,
                                     .me_in_sleep = number > p->me_off_first,
                                     .no_lms = p->no_lms,
                                     .modern = p->modern};

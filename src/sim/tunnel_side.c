@@ -14,14 +14,14 @@ enum {
     REJECT_CLOSE_MS = 2000,
 };
 
-enum tunnel_state { TUN_CONNECTING, TUN_LOGIN, TUN_READY, TUN_ENDED };
+enum sim_tunnel_state { TUN_CONNECTING, TUN_LOGIN, TUN_READY, TUN_ENDED };
 
-struct tunnel {
+struct sim_tunnel {
     struct sim_node *node;
     struct stream *stream; /* NULL once it ended or was dropped */
     struct apf *apf;
     struct list chans;
-    enum tunnel_state state;
+    enum sim_tunnel_state state;
     bool rejected;
     uint8_t unanswered;
     uint32_t interval_s, timeout_s, cookie;
@@ -47,7 +47,7 @@ static const struct apf_limits LIMITS = {.channels_max = 8,
                                          .preauth_bytes = 8192,
                                          .open_timeout_ms = 10000};
 
-static bool faulty(const struct tunnel *t, enum sim_fault f) {
+static bool faulty(const struct sim_tunnel *t, enum sim_fault f) {
     return sim_fault_on(&t->node->faults, f);
 }
 
@@ -55,13 +55,13 @@ static struct chan *chan_at(struct list_node *l) {
     return CONTAINER_OF(l, struct chan, link);
 }
 
-static void chan_free(struct tunnel *t, struct chan *c) {
+static void chan_free(struct sim_tunnel *t, struct chan *c) {
     list_remove(&t->chans, &c->link);
     http_conn_free(&c->http);
     free(c);
 }
 
-static void tunnel_set_state(struct tunnel *t, enum tunnel_state s) {
+static void sim_tunnel_set_state(struct sim_tunnel *t, enum sim_tunnel_state s) {
     struct sim_counters *k = &t->node->fleet->counters;
     struct mono now = node_now(t->node);
     if (t->state == s)
@@ -97,7 +97,7 @@ static void grave_end(struct stream *s, void *ctx, enum stream_end why) {
 }
 static const struct stream_handler GRAVE = {.on_data = nobody_data, .on_end = grave_end};
 
-static void bury(struct tunnel *t) {
+static void bury(struct sim_tunnel *t) {
     struct grave *g = calloc(1, sizeof *g);
     if (!g) {
         stream_handle(t->stream, &NOBODY, NULL);
@@ -111,7 +111,7 @@ static void bury(struct tunnel *t) {
     stream_pause(t->stream);
 }
 
-void tunnel_graves_free(struct sim_node *n) {
+void sim_tunnel_graves_free(struct sim_node *n) {
     LIST_EACH(l, &n->graves) {
         struct grave *g = CONTAINER_OF(l, struct grave, link);
         list_remove(&n->graves, l);
@@ -123,7 +123,7 @@ void tunnel_graves_free(struct sim_node *n) {
 
 /* --- output --- */
 
-static void send_bytes(struct tunnel *t, size_t most) {
+static void send_bytes(struct sim_tunnel *t, size_t most) {
     struct slice out = apf_output(t->apf);
     size_t n = out.n < most ? out.n : most;
     if (n == 0 || !t->stream)
@@ -135,7 +135,7 @@ static void send_bytes(struct tunnel *t, size_t most) {
 }
 
 /* From the HTTP side into the channels, as far as they take it. */
-static void pump_chans(struct tunnel *t) {
+static void pump_chans(struct sim_tunnel *t) {
     LIST_EACH(l, &t->chans) {
         struct chan *c = chan_at(l);
         if (c->closing)
@@ -153,7 +153,7 @@ static void pump_chans(struct tunnel *t) {
     }
 }
 
-void tunnel_flush(struct tunnel *t) {
+void sim_tunnel_flush(struct sim_tunnel *t) {
     if (t->state == TUN_ENDED || !t->apf)
         return;
     pump_chans(t);
@@ -170,7 +170,7 @@ void tunnel_flush(struct tunnel *t) {
         send_bytes(t, drip ? 1 : SIZE_MAX);
         t->out_at = MONO_NEVER;
         if (apf_output(t->apf).n)
-            tunnel_flush(t);
+            sim_tunnel_flush(t);
         return;
     }
     send_bytes(t, SIZE_MAX);
@@ -178,7 +178,7 @@ void tunnel_flush(struct tunnel *t) {
 
 /* --- ends --- */
 
-void tunnel_drop(struct tunnel *t, enum tunnel_drop how) {
+void sim_tunnel_drop(struct sim_tunnel *t, enum sim_tunnel_drop how) {
     if (t->state == TUN_ENDED)
         return;
     if (t->stream && how == TUNNEL_SILENT) {
@@ -195,23 +195,23 @@ void tunnel_drop(struct tunnel *t, enum tunnel_drop how) {
             stream_abort(t->stream);
     }
     t->stream = NULL;
-    tunnel_set_state(t, TUN_ENDED);
+    sim_tunnel_set_state(t, TUN_ENDED);
 }
 
-bool tunnel_ended(const struct tunnel *t, bool *rejected) {
+bool sim_tunnel_ended(const struct sim_tunnel *t, bool *rejected) {
     *rejected = t->rejected;
     return t->state == TUN_ENDED;
 }
 
-bool tunnel_ready(const struct tunnel *t) {
+bool sim_tunnel_ready(const struct sim_tunnel *t) {
     return t->state == TUN_READY;
 }
 
-void tunnel_free(struct tunnel **tp) {
-    struct tunnel *t = *tp;
+void sim_tunnel_free(struct sim_tunnel **tp) {
+    struct sim_tunnel *t = *tp;
     if (!t)
         return;
-    tunnel_drop(t, TUNNEL_RST);
+    sim_tunnel_drop(t, TUNNEL_RST);
     LIST_EACH(l, &t->chans)
     chan_free(t, chan_at(l));
     apf_free(&t->apf);
@@ -221,7 +221,7 @@ void tunnel_free(struct tunnel **tp) {
 
 /* --- events --- */
 
-static bool is_wsman_port(const struct tunnel *t, uint32_t port) {
+static bool is_wsman_port(const struct sim_tunnel *t, uint32_t port) {
     bool tls = port == 16993 || port == 664;
     if (tls)
         return t->node->fleet->cfg.device_tls != NULL;
@@ -229,7 +229,7 @@ static bool is_wsman_port(const struct tunnel *t, uint32_t port) {
 }
 
 /* The open-busy fault counts down and ends by itself. */
-static bool busy(struct tunnel *t) {
+static bool busy(struct sim_tunnel *t) {
     struct sim_faults *f = &t->node->faults;
     if (!faulty(t, SIM_FAULT_OPEN_BUSY))
         return false;
@@ -238,7 +238,7 @@ static bool busy(struct tunnel *t) {
     return true;
 }
 
-static void on_open(struct tunnel *t, const struct apf_ev *ev) {
+static void on_open(struct sim_tunnel *t, const struct apf_ev *ev) {
     uint32_t id = ev->chan, port = ev->port;
     if (busy(t)) {
         apf_refuse(t->apf, id, APF_OPEN_PROHIBITED);
@@ -261,23 +261,23 @@ static void on_open(struct tunnel *t, const struct apf_ev *ev) {
     apf_accept(t->apf, id, c);
 }
 
-static void on_keepalive_reply(struct tunnel *t) {
+static void on_keepalive_reply(struct sim_tunnel *t) {
     t->unanswered = 0;
     t->reply_by = MONO_NEVER;
 }
 
-static void on_options(struct tunnel *t, const struct apf_ev *ev) {
+static void on_options(struct sim_tunnel *t, const struct apf_ev *ev) {
     t->interval_s = ev->interval_s;
     t->timeout_s = ev->timeout_s;
     t->keepalive_at =
         t->interval_s ? mono_add_ms(node_now(t->node), (int64_t)t->interval_s * 1000) : MONO_NEVER;
 }
 
-static void on_event(struct tunnel *t, const struct apf_ev *ev) {
+static void on_event(struct sim_tunnel *t, const struct apf_ev *ev) {
     struct chan *c = ev->user;
     switch (ev->kind) {
     case APF_EV_READY:
-        tunnel_set_state(t, TUN_READY);
+        sim_tunnel_set_state(t, TUN_READY);
         break;
     case APF_EV_AUTH_FAILED:
         t->rejected = true;
@@ -311,7 +311,7 @@ static void on_event(struct tunnel *t, const struct apf_ev *ev) {
             stream_close(t->stream);
             t->stream = NULL;
         }
-        tunnel_set_state(t, TUN_ENDED);
+        sim_tunnel_set_state(t, TUN_ENDED);
         break;
     default: /* what only the server sees */
         break;
@@ -319,7 +319,7 @@ static void on_event(struct tunnel *t, const struct apf_ev *ev) {
 }
 
 static void on_data(struct stream *s, void *ctx, struct slice data) {
-    struct tunnel *t = ctx;
+    struct sim_tunnel *t = ctx;
     struct sim_node *n = t->node;
     struct apf_ev ev;
     int r = 1;
@@ -328,17 +328,17 @@ static void on_data(struct stream *s, void *ctx, struct slice data) {
         on_event(t, &ev);
     if (r < 0) {
         send_bytes(t, SIZE_MAX); /* DISCONNECT with the reason */
-        tunnel_drop(t, TUNNEL_FIN);
+        sim_tunnel_drop(t, TUNNEL_FIN);
     }
     node_settle(n);
 }
 
 static void on_end(struct stream *s, void *ctx, enum stream_end why) {
-    struct tunnel *t = ctx;
+    struct sim_tunnel *t = ctx;
     t->stream = NULL;
     if (t->state == TUN_CONNECTING)
         t->node->fleet->counters.connect_failed++;
-    tunnel_set_state(t, TUN_ENDED);
+    sim_tunnel_set_state(t, TUN_ENDED);
     node_settle(t->node);
 }
 
@@ -347,7 +347,7 @@ static bool is_redirection(uint32_t port) {
     return port == 16994 || port == 16995 || port == 5900;
 }
 
-static void login(struct tunnel *t) {
+static void login(struct sim_tunnel *t) {
     const struct sim_node *n = t->node;
     const struct sim_profile_info *p = sim_profile_info(n->cfg.profile);
     uint32_t ports[16];
@@ -362,10 +362,10 @@ static void login(struct tunnel *t) {
                           .ports = ports,
                           .nports = nports};
     if (apf_login(t->apf, &l) < 0)
-        tunnel_drop(t, TUNNEL_RST);
+        sim_tunnel_drop(t, TUNNEL_RST);
 }
 
-void tunnel_update_forwards(struct tunnel *t) {
+void sim_tunnel_update_forwards(struct sim_tunnel *t) {
     const struct sim_profile_info *p = sim_profile_info(t->node->cfg.profile);
     if (t->state != TUN_READY || faulty(t, SIM_FAULT_FORWARDS_MISSING))
         return;
@@ -380,17 +380,17 @@ void tunnel_update_forwards(struct tunnel *t) {
 }
 
 static void on_connected(struct stream *s, void *ctx) {
-    struct tunnel *t = ctx;
-    tunnel_set_state(t, TUN_LOGIN);
+    struct sim_tunnel *t = ctx;
+    sim_tunnel_set_state(t, TUN_LOGIN);
     login(t);
     node_settle(t->node);
 }
 
 static const struct stream_handler HANDLER = {.on_open = on_connected, .on_data = on_data, .on_end = on_end};
 
-struct tunnel *tunnel_new(struct sim_node *n) {
+struct sim_tunnel *sim_tunnel_new(struct sim_node *n) {
     const struct sim_fleet_config *cfg = &n->fleet->cfg;
-    struct tunnel *t = calloc(1, sizeof *t);
+    struct sim_tunnel *t = calloc(1, sizeof *t);
     if (!t)
         return NULL;
     t->node = n;
@@ -409,13 +409,13 @@ struct tunnel *tunnel_new(struct sim_node *n) {
     if (t->apf)
         t->stream = stream_connect(cfg->loop, &o, &HANDLER, t);
     if (!t->stream)
-        tunnel_free(&t);
+        sim_tunnel_free(&t);
     return t;
 }
 
 /* --- time --- */
 
-struct mono tunnel_deadline(const struct tunnel *t) {
+struct mono sim_tunnel_deadline(const struct sim_tunnel *t) {
     if (t->state == TUN_ENDED || faulty(t, SIM_FAULT_BLACKHOLE))
         return MONO_NEVER;
     struct mono at = mono_min(mono_min(t->connect_until, t->keepalive_at), mono_min(t->out_at, t->storm_at));
@@ -426,9 +426,9 @@ struct mono tunnel_deadline(const struct tunnel *t) {
     return at;
 }
 
-static void keepalive(struct tunnel *t, struct mono now) {
+static void keepalive(struct sim_tunnel *t, struct mono now) {
     if (t->unanswered >= KEEPALIVE_MISSES || mono_due(t->reply_by, now)) {
-        tunnel_drop(t, TUNNEL_RST); /* the server is gone: connect anew */
+        sim_tunnel_drop(t, TUNNEL_RST); /* the server is gone: connect anew */
         return;
     }
     t->unanswered++;
@@ -439,11 +439,11 @@ static void keepalive(struct tunnel *t, struct mono now) {
     t->keepalive_at = mono_add_ms(now, (int64_t)t->interval_s * 1000);
 }
 
-void tunnel_tick(struct tunnel *t, struct mono now) {
+void sim_tunnel_tick(struct sim_tunnel *t, struct mono now) {
     if (t->state == TUN_ENDED || faulty(t, SIM_FAULT_BLACKHOLE))
         return;
     if (mono_due(t->connect_until, now)) {
-        tunnel_drop(t, TUNNEL_RST);
+        sim_tunnel_drop(t, TUNNEL_RST);
         return;
     }
     if (mono_due(t->keepalive_at, now) || mono_due(t->reply_by, now))
@@ -464,7 +464,7 @@ void tunnel_tick(struct tunnel *t, struct mono now) {
 
 /* --- faults --- */
 
-void tunnel_faults_changed(struct tunnel *t) {
+void sim_tunnel_faults_changed(struct sim_tunnel *t) {
     if (t->state == TUN_ENDED)
         return;
     struct mono now = node_now(t->node);
@@ -478,7 +478,7 @@ void tunnel_faults_changed(struct tunnel *t) {
         stream_resume(t->stream);
 }
 
-void tunnel_send_garbage(struct tunnel *t) {
+void sim_tunnel_send_garbage(struct sim_tunnel *t) {
     static const uint8_t GARBAGE[] = {0xff, 0xfe, 0x00, 0x60, 0x62, 0xfa, 0xde, 0xad};
     if (t->stream && t->state != TUN_CONNECTING)
         (void)stream_write(t->stream, slice_of(GARBAGE, sizeof GARBAGE));

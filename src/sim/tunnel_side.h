@@ -6,34 +6,34 @@
 
 #include "sim/node_int.h"
 
-struct tunnel;
+struct sim_tunnel;
 /* Connect. NULL when out of memory. */
-struct tunnel *tunnel_new(struct sim_node *n);
+struct sim_tunnel *sim_tunnel_new(struct sim_node *n);
 /* Frees it; a live stream is reset. */
-void tunnel_free(struct tunnel **t);
+void sim_tunnel_free(struct sim_tunnel **t);
 
-bool tunnel_ready(const struct tunnel *t);
+bool sim_tunnel_ready(const struct sim_tunnel *t);
 /* Nothing will come of it any more: free it. rejected: the server did not want our credentials. */
-bool tunnel_ended(const struct tunnel *t, bool *rejected);
+bool sim_tunnel_ended(const struct sim_tunnel *t, bool *rejected);
 
-enum tunnel_drop {
+enum sim_tunnel_drop {
     TUNNEL_RST,    /* reset at once */
     TUNNEL_FIN,    /* DISCONNECT 11, then a clean close */
     TUNNEL_SILENT, /* goes to the graves: never closed, never answered */
 };
-void tunnel_drop(struct tunnel *t, enum tunnel_drop how);
+void sim_tunnel_drop(struct sim_tunnel *t, enum sim_tunnel_drop how);
 
 /* Send what is ready, as far as the faults let it. */
-void tunnel_flush(struct tunnel *t);
-struct mono tunnel_deadline(const struct tunnel *t);
-void tunnel_tick(struct tunnel *t, struct mono now);
+void sim_tunnel_flush(struct sim_tunnel *t);
+struct mono sim_tunnel_deadline(const struct sim_tunnel *t);
+void sim_tunnel_tick(struct sim_tunnel *t, struct mono now);
 
 /* The node's faults changed. */
-void tunnel_faults_changed(struct tunnel *t);
+void sim_tunnel_faults_changed(struct sim_tunnel *t);
 /* Bytes that are no APF message. */
-void tunnel_send_garbage(struct tunnel *t);
+void sim_tunnel_send_garbage(struct sim_tunnel *t);
 /* The redirection listener was switched: forward its ports, or take them back. */
-void tunnel_update_forwards(struct tunnel *t);
+void sim_tunnel_update_forwards(struct sim_tunnel *t);
 
 /* Drop all graves of the node by RST. */
-void tunnel_graves_free(struct sim_node *n);
+void sim_tunnel_graves_free(struct sim_node *n);

@@ -6,14 +6,14 @@
 
 static void available(struct fw_call *c, const char *name) {
     uint8_t states[8];
-    size_t n = host_available(&c->node->host, c->now, states);
+    size_t n = machine_available(&c->node->host, c->now, states);
     for (size_t i = 0; i < n; i++)
         fw_put_uint(c, name, states[i]);
 }
 
 static void power_state(struct fw_call *c, const char *name) {
     bool stale = sim_fault_on(&c->node->faults, SIM_FAULT_STALE_POWER);
-    fw_put_uint(c, name, stale ? c->node->frozen_power : host_state_cim(c->node->host.state));
+    fw_put_uint(c, name, stale ? c->node->frozen_power : machine_state_cim(c->node->host.state));
 }
 
 static void service_provided(struct fw_call *c, const char *name) {
@@ -39,7 +39,7 @@ static const struct fw_prop ASSOCIATED[] = {
 /* --- CIM_PowerManagementService, IPS_PowerManagementService --- */
 
 static void os_saving(struct fw_call *c, const char *name) {
-    fw_put_uint(c, name, host_os_saving(&c->node->host));
+    fw_put_uint(c, name, machine_os_saving(&c->node->host));
 }
 
 static const struct fw_prop SERVICE[] = {
@@ -79,14 +79,15 @@ static uint32_t request_power(struct fw_call *c) {
         return n->faults.arg[SIM_FAULT_REFUSE_POWER];
     if (sim_fault_on(&n->faults, SIM_FAULT_LIE))
         return 0;
-    return host_request(&n->host, (uint32_t)code, &n->fleet->cfg.times.host, c->now);
+    return machine_request(&n->host, (uint32_t)code, &n->fleet->cfg.times.host, c->now);
 }
 
 static uint32_t request_os_saving(struct fw_call *c) {
     uint64_t state;
     if (!wsman_u64(c->rq, c->payload, "OSPowerSavingState", 65535, &state))
         return 5;
-    return host_request_os_saving(&c->node->host, (uint32_t)state, &c->node->fleet->cfg.times.host, c->now);
+    return machine_request_os_saving(&c->node->host, (uint32_t)state, &c->node->fleet->cfg.times.host,
+                                     c->now);
 }
 
 static const struct fw_method SERVICE_METHODS[] = {{"RequestPowerStateChange", request_power}};

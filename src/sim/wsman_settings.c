@@ -99,7 +99,7 @@ static const struct fw_method SETUP_METHODS[] = {
 static void control_mode(struct fw_call *c, const char *name) {
     fw_put_uint(c, name, c->node->unprovisioned ? 0 : c->node->cfg.mode == SIM_CCM ? 1 : 2);
 }
-static const struct fw_prop HOST_SETUP[] = {
+static const struct fw_prop MACHINE_SETUP[] = {
     FW_TEXT("AllowedControlModes", "2"),
     FW_TEXT("AllowedControlModes", "1"),
     FW_TEXT("CertChainStatus", "0"),
@@ -243,7 +243,7 @@ static const struct fw_method OPTIN_METHODS[] = {
 const struct fw_class FW_SETTINGS[] = {
     {.cls = WSMAN_AMT_GeneralSettings, FW_PROPS(GENERAL), .put = put_general},
     {.cls = WSMAN_AMT_SetupAndConfigurationService, FW_PROPS(SETUP), FW_METHODS(SETUP_METHODS)},
-    {.cls = WSMAN_IPS_HostBasedSetupService, FW_PROPS(HOST_SETUP)},
+    {.cls = WSMAN_IPS_HostBasedSetupService, FW_PROPS(MACHINE_SETUP)},
     {.cls = WSMAN_AMT_TimeSynchronizationService, FW_PROPS(TIME), FW_METHODS(TIME_METHODS)},
     {.cls = WSMAN_AMT_EthernetPortSettings, FW_PROPS(ETHERNET)},
     {.cls = WSMAN_IPS_OptInService, FW_PROPS(OPTIN), .put = put_optin, FW_METHODS(OPTIN_METHODS)},

@@ -23,6 +23,7 @@ static void drops_at_s5_names_the_bios_setting(void **s) {
     struct rig *r = rig_new();
     struct finding f;
     r->me_sleep_off = true;
+    r->h.info_at = WALL_NEVER; /* the device card is old */
     rig_lost(r, LINK_WHY_RESET);
     rig_up(r);
     rig_run(r, 10000); /* the device card is read */

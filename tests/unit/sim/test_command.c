@@ -125,21 +125,21 @@ static void commands_act(void **state) {
     struct buf out = {0};
     make(&b);
     assert_string_equal(reply(&b, "os-shutdown 1-2", &out), "ok 2 nodes\n");
-    assert_int_equal(sim_node_host(b.nodes[0])->state, HOST_S5);
-    assert_int_equal(sim_node_host(b.nodes[1])->state, HOST_S5);
-    assert_int_equal(sim_node_host(b.nodes[2])->state, HOST_S0);
+    assert_int_equal(sim_node_machine(b.nodes[0])->state, MACHINE_S5);
+    assert_int_equal(sim_node_machine(b.nodes[1])->state, MACHINE_S5);
+    assert_int_equal(sim_node_machine(b.nodes[2])->state, MACHINE_S0);
     assert_string_equal(reply(&b, "os-boot 1", &out), "ok 1 node\n");
     assert_string_equal(reply(&b, "power-button node2", &out), "ok 1 node\n");
-    assert_int_equal(sim_node_host(b.nodes[1])->state, HOST_S0);
+    assert_int_equal(sim_node_machine(b.nodes[1])->state, MACHINE_S0);
     assert_string_equal(reply(&b, "os-hibernate 3", &out), "ok 1 node\n");
-    assert_int_equal(sim_node_host(b.nodes[2])->state, HOST_S4);
+    assert_int_equal(sim_node_machine(b.nodes[2])->state, MACHINE_S4);
     assert_string_equal(reply(&b, "state 3", &out),
                         "\tnode3 host=S4 cim=7 requests=0 refused=0 hibernate=1\nok 1 node\n");
     assert_string_equal(reply(&b, "bios 3 after-power-loss=off", &out), "ok 1 node\n");
     assert_string_equal(reply(&b, "power-cut 3", &out), "ok 1 node\n");
-    assert_int_equal(sim_node_host(b.nodes[2])->state, HOST_G3);
+    assert_int_equal(sim_node_machine(b.nodes[2])->state, MACHINE_G3);
     assert_string_equal(reply(&b, "power-restore 3", &out), "ok 1 node\n");
-    assert_int_equal(sim_node_host(b.nodes[2])->state, HOST_S5);
+    assert_int_equal(sim_node_machine(b.nodes[2])->state, MACHINE_S5);
     assert_non_null(strstr(reply(&b, "log 3 1", &out), "power-restore G3->S5 local\nok 1 node\n"));
     assert_string_equal(reply(&b, "bios * me-in-sleep=off", &out), "ok 3 nodes\n");
     assert_false(sim_node_config(b.nodes[0])->me_in_sleep);
@@ -149,7 +149,7 @@ static void commands_act(void **state) {
     assert_string_equal(reply(&b, "uuid 2 swap", &out), "ok 1 node\n");
     assert_true(uuid_eq(sim_node_config(b.nodes[1])->id.uuid, uuid_swap(before)));
     assert_string_equal(reply(&b, "lms * off", &out), "ok 3 nodes\n");
-    assert_false(sim_node_host(b.nodes[0])->lms);
+    assert_false(sim_node_machine(b.nodes[0])->lms);
     assert_string_equal(reply(&b, "latency 1 5-9", &out), "ok 1 node\n");
     assert_string_equal(reply(&b, "latency 1 default", &out), "ok 1 node\n");
     assert_string_equal(reply(&b, "fault 1 slow-drip 7", &out), "ok 1 node\n");
@@ -162,7 +162,7 @@ static void commands_act(void **state) {
     assert_string_equal(reply(&b, "consent 1 show", &out),
                         "\tnode1 state=not-started required=kvm\nok 1 node\n");
     assert_string_equal(reply(&b, "session 1 on queue", &out), "ok 1 node\n");
-    assert_true(sim_node_host(b.nodes[0])->blocks_off);
+    assert_true(sim_node_machine(b.nodes[0])->blocks_off);
     const char *stats = reply(&b, "stats", &out);
     assert_non_null(strstr(stats, "ok connected=0 connects=0"));
     assert_non_null(strstr(stats, " shutdown=2 remote-shutdown=0"));

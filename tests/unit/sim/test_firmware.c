@@ -296,8 +296,8 @@ static void power_is_read_and_changed(void **state) {
     assert_int_equal(power(&b, 8), 4097);
     assert_int_equal(power(&b, 2), 0);
     assert_int_equal(read_power(&b, &p), 2);
-    assert_int_equal(sim_node_host(b.node)->done_remote[HOST_ACT_POWER_OFF], 1);
-    assert_int_equal(sim_node_host(b.node)->done_remote[HOST_ACT_POWER_ON], 1);
+    assert_int_equal(sim_node_machine(b.node)->done_remote[MACHINE_ACT_POWER_OFF], 1);
+    assert_int_equal(sim_node_machine(b.node)->done_remote[MACHINE_ACT_POWER_ON], 1);
     /* without a managed element there is nothing to switch */
     assert_int_equal(call(&b, WSMAN_CIM_PowerManagementService, "RequestPowerStateChange",
                           "<p:PowerState>8</p:PowerState>", NULL),

@@ -13,7 +13,8 @@ struct bench {
 static void make(struct bench *b) {
     *b = (struct bench){.loop = loop_new()};
     assert_non_null(b->loop);
-    struct sim_fleet_config f = {.loop = b->loop, .server = "127.0.0.1:1", .times = SIM_TIMES_INSTANT, .seed = 1};
+    struct sim_fleet_config f = {
+        .loop = b->loop, .server = "127.0.0.1:1", .times = SIM_TIMES_INSTANT, .seed = 1};
     b->fleet = sim_fleet_new(&f);
     struct sim_node_config c = {.profile = SIM_A15, .me_in_sleep = true};
     sim_identity_make(&c.id, 1, "node", 1);
@@ -35,10 +36,11 @@ static void put_request(struct bench *b, struct buf *out, uint64_t id) {
     const struct sim_identity *who = &sim_node_config(b->node)->id;
     struct buf xml = {0}, auth = {0};
     wsman_put_request(
-        &xml, &(struct wsman_request){.op = WSMAN_GET, .cls = WSMAN_CIM_AssociatedPowerManagementService}, id);
-    assert_int_equal(
-        digest_authorize(&b->digest, &auth, who->amt_user, who->amt_password, "POST", "/wsman", "0123456789abcdef"),
-        0);
+        &xml, &(struct wsman_request){.op = WSMAN_GET, .cls = WSMAN_CIM_AssociatedPowerManagementService},
+        id);
+    assert_int_equal(digest_authorize(&b->digest, &auth, who->amt_user, who->amt_password, "POST", "/wsman",
+                                      "0123456789abcdef"),
+                     0);
     const char *headers[] = {"Host", "node1:16992", "Authorization", buf_cstr(&auth), NULL};
     http1_put_request(out, "POST", "/wsman", headers, (int64_t)xml.len);
     buf_put(out, buf_slice(&xml));
@@ -92,7 +94,8 @@ static void requests_get_their_status(void **state) {
         {"GET /logon.htm HTTP/1.1\r\nHost: x\r\n\r\n", 404, true},
         {"POST /elsewhere HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", 404, true},
         {"POST /wsman HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc", 401, true},
-        {"POST /wsman HTTP/1.1\r\nHost: x\r\nAuthorization: Digest nonsense\r\nContent-Length: 0\r\n\r\n", 401, true},
+        {"POST /wsman HTTP/1.1\r\nHost: x\r\nAuthorization: Digest nonsense\r\nContent-Length: 0\r\n\r\n",
+         401, true},
         {"NONSENSE\r\n\r\n", 400, true},
         {"POST /wsman HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n", 413, true},
     };

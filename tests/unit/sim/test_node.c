@@ -158,7 +158,7 @@ static void power_goes_off_and_on(void **state) {
     const struct wsc_result *r = job(&b, WSC_POWER_CHANGE, 8);
     assert_int_equal(r->err, 0);
     assert_int_equal(r->return_value, 0);
-    assert_int_equal(sim_node_host(b.node)->state, HOST_S5);
+    assert_int_equal(sim_node_machine(b.node)->state, MACHINE_S5);
     assert_int_equal(job(&b, WSC_POWER_READ, 0)->power.state, 8);
     assert_int_equal(job(&b, WSC_POWER_CHANGE, 2)->return_value, 0);
     assert_int_equal(job(&b, WSC_POWER_READ, 0)->power.state, 2);
@@ -197,7 +197,7 @@ static void the_bios_switch_decides_about_sleep(void **state) {
         sim_node_me_in_sleep(b.node, false);
         sim_node_sleep_drop(b.node, CASES[i].drop);
         assert_true(run(&b, is_up, SOON));
-        assert_int_equal(sim_node_local(b.node, HOST_ACT_SHUTDOWN), 0);
+        assert_int_equal(sim_node_local(b.node, MACHINE_ACT_SHUTDOWN), 0);
         assert_true(run(&b, node_down, SOON));
         assert_int_equal(b.orch.links[0].why, CASES[i].why);
         assert_int_equal(b.orch.links[0].disconnect,
@@ -221,7 +221,7 @@ static void a_power_cut_is_silent(void **state) {
     assert_false(run(&b, first_ended, WHILE_MS));
     assert_int_equal(b.orch.nlinks, 1);
     assert_int_equal(sim_node_power_restore(b.node), 0);
-    assert_int_equal(sim_node_host(b.node)->state, HOST_S0); /* last state */
+    assert_int_equal(sim_node_machine(b.node)->state, MACHINE_S0); /* last state */
     assert_true(run(&b, second_is_up, SOON));
     assert_int_equal(orch_up_count(&b.orch), 2); /* the old one was never told */
     assert_true(run(&b, first_ended, SOON));     /* … until its memory goes */
@@ -505,7 +505,7 @@ static void any_weather(void **state) {
 static void a_long_transition_shows(void **state) {
     struct bench b;
     make(&b, SIM_A15, NULL);
-    sim_fleet_times(b.fleet)->host = HOST_TIMES_DEFAULT;
+    sim_fleet_times(b.fleet)->host = MACHINE_TIMES_DEFAULT;
     assert_true(run(&b, is_up, SOON));
     assert_int_equal(job(&b, WSC_POWER_CHANGE, 5)->return_value, 0);
     assert_int_equal(job(&b, WSC_POWER_READ, 0)->power.state, 2);

@@ -58,7 +58,7 @@ static void shapes_of_fleets(void **state) {
     assert_false(uuid_is_placeholder(a.id.smbios));
     assert_true(a.me_in_sleep);
     assert_int_equal(a.mode, SIM_CCM);
-    assert_int_equal(a.start, HOST_S5);
+    assert_int_equal(a.start, MACHINE_S5);
     sim_plan_node(&p, 1, &a);
     assert_false(a.me_in_sleep);
     sim_plan_node(&p, 4, &a);

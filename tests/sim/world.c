@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "world.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static const struct wall START = {1795356000000000}; /* 2026-11-22T14:00:00Z */
+
+static void before_connect(void *ctx, struct sim_node *n) {
+    struct world *w = ctx;
+    for (uint32_t i = 0; i < w->cfg.nodes; i++)
+        if (w->nodes[i] == n) {
+            char address[32];
+            snprintf(address, sizeof address, "10.0.0.%u:4000", i + 1);
+            sim_next_source(w->outside, address);
+        }
+}
+
+static bool make_nodes(struct world *w) {
+    struct sim_fleet_config fc = {.loop = w->outside,
+                                  .server = "10.1.0.1:4433",
+                                  .times = SIM_TIMES_DEFAULT,
+                                  .seed = w->cfg.seed,
+                                  .ctx = w,
+                                  .before_connect = before_connect};
+    fc.times.reconnect_max_ms = 60000; /* keeps a simulated hour busy */
+    w->fleet = sim_fleet_new(&fc);
+    for (uint32_t i = 0; w->fleet && i < w->cfg.nodes; i++) {
+        struct sim_node_config nc = {.profile = SIM_A16, .mode = SIM_ACM, .me_in_sleep = true};
+        sim_identity_make(&nc.id, w->cfg.seed, "n", i + 1);
+        if (i % 4 == 3) /* factory placeholders must not matter */
+            uuid_parse(SLICE_LIT("03000200-0400-0500-0006-000700080009"), &nc.id.uuid);
+        nc.start = MACHINE_S0;
+        w->nodes[i] = sim_node_new(w->fleet, &nc);
+        if (!w->nodes[i])
+            return false;
+        w->dark_since[i] = MONO_NEVER;
+    }
+    return w->fleet != NULL;
+}
+
+/* Rows as an import leaves them. */
+static bool make_rows(struct world *w) {
+    struct store_txn *t = store_txn_new(NULL, NULL);
+    for (uint32_t i = 0; t && i < w->cfg.nodes; i++) {
+        const struct sim_identity *id = &sim_node_config(w->nodes[i])->id;
+        struct store_host row = {
+            .version = 1, .control_mode = AMT_MODE_ACM, .created = START, .updated = START};
+        char context[64];
+        snprintf(w->ids[i], sizeof w->ids[i], "host-%08x", 0x1000 + i);
+        snprintf(row.id, sizeof row.id, "%s", w->ids[i]);
+        snprintf(row.project, sizeof row.project, "default");
+        snprintf(row.name, sizeof row.name, "%.39s", id->name);
+        snprintf(row.cira_user, sizeof row.cira_user, "%s", id->cira_user);
+        snprintf(row.amt_user, sizeof row.amt_user, "%s", id->amt_user);
+        snprintf(context, sizeof context, "%s/cira", row.id);
+        if (seal_put(w->seal, context, slice_str(id->cira_password), &row.cira_secret) < 0)
+            return false;
+        snprintf(context, sizeof context, "%s/amt", row.id);
+        if (seal_put(w->seal, context, slice_str(id->amt_password), &row.amt_secret) < 0)
+            return false;
+        row.intent.desired = POWER_ON;
+        if (store_txn_add(t, STORE_HOST_PUT, &row) < 0)
+            return false;
+    }
+    return t && store_submit(disk_store(w->disk), t) == 0;
+}
+
+struct world *world_new(const struct world_config *cfg) {
+    struct world *w = calloc(1, sizeof *w);
+    struct errinfo ei = {0};
+    char key[96];
+    assert(w && cfg->nodes <= WORLD_NODES_MAX);
+    w->cfg = *cfg;
+    w->rng.s = cfg->seed * 0x9e3779b97f4a7c15u + 1;
+    list_init(&w->asked);
+    w->sim = sim_world_new(cfg->seed, START);
+    w->outside = sim_loop_new(w->sim);
+    w->disk = disk_new(w->outside, &w->rng);
+    disk_weather_set(w->disk, &(struct disk_weather){.durable_min_ms = 1, .durable_max_ms = 20});
+    snprintf(w->dir, sizeof w->dir, "/tmp/outband-sim.XXXXXX");
+    if (!mkdtemp(w->dir))
+        goto bad;
+    snprintf(key, sizeof key, "%s/master.key", w->dir);
+    if (seal_key_create(key, &ei) < 0 || seal_key_load(key, &w->seal, &ei) < 0)
+        goto bad;
+    if (!make_nodes(w) || !make_rows(w))
+        goto bad;
+    sim_run_until(w->sim, mono_add_ms(sim_now(w->sim), 1000));
+    if (world_server_start(w) < 0)
+        goto bad;
+    for (uint32_t i = 0; i < cfg->nodes; i++)
+        sim_node_start(w->nodes[i]);
+    return w;
+bad:
+    fprintf(stderr, "the world could not be made: %s\n", ei.text);
+    world_free(&w);
+    return NULL;
+}
+
+void world_free(struct world **wp) {
+    struct world *w = *wp;
+    if (!w)
+        return;
+    char key[96];
+    loop_timer_stop(w->outside, &w->fate);
+    loop_timer_stop(w->outside, &w->revive);
+    if (w->app)
+        world_server_crash(w);
+    for (uint32_t i = 0; i < w->cfg.nodes; i++)
+        sim_node_free(&w->nodes[i]);
+    sim_run_until(w->sim, mono_add_ms(sim_now(w->sim), 10000));
+    sim_fleet_free(&w->fleet);
+    disk_free(&w->disk);
+    loop_free(&w->outside);
+    sim_world_free(&w->sim);
+    seal_key_free(&w->seal);
+    snprintf(key, sizeof key, "%s/master.key", w->dir);
+    unlink(key);
+    rmdir(w->dir);
+    free(w);
+    *wp = NULL;
+}
+
+void world_broken(struct world *w, const char *fmt, ...) {
+    if (w->fault[0])
+        return;
+    char at[WALL_TEXT_CAP];
+    int n = snprintf(w->fault, sizeof w->fault, "seed %llu at %s (%.3f s): ", (unsigned long long)w->cfg.seed,
+                     wall_rfc3339(loop_wall(w->outside), at), (double)sim_now(w->sim).us / 1e6);
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(w->fault + n, sizeof w->fault - (size_t)n, fmt, ap);
+    va_end(ap);
+}
+
+static bool step(struct world *w) {
+    if (!sim_step(w->sim))
+        return false;
+    w->events++;
+    if (w->dying)
+        world_server_crash(w);
+    world_check(w);
+    return !w->fault[0];
+}
+
+int world_run(struct world *w) {
+    struct mono end = mono_add_ms(sim_now(w->sim), (int64_t)(w->cfg.hours * 3600000));
+    if (!w->cfg.calm)
+        world_fate_start(w);
+    while (mono_before(sim_now(w->sim), end))
+        if (!step(w))
+            return -1;
+    loop_timer_stop(w->outside, &w->fate);
+    return 0;
+}
+
+static bool converged(struct world *w) {
+    if (!w->app)
+        return false;
+    for (uint32_t i = 0; i < w->cfg.nodes; i++) {
+        const struct fleet_host *fh = world_host(w, i);
+        if (!fh || fh->h.op || fh->h.link.state != LINK_UP)
+            return false;
+        if (fh->h.decided.kind != DECIDE_AS_DESIRED && fh->h.decided.kind != DECIDE_NOT_AVAILABLE &&
+            fh->h.decided.kind != DECIDE_HELD)
+            return false;
+    }
+    return true;
+}
+
+int world_converge(struct world *w, int64_t limit_ms) {
+    struct mono end = mono_add_ms(sim_now(w->sim), limit_ms);
+    while (!converged(w)) {
+        if (!step(w))
+            return -1;
+        if (!mono_before(sim_now(w->sim), end)) {
+            for (uint32_t i = 0; i < w->cfg.nodes; i++) {
+                const struct fleet_host *fh = world_host(w, i);
+                char why[512] = "the host is gone";
+                if (fh)
+                    host_explain(&fh->h, &fh->shard->app->policy, shard_now(fh->shard), why, sizeof why);
+                if (!fh || fh->h.decided.kind != DECIDE_AS_DESIRED)
+                    world_broken(w, "node %u did not converge: %s", i + 1, why);
+            }
+            world_broken(w, "did not converge");
+            return -1;
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* world: the whole system in one process: server core, store and simulated nodes under a virtual clock, with
+ * seeded faults, checked after each event. A seed replays. Owner: simulate.c or a test; one thread. */
+#pragma once
+
+#include "disk.h"
+#include "net/sim.h"
+#include "server/app.h"
+#include "server/fleet.h"
+#include "sim/node.h"
+
+enum { WORLD_NODES_MAX = 64, WORLD_ORDERS_MAX = 4096, WORLD_FAULT_CAP = 400 };
+
+/* X(name, times a node-hour, what): the faults and orders of the world. */
+#define WORLD_EVENT_TABLE(X)                                                                                 \
+    X(OS_SHUTDOWN, 0.40, "shutdown now inside the operating system")                                         \
+    X(CUT, 0.60, "the tunnel is reset")                                                                      \
+    X(BLACKHOLE, 0.30, "the network goes silent for a while")                                                \
+    X(POWER_CUT, 0.10, "the node loses mains power for a while")                                             \
+    X(TWIN_LOGIN, 0.10, "a second tunnel with the same credentials")                                         \
+    X(MUTE, 0.10, "the firmware stops answering WS-MAN for a while")                                         \
+    X(ORDER_INTENT, 0.60, "an operator sets the desired power")                                              \
+    X(ORDER_OPERATION, 0.40, "an operator asks for a one-shot operation")                                    \
+    X(ORDER_CANCEL, 0.10, "an operator cancels an operation")
+/* The same for the server as a whole, times an hour of the world. */
+#define WORLD_SERVER_EVENT_TABLE(X)                                                                          \
+    X(CRASH, 1.0, "the server dies between two events")                                                      \
+    X(CRASH_MIDWAY, 1.0, "the server dies between two actions")                                              \
+    X(DISK_SLOW, 1.0, "the disk takes seconds")                                                              \
+    X(DISK_FULL, 0.3, "the disk is full for a while")                                                        \
+    X(CLOCK_JUMP, 1.0, "the wall clock jumps by up to an hour")                                              \
+    X(WEATHER, 2.0, "delays change")
+enum world_event {
+#define X(sym, ...) WORLD_##sym,
+    WORLD_EVENT_TABLE(X) WORLD_SERVER_EVENT_TABLE(X)
+#undef X
+        WORLD_EVENT_COUNT
+};
+
+/* An order that the server acknowledged. */
+struct world_order {
+    char op[OP_ID_CAP];
+    uint32_t node;
+};
+
+struct world_config {
+    uint64_t seed;
+    uint32_t nodes;
+    uint32_t shards;
+    double hours;
+    bool calm; /* no faults */
+    bool tls;
+    uint32_t poll_ms; /* 0: default */
+    /* NULL: the real decide() */
+    struct decision (*decide)(const struct host *h, const struct host_policy *p, struct host_now now);
+    bool verbose;
+};
+
+struct world {
+    struct world_config cfg;
+    struct sim_world *sim;
+    struct rng rng;
+    struct loop *outside; /* loop of nodes, disk and fate: survives the server */
+    struct disk *disk;
+    struct seal_key *seal;
+    char dir[64];
+    struct sim_fleet *fleet;
+    struct sim_node *nodes[WORLD_NODES_MAX];
+    char ids[WORLD_NODES_MAX][HOST_ID_CAP];
+    struct mono dark_since[WORLD_NODES_MAX]; /* unreachable since; MONO_NEVER when not */
+    struct mono trouble_until[WORLD_NODES_MAX];
+    uint32_t acknowledged[WORLD_NODES_MAX]; /* one-shot orders acknowledged for it */
+    /* the server, NULL while it is down */
+    struct app *app;
+    struct loop *loops[4];
+    unsigned generation;
+    bool crash_midway; /* die inside a submission, soon */
+    bool dying;
+    uint32_t submissions_left;
+    struct loop_timer fate, revive;
+    struct world_order orders[WORLD_ORDERS_MAX];
+    uint32_t norders, nasked;
+    struct list asked; /* orders without an answer */
+    /* result */
+    uint64_t events, counts[WORLD_EVENT_COUNT], checks, acts;
+    char fault[WORLD_FAULT_CAP]; /* first broken invariant; "" none */
+};
+
+/* NULL with a message on stderr when it cannot be set up. */
+struct world *world_new(const struct world_config *cfg);
+void world_free(struct world **w);
+/* Run for cfg.hours of virtual time, or until an invariant breaks: 0, or -1 with w->fault. */
+int world_run(struct world *w);
+/* No more faults: run until every host has converged, at most so long. 0, or -1 with w->fault. */
+int world_converge(struct world *w, int64_t limit_ms);
+
+/* server.c */
+int world_server_start(struct world *w);
+void world_server_crash(struct world *w);
+/* fate.c */
+void world_orders_lost(struct world *w); /* the server died with unanswered orders */
+void world_fate_start(struct world *w);
+/* check.c: after every event */
+void world_check(struct world *w);
+/* The server answered "accepted": is it on the disk? */
+void world_acknowledged(struct world *w, uint32_t node, const struct world_order *o);
+void world_broken(struct world *w, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* decide() with an oracle behind it, and the oracle behind another decide() */
+struct decision world_judge(struct decision d, const struct host *h, const struct host_policy *p,
+                            struct host_now now);
+struct decision world_decide(const struct host *h, const struct host_policy *p, struct host_now now);
+struct fleet_host *world_host(struct world *w, uint32_t node);
