@@ -1,0 +1,428 @@
+// SPDX-License-Identifier: Apache-2.0
+// The page: a live table of nodes. Strings of devices are shown by textContent only.
+// @ts-check
+
+const PAGE_SIZE = 200;
+const state = {
+  /** @type {{user:string, role:string, project:string, csrfToken?:string}|null} */ session: null,
+  /** @type {Map<string, Row>} */ rows: new Map(),
+  filter: '',
+  offset: 0,
+  total: 0,
+  lastEventId: '',
+  /** @type {AbortController|null} */ stream: null,
+};
+const $ = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
+const input = (/** @type {string} */ id) => /** @type {HTMLInputElement} */ (document.getElementById(id));
+const dialog = (/** @type {string} */ id) => /** @type {HTMLDialogElement} */ (document.getElementById(id));
+const project = () => state.session?.project || new URLSearchParams(location.search).get('project') || 'default';
+const compute = () => `/v1/projects/${encodeURIComponent(project())}/compute`;
+
+/** @param {string} tag @param {string} [text] @param {string} [className] */
+function make(tag, text = '', className = '') {
+  const e = document.createElement(tag);
+  if (text) e.textContent = text;
+  if (className) e.className = className;
+  return e;
+}
+
+// --- talking to the server ---
+
+class Problem extends Error {
+  /** @param {number} status @param {any} body */
+  constructor(status, body) {
+    super([body?.message || `the server answered ${status}`, body?.remedy].filter(Boolean).join('. '));
+    this.status = status;
+  }
+}
+
+/** @param {string} method @param {string} path @param {any} [body] */
+async function call(method, path, body) {
+  /** @type {Record<string, string>} */
+  const headers = {};
+  if (body !== undefined) headers['Content-Type'] = 'application/json';
+  if (state.session?.csrfToken && method !== 'GET') headers['X-CSRF-Token'] = state.session.csrfToken;
+  const answer = await fetch(path, {
+    method, headers, credentials: 'same-origin', body: body === undefined ? undefined : JSON.stringify(body),
+  });
+  const text = await answer.text();
+  let json = null;
+  try { json = text ? JSON.parse(text) : null; } catch { /* a proxy's page */ }
+  if (answer.status === 401 && path !== '/api/v1/authorize') signedOut();
+  if (!answer.ok) throw new Problem(answer.status, json);
+  return json;
+}
+
+let toastTimer = 0;
+/** @param {string} text */
+function toast(text) {
+  $('toast').textContent = text;
+  $('toast').hidden = false;
+  clearTimeout(toastTimer);
+  toastTimer = window.setTimeout(() => { $('toast').hidden = true; }, 8000);
+}
+const complain = (/** @type {any} */ e) => toast(e instanceof Problem ? e.message : `The server cannot be reached: ${e.message}`);
+
+// --- signing in and out ---
+
+function signedOut() {
+  state.session = null;
+  state.stream?.abort();
+  state.rows.clear();
+  $('rows').replaceChildren();
+  $('fleet').hidden = true;
+  $('logout').hidden = true;
+  $('who').textContent = '';
+  $('signin').hidden = false;
+  setLive(false, 'signed out');
+  input('username').focus();
+}
+
+/** @param {any} session */
+async function signedIn(session) {
+  state.session = session;
+  $('signin').hidden = true;
+  $('fleet').hidden = false;
+  $('logout').hidden = false;
+  $('who').textContent = `${session.user}, ${session.role}${session.project ? `, ${session.project}` : ''}`;
+  await reload();
+  listen();
+}
+
+$('signin').addEventListener('submit', async (e) => {
+  e.preventDefault();
+  $('signin-error').textContent = '';
+  try {
+    const session = await call('POST', '/api/v1/authorize',
+      { username: input('username').value, password: input('password').value, cookie: true });
+    input('password').value = '';
+    await signedIn(session);
+  } catch (err) {
+    $('signin-error').textContent = err instanceof Error ? err.message : String(err);
+    input('password').select();
+  }
+});
+$('logout').addEventListener('click', async () => {
+  try { await call('POST', '/api/v1/logout'); } catch (e) { complain(e); }
+  signedOut();
+});
+
+// --- signs: a shape and a word; colour only repeats them ---
+
+/** @type {Record<string, [string, string]>} */
+const POWER = { on: ['●', 'good'], off: ['○', ''], sleep: ['◐', ''], hibernate: ['◑', ''], unknown: ['?', 'warn'] };
+/** @type {Record<string, [string, string]>} */
+const LINK = { up: ['▲', 'good'], suspect: ['△', 'warn'], down: ['▽', 'bad'], never: ['·', 'none'] };
+const DESIRED = (/** @type {string} */ s) => s.replace('POWER_STATE_', '').toLowerCase().replace('unspecified', '–');
+
+/** @param {number} ms */
+function age(ms) {
+  const s = Math.max(0, Math.floor(ms / 1000));
+  if (s < 60) return `${s} s ago`;
+  if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s ago`;
+  if (s < 86400) return `${Math.floor(s / 3600)} h ${Math.floor(s / 60) % 60} min ago`;
+  return `${Math.floor(s / 86400)} d ${Math.floor(s / 3600) % 24} h ago`;
+}
+const clock = (/** @type {string|null} */ t) => (t ? new Date(t).toLocaleTimeString() : '');
+
+// --- a row ---
+
+class Row {
+  /** @param {any} host */
+  constructor(host) {
+    this.tr = document.createElement('tr');
+    const name = document.createElement('th');
+    name.scope = 'row';
+    this.name = make('button');
+    this.name.setAttribute('type', 'button');
+    this.name.addEventListener('click', () => showDetail(this.host));
+    this.id = make('small');
+    name.append(this.name, this.id);
+    const cell = (/** @type {string} */ c) => { const td = make('td', '', c); this.tr.append(td); return td; };
+    this.tr.append(name);
+    this.desired = cell('');
+    this.observed = cell('');
+    this.link = cell('');
+    this.problem = cell('problem');
+    this.op = cell('op');
+    this.event = cell('event');
+    this.act = cell('act');
+    this.age = make('small');
+    /** @type {HTMLButtonElement[]} */
+    this.buttons = [];
+    if (state.session && state.session.role !== 'viewer')
+      for (const [verb, label] of [['on', 'On'], ['off', 'Off'], ['reset', 'Reset']]) {
+        const b = /** @type {HTMLButtonElement} */ (make('button', label));
+        b.type = 'button';
+        b.addEventListener('click', () => power(this.host, verb));
+        this.buttons.push(b);
+        this.act.append(b);
+      }
+    this.update(host);
+  }
+
+  /** @param {any} host */
+  update(host) {
+    this.host = host;
+    this.at = performance.now();
+    const { oob } = host;
+    this.name.textContent = host.name;
+    this.id.textContent = host.resourceId;
+    for (const b of this.buttons) b.setAttribute('aria-label', `${b.textContent}: ${host.name}`);
+    this.desired.replaceChildren(make('span', DESIRED(host.desiredPowerState), 'state'));
+    if (oob.recoveryPolicy !== 'keep') this.desired.append(make('small', oob.recoveryPolicy));
+    const [sign, tone] = POWER[oob.power.state] || POWER.unknown;
+    this.observed.replaceChildren(make('span', `${sign} ${oob.power.state}`, `state ${tone}`), this.age);
+    const [lsign, ltone] = LINK[oob.link.state] || LINK.never;
+    this.link.replaceChildren(make('span', `${lsign} ${oob.link.state}`, `state ${ltone}`));
+    if (oob.link.since)
+      this.link.append(make('small', oob.link.state === 'up' ? `since ${clock(oob.link.since)}` : `${oob.link.reason} ${clock(oob.link.since)}`));
+    this.showProblem();
+    const o = oob.operation;
+    this.op.replaceChildren();
+    if (o) {
+      this.op.append(make('span', `${o.kind}: ${o.state}`), make('small', o.text || `by ${o.actor}`));
+      if (oob.nextOperation) this.op.append(make('small', `then ${oob.nextOperation.kind}`));
+    } else this.op.append(make('span', '–', 'none'));
+    if (!this.event.firstChild)
+      this.showEvent(oob.link.since ? `link ${oob.link.state}` : 'never connected', oob.link.since);
+    this.tick();
+  }
+
+  showProblem() {
+    const f = this.host.oob.findings[0];
+    this.problem.replaceChildren();
+    if (f) {
+      this.problem.append(make('span', `${f.severity === 'error' ? '✖' : '!'} ${f.sentence}`, f.severity === 'error' ? 'bad' : 'warn'));
+      if (this.host.oob.findings.length > 1) this.problem.append(make('small', `and ${this.host.oob.findings.length - 1} more`));
+    } else this.problem.append(make('span', this.host.powerStatus, this.host.powerStatusIndicator.endsWith('ERROR') ? 'bad' : 'none'));
+  }
+
+  /** @param {string} text @param {string|null} at */
+  showEvent(text, at) {
+    this.event.replaceChildren(make('span', text), make('small', clock(at)));
+  }
+
+  /** The age counts up: a number that stands still looks fresh. */
+  tick() {
+    const { power } = this.host.oob;
+    const known = power.state !== 'unknown' ? power : power.lastKnown;
+    if (!known || known.ageMs == null) { this.age.textContent = 'never observed'; return; }
+    const text = age(known.ageMs + performance.now() - this.at);
+    this.age.textContent = power.state === 'unknown' ? `last known ${known.state}, ${text}` : text;
+  }
+
+  flash() {
+    this.tr.classList.add('fresh');
+    setTimeout(() => this.tr.classList.remove('fresh'), 900);
+  }
+}
+setInterval(() => { if (!document.hidden) for (const r of state.rows.values()) r.tick(); }, 1000);
+
+// --- lists ---
+
+async function loadHosts() {
+  const q = new URLSearchParams({ pageSize: String(PAGE_SIZE), offset: String(state.offset), orderBy: 'name' });
+  if (state.filter) q.set('filter', state.filter);
+  const list = await call('GET', `${compute()}/hosts?${q}`);
+  const seen = new Map();
+  for (const host of list.hosts) {
+    const row = state.rows.get(host.resourceId) || new Row(host);
+    row.update(host);
+    seen.set(host.resourceId, row);
+  }
+  state.rows = seen;
+  state.total = list.totalElements;
+  $('rows').replaceChildren(...[...seen.values()].map((r) => r.tr));
+  $('empty').hidden = seen.size > 0;
+  $('empty').textContent = state.filter ? 'No node matches the filter.' : 'No nodes yet. Import them: orch-cli create host --import-from-csv FILE';
+  const to = state.offset + seen.size;
+  $('range').textContent = seen.size ? `${state.offset + 1}–${to} of ${state.total}` : '';
+  /** @type {HTMLButtonElement} */ ($('prev')).disabled = state.offset === 0;
+  /** @type {HTMLButtonElement} */ ($('next')).disabled = !list.hasNext;
+  document.querySelector('.pages')?.toggleAttribute('hidden', state.total <= PAGE_SIZE);
+}
+
+async function loadSummary() {
+  const s = await call('GET', `${compute()}/hosts/summary`);
+  const findings = Object.values(s.findings).reduce((a, b) => a + b, 0);
+  /** @type {[string, number, boolean][]} */
+  const items = [['nodes', s.total, false], ['link up', s.link.up, false], ['link down', s.link.down, s.link.down > 0],
+    ['on', s.power.on, false], ['off', s.power.off, false], ['unknown', s.power.unknown, false],
+    ['not as desired', s.mismatch, s.mismatch > 0], ['findings', findings, findings > 0],
+    ['operations', s.operations.waiting + s.operations.running, false]];
+  $('summary').replaceChildren(...items.map(([label, n, bad]) => {
+    const li = make('li', '', bad ? 'bad' : '');
+    li.append(make('b', String(n)), make('span', label));
+    return li;
+  }));
+}
+
+async function reload() {
+  try {
+    await Promise.all([loadHosts(), loadSummary()]);
+    $('filter-error').textContent = '';
+  } catch (e) {
+    if (e instanceof Problem && e.status === 400) $('filter-error').textContent = e.message;
+    else if (state.session) complain(e);
+  }
+}
+
+/** Run fn soon, and no more often than each ms. @param {() => void} fn @param {number} ms */
+function calmly(fn, ms) {
+  let timer = 0, last = -ms;
+  return () => {
+    if (timer) return;
+    timer = window.setTimeout(() => { timer = 0; last = performance.now(); fn(); }, Math.max(100, last + ms - performance.now()));
+  };
+}
+const reloadSoon = calmly(() => { if (state.session) reload(); }, 1500);
+const summarySoon = calmly(() => { if (state.session) loadSummary().catch(() => {}); }, 1500);
+
+$('filter-form').addEventListener('submit', (e) => {
+  e.preventDefault();
+  state.filter = input('filter').value.trim();
+  state.offset = 0;
+  reload();
+});
+$('filter-clear').addEventListener('click', () => {
+  input('filter').value = state.filter = '';
+  state.offset = 0;
+  reload();
+});
+$('prev').addEventListener('click', () => { state.offset = Math.max(0, state.offset - PAGE_SIZE); reload(); });
+$('next').addEventListener('click', () => { state.offset += PAGE_SIZE; reload(); });
+
+// --- events: fetch and not EventSource, for the status of a refusal and our own pace of coming back ---
+
+/** @param {boolean} up @param {string} text */
+function setLive(up, text) {
+  $('live').textContent = text;
+  $('live').classList.toggle('up', up);
+}
+
+/** @param {any} e */
+function onEvent(e) {
+  if (e.type === 'gap') { reloadSoon(); return; }
+  const row = state.rows.get(e.subject);
+  const { host, text } = e.data;
+  summarySoon();
+  if (e.type === 'host.created' || e.type === 'host.deleted' || (state.filter && e.subject)) { reloadSoon(); return; }
+  if (!row) return;
+  if (host) row.update(host);
+  row.showEvent(text, e.time);
+  row.flash();
+  if (!host) reloadSoon();
+  $('news').textContent = `${row.host.name}: ${text}`;
+}
+
+/** One block of the stream. @param {string} block */
+function onBlock(block) {
+  let data = '';
+  for (const line of block.split('\n')) {
+    if (line.startsWith('id: ')) state.lastEventId = line.slice(4);
+    if (line.startsWith('data: ')) data += line.slice(6);
+  }
+  if (data) onEvent(JSON.parse(data));
+}
+
+/** @param {AbortSignal} signal */
+async function readStream(signal) {
+  /** @type {Record<string, string>} */
+  const headers = state.lastEventId ? { 'Last-Event-ID': state.lastEventId } : {};
+  const answer = await fetch('/v1/events', { headers, credentials: 'same-origin', signal });
+  if (answer.status === 401) { signedOut(); return; }
+  if (!answer.ok || !answer.body) throw new Error(`status ${answer.status}`);
+  setLive(true, 'live');
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  for (let rest = ''; ;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    const blocks = (rest + value).split('\n\n');
+    rest = blocks.pop() || '';
+    blocks.forEach(onBlock);
+  }
+}
+
+async function listen() {
+  state.stream?.abort();
+  const stop = state.stream = new AbortController();
+  for (let wait = 1000; state.session && !stop.signal.aborted;) {
+    const began = performance.now();
+    try { await readStream(stop.signal); } catch { /* comes back below */ }
+    if (!state.session || stop.signal.aborted) return;
+    wait = performance.now() - began > 10000 ? 1000 : Math.min(wait * 2, 15000);
+    setLive(false, 'connection lost, coming back');
+    await new Promise((r) => setTimeout(r, wait + Math.random() * 500));
+    reloadSoon();
+  }
+}
+
+// --- power ---
+
+/** @type {Record<string, {question: string, text: string, yes: string}>} */
+const ASK = {
+  off: { question: 'Switch off', text: 'The node loses power at once; what runs on it is not asked. It stays off until someone switches it on.', yes: 'Switch off' },
+  reset: { question: 'Reset', text: 'The node restarts at once; what runs on it is not asked.', yes: 'Reset' },
+};
+
+/** @param {any} host @param {string} verb @returns {Promise<boolean>} */
+function confirmed(host, verb) {
+  const ask = ASK[verb];
+  if (!ask) return Promise.resolve(true);
+  $('confirm-title').textContent = `${ask.question} ${host.name}?`;
+  $('confirm-text').textContent = ask.text;
+  $('confirm-yes').textContent = ask.yes;
+  const d = dialog('confirm');
+  d.returnValue = 'no';
+  d.showModal();
+  return new Promise((done) => d.addEventListener('close', () => done(d.returnValue === 'yes'), { once: true }));
+}
+
+/** @param {any} host @param {string} verb */
+async function power(host, verb) {
+  if (!await confirmed(host, verb)) return;
+  try {
+    const now = await call('PATCH', `${compute()}/hosts/${host.resourceId}`, { desiredPowerState: `POWER_STATE_${verb.toUpperCase()}` });
+    state.rows.get(host.resourceId)?.update(now);
+    toast(`${host.name}: ${now.oob.operation ? now.oob.operation.text || `${now.oob.operation.kind} ${now.oob.operation.state}` : now.powerStatus}`);
+  } catch (e) { complain(e); }
+}
+
+// --- why ---
+
+/** @param {string} title @param {Node[]} items */
+function section(title, items) {
+  const ul = make('ul');
+  ul.append(...items.map((n) => { const li = make('li'); li.append(n); return li; }));
+  return items.length ? [make('h3', title), ul] : [];
+}
+
+/** @param {any} host */
+async function showDetail(host) {
+  $('detail-title').textContent = host.name;
+  $('detail-body').replaceChildren(make('p', 'Reading …', 'none'));
+  dialog('detail').showModal();
+  try {
+    const [why, past] = await Promise.all([call('GET', `${compute()}/hosts/${host.resourceId}/explain`),
+      call('GET', `${compute()}/hosts/${host.resourceId}/history?pageSize=20`)]);
+    const found = why.findings.map((/** @type {any} */ f) => {
+      const s = make('span', f.sentence);
+      if (f.remedy) s.append(make('small', ` ${f.remedy}`));
+      return s;
+    });
+    const events = past.events.reverse().map((/** @type {any} */ e) => {
+      const s = make('span');
+      s.append(make('time', new Date(e.at).toLocaleString()), e.text);
+      return s;
+    });
+    $('detail-body').replaceChildren(make('p', why.decision.why),
+      ...section('Evidence', why.evidence.map((/** @type {string} */ t) => make('span', t))),
+      ...section('Findings', found), ...section('History', events));
+  } catch (e) { $('detail-body').replaceChildren(make('p', e instanceof Error ? e.message : String(e), 'error')); }
+}
+
+// --- start ---
+
+setInterval(() => { if (state.session) call('GET', '/api/v1/session').catch(() => {}); }, 5 * 60 * 1000);
+call('GET', '/api/v1/session').then(signedIn, (e) => { if (!(e instanceof Problem)) complain(e); signedOut(); });
