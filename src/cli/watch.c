@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <unistd.h>
 
-enum { SILENCE_MS = 45000, FIRST_WAIT_MS = 500, LAST_WAIT_MS = 10000 }; /* the server speaks every 15 s */
+enum { SILENCE_MS = 45000, FIRST_WAIT_MS = 200, LAST_WAIT_MS = 10000 }; /* the server speaks every 15 s */
 
 static void build_target(const struct watch *w, struct buf *target) {
     buf_puts(target, "/v1/events");
