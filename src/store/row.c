@@ -151,6 +151,7 @@ static const struct col op_cols[] = {
     COL(store_op, "key", op.key, COL_STR, 0),
     COL(store_op, "by_reconcile", op.by_reconcile, COL_BOOL, 0),
     COL(store_op, "force", op.force, COL_BOOL, 0),
+    WORD(store_op, "prior", op.prior, power_words, 0),
     COL(store_op, "created", op.created, COL_WALL, 0),
     COL(store_op, "updated", op.updated, COL_WALL, 0),
     COL(store_op, "deadline", op.deadline, COL_WALL, 0),

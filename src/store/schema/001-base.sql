@@ -54,6 +54,7 @@ CREATE TABLE operation (
     key TEXT NOT NULL,
     by_reconcile INTEGER NOT NULL,
     force INTEGER NOT NULL,
+    prior TEXT NOT NULL,
     created INTEGER NOT NULL,
     updated INTEGER NOT NULL,
     deadline INTEGER NOT NULL,

@@ -168,6 +168,7 @@ static void operation_comes_back(void **state) {
     struct store_op a = op_row(1, h.id, OP_WAITING), b;
     a.op.code = OP_CODE_SESSION;
     a.op.force = true;
+    a.op.prior = POWER_HIBERNATE;
     SET(a.op.key, "key-1");
     put(p.s, STORE_HOST_PUT, &h);
     assert_int_equal(put(p.s, STORE_OP_PUT, &a), 0);
@@ -181,6 +182,7 @@ static void operation_comes_back(void **state) {
     assert_string_equal(b.op.actor, "operator1");
     assert_string_equal(b.op.key, "key-1");
     assert_true(b.op.force && !b.op.by_reconcile);
+    assert_int_equal(b.op.prior, POWER_HIBERNATE);
     assert_true(b.op.created.us == a.op.created.us && b.op.deadline.us == a.op.deadline.us &&
                 b.op.finished.us == 0);
 
