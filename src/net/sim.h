@@ -17,8 +17,8 @@ struct loop *sim_loop_new(struct sim_world *w);
  * are in it); listeners and streams are freed here. Not from inside a callback of that loop: note the crash
  * there and call this between two steps. */
 void sim_loop_crash(struct loop **l);
-/* The first half of a crash in the middle of a callback: from here on nothing that is written leaves the loop.
- * Crash it when the callback is over. */
+/* The first half of a crash in the middle of a callback: from here on nothing that is written leaves the
+ * loop. Crash it when the callback is over. */
 void sim_loop_freeze(struct loop *l);
 
 struct mono sim_now(const struct sim_world *w);

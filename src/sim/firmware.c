@@ -27,8 +27,24 @@ void fw_put_text(struct fw_call *c, const char *name, const char *text) {
     wsman_put_element(c->out, c->pfx, name, slice_str(text));
 }
 
+/* Answers are made of thousands of small pieces: plain appends are several times as fast as formats. */
+static void tag(struct fw_call *c, const char *open, const char *name) {
+    buf_puts(c->out, open);
+    buf_puts(c->out, c->pfx);
+    buf_puts(c->out, ":");
+    buf_puts(c->out, name);
+    buf_puts(c->out, ">");
+}
+
 void fw_put_uint(struct fw_call *c, const char *name, uint64_t v) {
-    buf_putf(c->out, "<%s:%s>%" PRIu64 "</%s:%s>", c->pfx, name, v, c->pfx, name);
+    char digits[24], *p = digits + sizeof digits - 1;
+    *p = 0;
+    do
+        *--p = (char)('0' + v % 10);
+    while (v /= 10);
+    tag(c, "<", name);
+    buf_puts(c->out, p);
+    tag(c, "</", name);
 }
 
 void fw_put_bool(struct fw_call *c, const char *name, bool v) {
@@ -36,13 +52,20 @@ void fw_put_bool(struct fw_call *c, const char *name, bool v) {
 }
 
 void fw_put_epr(struct fw_call *c, const char *name, enum wsman_class cls, const char *const *selectors) {
-    buf_putf(c->out,
-             "<%s:%s><b:Address>http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous</b:Address>"
-             "<b:ReferenceParameters><c:ResourceURI>%s</c:ResourceURI><c:SelectorSet>",
-             c->pfx, name, wsman_class_uri(cls));
-    for (; selectors[0]; selectors += 2)
-        buf_putf(c->out, "<c:Selector Name=\"%s\">%s</c:Selector>", selectors[0], selectors[1]);
-    buf_putf(c->out, "</c:SelectorSet></b:ReferenceParameters></%s:%s>", c->pfx, name);
+    tag(c, "<", name);
+    buf_puts(c->out, "<b:Address>http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous</b:Address>"
+                     "<b:ReferenceParameters><c:ResourceURI>");
+    buf_puts(c->out, wsman_class_uri(cls));
+    buf_puts(c->out, "</c:ResourceURI><c:SelectorSet>");
+    for (; selectors[0]; selectors += 2) {
+        buf_puts(c->out, "<c:Selector Name=\"");
+        buf_puts(c->out, selectors[0]);
+        buf_puts(c->out, "\">");
+        buf_puts(c->out, selectors[1]);
+        buf_puts(c->out, "</c:Selector>");
+    }
+    buf_puts(c->out, "</c:SelectorSet></b:ReferenceParameters>");
+    tag(c, "</", name);
 }
 
 void fw_put_managed_system(struct fw_call *c, const char *name) {

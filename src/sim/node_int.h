@@ -81,9 +81,9 @@ struct sim_node {
     struct rng rng;
     /* link */
     struct sim_tunnel *tunnel, *twin; /* twin: of the duplicate-login fault */
-    struct list graves;           /* tunnels of before a power cut: never closed, never answered */
-    struct mono connect_at;       /* next attempt; MONO_NEVER: none is due */
-    struct mono graves_until;     /* when they are dropped; MONO_NEVER: not yet */
+    struct list graves;               /* tunnels of before a power cut: never closed, never answered */
+    struct mono connect_at;           /* next attempt; MONO_NEVER: none is due */
+    struct mono graves_until;         /* when they are dropped; MONO_NEVER: not yet */
     uint32_t backoff_ms, logins;
     bool running, unprovisioned, link_up;
     /* firmware */

@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "sim/tunnel_side.h"
+#include "sim/tunnel_int.h"
 
-#include "proto/apf.h"
-#include "sim/http_side.h"
-
-#include <assert.h>
 #include <stdlib.h>
 
 enum {
@@ -14,46 +10,13 @@ enum {
     REJECT_CLOSE_MS = 2000,
 };
 
-enum sim_tunnel_state { TUN_CONNECTING, TUN_LOGIN, TUN_READY, TUN_ENDED };
-
-struct sim_tunnel {
-    struct sim_node *node;
-    struct stream *stream; /* NULL once it ended or was dropped */
-    struct apf *apf;
-    struct list chans;
-    enum sim_tunnel_state state;
-    bool rejected;
-    uint8_t unanswered;
-    uint32_t interval_s, timeout_s, cookie;
-    struct mono connect_until; /* until READY */
-    struct mono keepalive_at, reply_by;
-    struct mono out_at; /* slow-drip, coalesce: next output */
-    struct mono storm_at;
-};
-
-/* An APF channel with the HTTP server on it. */
-struct chan {
-    struct list_node link;
-    struct http_conn *http;
-    uint32_t id;
-    bool closing; /* apf_close() was called */
-};
-
-static const struct apf_limits LIMITS = {.channels_max = 8,
-                                         .forwards_max = 16,
-                                         .window_bytes = DEVICE_WINDOW,
-                                         .queue_bytes = 65536,
-                                         .output_bytes = 262144,
-                                         .preauth_bytes = 8192,
-                                         .open_timeout_ms = 10000};
-
-static bool faulty(const struct sim_tunnel *t, enum sim_fault f) {
-    return sim_fault_on(&t->node->faults, f);
-}
-
-static struct chan *chan_at(struct list_node *l) {
-    return CONTAINER_OF(l, struct chan, link);
-}
+const struct apf_limits SIM_TUNNEL_LIMITS = {.channels_max = 8,
+                                             .forwards_max = 16,
+                                             .window_bytes = DEVICE_WINDOW,
+                                             .queue_bytes = 65536,
+                                             .output_bytes = 262144,
+                                             .preauth_bytes = 8192,
+                                             .open_timeout_ms = 10000};
 
 static void chan_free(struct sim_tunnel *t, struct chan *c) {
     list_remove(&t->chans, &c->link);
@@ -61,7 +24,7 @@ static void chan_free(struct sim_tunnel *t, struct chan *c) {
     free(c);
 }
 
-static void sim_tunnel_set_state(struct sim_tunnel *t, enum sim_tunnel_state s) {
+void sim_tunnel_set_state(struct sim_tunnel *t, enum sim_tunnel_state s) {
     struct sim_counters *k = &t->node->fleet->counters;
     struct mono now = node_now(t->node);
     if (t->state == s)
@@ -77,125 +40,6 @@ static void sim_tunnel_set_state(struct sim_tunnel *t, enum sim_tunnel_state s) 
     }
     if (s == TUN_ENDED)
         t->connect_until = t->keepalive_at = t->out_at = t->storm_at = t->reply_by = MONO_NEVER;
-}
-
-/* --- streams that nobody listens to any more --- */
-
-static void nobody_data(struct stream *s, void *ctx, struct slice data) {}
-static void nobody_end(struct stream *s, void *ctx, enum stream_end why) {}
-static const struct stream_handler NOBODY = {.on_data = nobody_data, .on_end = nobody_end};
-
-struct grave {
-    struct list_node link;
-    struct stream *stream;
-    struct sim_node *node;
-};
-static void grave_end(struct stream *s, void *ctx, enum stream_end why) {
-    struct grave *g = ctx;
-    list_remove(&g->node->graves, &g->link);
-    free(g);
-}
-static const struct stream_handler GRAVE = {.on_data = nobody_data, .on_end = grave_end};
-
-static void bury(struct sim_tunnel *t) {
-    struct grave *g = calloc(1, sizeof *g);
-    if (!g) {
-        stream_handle(t->stream, &NOBODY, NULL);
-        stream_abort(t->stream);
-        return;
-    }
-    g->stream = t->stream;
-    g->node = t->node;
-    list_push(&t->node->graves, &g->link);
-    stream_handle(t->stream, &GRAVE, g);
-    stream_pause(t->stream);
-}
-
-void sim_tunnel_graves_free(struct sim_node *n) {
-    LIST_EACH(l, &n->graves) {
-        struct grave *g = CONTAINER_OF(l, struct grave, link);
-        list_remove(&n->graves, l);
-        stream_handle(g->stream, &NOBODY, NULL);
-        stream_abort(g->stream);
-        free(g);
-    }
-}
-
-/* --- output --- */
-
-static void send_bytes(struct sim_tunnel *t, size_t most) {
-    struct slice out = apf_output(t->apf);
-    size_t n = out.n < most ? out.n : most;
-    if (n == 0 || !t->stream)
-        return;
-    if (stream_write(t->stream, slice_head(out, n)) < 0)
-        return; /* its end is on the way */
-    t->node->fleet->counters.bytes_out += n;
-    apf_sent(t->apf, n);
-}
-
-/* From the HTTP side into the channels, as far as they take it. */
-static void pump_chans(struct sim_tunnel *t) {
-    LIST_EACH(l, &t->chans) {
-        struct chan *c = chan_at(l);
-        if (c->closing)
-            continue;
-        struct buf *out = http_conn_output(c->http);
-        size_t room = apf_room(t->apf, c->id), n = out->len < room ? out->len : room;
-        if (n && apf_send(t->apf, c->id, slice_head(buf_slice(out), n)) == 0)
-            buf_consume(out, n);
-        /* room of a whole queue: nothing waits for credit, so a close loses nothing */
-        bool drained = out->len == 0 && apf_room(t->apf, c->id) >= LIMITS.queue_bytes;
-        if (http_conn_finished(c->http) && drained) {
-            c->closing = true;
-            apf_close(t->apf, c->id);
-        }
-    }
-}
-
-void sim_tunnel_flush(struct sim_tunnel *t) {
-    if (t->state == TUN_ENDED || !t->apf)
-        return;
-    pump_chans(t);
-    if (!t->stream || t->state == TUN_CONNECTING || faulty(t, SIM_FAULT_BLACKHOLE))
-        return;
-    struct mono now = node_now(t->node);
-    if (faulty(t, SIM_FAULT_SLOW_DRIP) || faulty(t, SIM_FAULT_COALESCE)) {
-        bool drip = faulty(t, SIM_FAULT_SLOW_DRIP);
-        if (apf_output(t->apf).n && mono_is_never(t->out_at))
-            t->out_at =
-                mono_add_ms(now, t->node->faults.arg[drip ? SIM_FAULT_SLOW_DRIP : SIM_FAULT_COALESCE]);
-        if (!mono_due(t->out_at, now))
-            return;
-        send_bytes(t, drip ? 1 : SIZE_MAX);
-        t->out_at = MONO_NEVER;
-        if (apf_output(t->apf).n)
-            sim_tunnel_flush(t);
-        return;
-    }
-    send_bytes(t, SIZE_MAX);
-}
-
-/* --- ends --- */
-
-void sim_tunnel_drop(struct sim_tunnel *t, enum sim_tunnel_drop how) {
-    if (t->state == TUN_ENDED)
-        return;
-    if (t->stream && how == TUNNEL_SILENT) {
-        bury(t);
-    } else if (t->stream) {
-        if (how == TUNNEL_FIN && t->state != TUN_CONNECTING) {
-            apf_disconnect(t->apf, APF_DISC_BY_APPLICATION);
-            send_bytes(t, SIZE_MAX);
-        }
-        stream_handle(t->stream, &NOBODY, NULL);
-        if (how == TUNNEL_FIN)
-            stream_close(t->stream);
-        else
-            stream_abort(t->stream);
-    }
-    t->stream = NULL;
-    sim_tunnel_set_state(t, TUN_ENDED);
 }
 
 bool sim_tunnel_ended(const struct sim_tunnel *t, bool *rejected) {
@@ -231,7 +75,7 @@ static bool is_wsman_port(const struct sim_tunnel *t, uint32_t port) {
 /* The open-busy fault counts down and ends by itself. */
 static bool busy(struct sim_tunnel *t) {
     struct sim_faults *f = &t->node->faults;
-    if (!faulty(t, SIM_FAULT_OPEN_BUSY))
+    if (!sim_tunnel_faulty(t, SIM_FAULT_OPEN_BUSY))
         return false;
     if (--f->arg[SIM_FAULT_OPEN_BUSY] == 0)
         f->on &= ~(1u << SIM_FAULT_OPEN_BUSY);
@@ -244,7 +88,7 @@ static void on_open(struct sim_tunnel *t, const struct apf_ev *ev) {
         apf_refuse(t->apf, id, APF_OPEN_PROHIBITED);
         return;
     }
-    if (faulty(t, SIM_FAULT_HALF_OPEN) || !is_wsman_port(t, port)) {
+    if (sim_tunnel_faulty(t, SIM_FAULT_HALF_OPEN) || !is_wsman_port(t, port)) {
         apf_refuse(t->apf, id, APF_OPEN_CONNECT_FAILED);
         return;
     }
@@ -289,7 +133,7 @@ static void on_event(struct sim_tunnel *t, const struct apf_ev *ev) {
         break;
     case APF_EV_DATA: {
         size_t n = ev->data.n;
-        if (faulty(t, SIM_FAULT_ZERO_WINDOW))
+        if (sim_tunnel_faulty(t, SIM_FAULT_ZERO_WINDOW))
             break;
         if (!c->closing)
             http_conn_input(c->http, ev->data, node_now(t->node));
@@ -306,11 +150,8 @@ static void on_event(struct sim_tunnel *t, const struct apf_ev *ev) {
         on_keepalive_reply(t);
         break;
     case APF_EV_DISCONNECT:
-        if (t->stream) {
-            stream_handle(t->stream, &NOBODY, NULL);
-            stream_close(t->stream);
-            t->stream = NULL;
-        }
+        if (t->stream)
+            sim_tunnel_let_go(t, true);
         sim_tunnel_set_state(t, TUN_ENDED);
         break;
     default: /* what only the server sees */
@@ -327,7 +168,7 @@ static void on_data(struct stream *s, void *ctx, struct slice data) {
     while (t->state != TUN_ENDED && (r = apf_input(t->apf, &data, node_now(n), &ev)) == 1)
         on_event(t, &ev);
     if (r < 0) {
-        send_bytes(t, SIZE_MAX); /* DISCONNECT with the reason */
+        sim_tunnel_send_bytes(t, SIZE_MAX); /* DISCONNECT with the reason */
         sim_tunnel_drop(t, TUNNEL_FIN);
     }
     node_settle(n);
@@ -352,7 +193,7 @@ static void login(struct sim_tunnel *t) {
     const struct sim_profile_info *p = sim_profile_info(n->cfg.profile);
     uint32_t ports[16];
     size_t nports = 0;
-    for (size_t i = 0; i < p->nports && !faulty(t, SIM_FAULT_FORWARDS_MISSING); i++)
+    for (size_t i = 0; i < p->nports && !sim_tunnel_faulty(t, SIM_FAULT_FORWARDS_MISSING); i++)
         if (n->listener || !is_redirection(p->ports[i]))
             ports[nports++] = p->ports[i];
     struct apf_login l = {.uuid = n->cfg.id.uuid,
@@ -367,7 +208,7 @@ static void login(struct sim_tunnel *t) {
 
 void sim_tunnel_update_forwards(struct sim_tunnel *t) {
     const struct sim_profile_info *p = sim_profile_info(t->node->cfg.profile);
-    if (t->state != TUN_READY || faulty(t, SIM_FAULT_FORWARDS_MISSING))
+    if (t->state != TUN_READY || sim_tunnel_faulty(t, SIM_FAULT_FORWARDS_MISSING))
         return;
     for (size_t i = 0; i < p->nports; i++) {
         if (!is_redirection(p->ports[i]))
@@ -382,6 +223,7 @@ void sim_tunnel_update_forwards(struct sim_tunnel *t) {
 static void on_connected(struct stream *s, void *ctx) {
     struct sim_tunnel *t = ctx;
     sim_tunnel_set_state(t, TUN_LOGIN);
+    sim_tunnel_faults_changed(t);
     login(t);
     node_settle(t->node);
 }
@@ -398,7 +240,7 @@ struct sim_tunnel *sim_tunnel_new(struct sim_node *n) {
     t->interval_s = cfg->times.keepalive_s;
     t->keepalive_at = t->out_at = t->storm_at = t->reply_by = MONO_NEVER;
     t->connect_until = mono_add_ms(node_now(n), cfg->times.connect_timeout_ms);
-    t->apf = apf_new(APF_DEVICE, &LIMITS);
+    t->apf = apf_new(APF_DEVICE, &SIM_TUNNEL_LIMITS);
     struct connect_opts o = {.address = n->fleet->server,
                              .tls = cfg->tls,
                              .verify_name = cfg->verify_name,
@@ -416,7 +258,7 @@ struct sim_tunnel *sim_tunnel_new(struct sim_node *n) {
 /* --- time --- */
 
 struct mono sim_tunnel_deadline(const struct sim_tunnel *t) {
-    if (t->state == TUN_ENDED || faulty(t, SIM_FAULT_BLACKHOLE))
+    if (t->state == TUN_ENDED || sim_tunnel_faulty(t, SIM_FAULT_BLACKHOLE))
         return MONO_NEVER;
     struct mono at = mono_min(mono_min(t->connect_until, t->keepalive_at), mono_min(t->out_at, t->storm_at));
     at = mono_min(at, mono_min(t->reply_by, apf_deadline(t->apf)));
@@ -440,7 +282,7 @@ static void keepalive(struct sim_tunnel *t, struct mono now) {
 }
 
 void sim_tunnel_tick(struct sim_tunnel *t, struct mono now) {
-    if (t->state == TUN_ENDED || faulty(t, SIM_FAULT_BLACKHOLE))
+    if (t->state == TUN_ENDED || sim_tunnel_faulty(t, SIM_FAULT_BLACKHOLE))
         return;
     if (mono_due(t->connect_until, now)) {
         sim_tunnel_drop(t, TUNNEL_RST);
@@ -460,26 +302,4 @@ void sim_tunnel_tick(struct sim_tunnel *t, struct mono now) {
     struct apf_ev ev;
     while (t->state != TUN_ENDED && apf_tick(t->apf, now, &ev) == 1)
         on_event(t, &ev);
-}
-
-/* --- faults --- */
-
-void sim_tunnel_faults_changed(struct sim_tunnel *t) {
-    if (t->state == TUN_ENDED)
-        return;
-    struct mono now = node_now(t->node);
-    t->storm_at = faulty(t, SIM_FAULT_KEEPALIVE_STORM) ? now : MONO_NEVER;
-    t->out_at = MONO_NEVER;
-    if (!t->stream || t->state == TUN_CONNECTING)
-        return;
-    if (faulty(t, SIM_FAULT_BLACKHOLE))
-        stream_pause(t->stream);
-    else
-        stream_resume(t->stream);
-}
-
-void sim_tunnel_send_garbage(struct sim_tunnel *t) {
-    static const uint8_t GARBAGE[] = {0xff, 0xfe, 0x00, 0x60, 0x62, 0xfa, 0xde, 0xad};
-    if (t->stream && t->state != TUN_CONNECTING)
-        (void)stream_write(t->stream, slice_of(GARBAGE, sizeof GARBAGE));
 }

@@ -156,8 +156,10 @@ static void a_login_without_forwards_comes_up_or_ends(void **s) {
     /* 192, 5 auth, 50: logged in, but pfwd is never asked for */
     static const char version[93] = "\xc0\0\0\0\1\0\0\0\0\0\0\0\4";
     device_send(&d, slice_of(version, sizeof version));
-    device_send(&d, SLICE_LIT("\x05\0\0\0\x12" "auth@amt.intel.com"));
-    device_send(&d, SLICE_LIT("\x32\0\0\0\4u-n1\0\0\0\x12pfwd@amt.intel.com\0\0\0\x08password\0\0\0\0\4p-n1"));
+    device_send(&d, SLICE_LIT("\x05\0\0\0\x12"
+                              "auth@amt.intel.com"));
+    device_send(&d,
+                SLICE_LIT("\x32\0\0\0\4u-n1\0\0\0\x12pfwd@amt.intel.com\0\0\0\x08password\0\0\0\0\4p-n1"));
     world_run(&w, SOON);
     assert_int_equal(world_metric(&w, METRIC_LOGINS), 1);
     assert_int_equal(world_metric(&w, METRIC_TUNNELS_PENDING), 0);
@@ -182,7 +184,8 @@ static void before_login_little_is_read(void **s) {
     static const char version[93] = "\xc0\0\0\0\1\0\0\0\0\0\0\0\4";
     device_send(&d, slice_of(version, sizeof version));
     for (int i = 0; i < 50; i++) /* service requests for ever */
-        device_send(&d, SLICE_LIT("\x05\0\0\0\x12" "auth@amt.intel.com"));
+        device_send(&d, SLICE_LIT("\x05\0\0\0\x12"
+                                  "auth@amt.intel.com"));
     world_run(&w, 2000);
     assert_true(d.ended);
     assert_int_equal(world_metric(&w, METRIC_APF_ERRORS), 1);
@@ -366,7 +369,8 @@ static void one_record_login_moves_whole(void **s) {
         world_run(&w, 10);
         static const char version[93] = "\xc0\0\0\0\1\0\0\0\0\0\0\0\4";
         buf_put(&all, slice_of(version, sizeof version));
-        buf_put(&all, SLICE_LIT("\x05\0\0\0\x12" "auth@amt.intel.com"));
+        buf_put(&all, SLICE_LIT("\x05\0\0\0\x12"
+                                "auth@amt.intel.com"));
         buf_put(&all, SLICE_LIT("\x32\0\0\0\4"));
         buf_putf(&all, "u-%s", name);
         buf_put(&all, SLICE_LIT("\0\0\0\x12pfwd@amt.intel.com\0\0\0\x08password\0\0\0\0\4"));
@@ -498,7 +502,8 @@ static void a_drain_says_goodbye(void **s) {
 }
 
 UNIT_MAIN(T(a_login_becomes_the_link), T(only_the_needed_port_counts), T(wrong_logins_are_listed),
-          T(a_silent_connection_ends), T(a_login_without_forwards_comes_up_or_ends), T(before_login_little_is_read),
-          T(a_browser_is_told_where_it_is), T(an_address_holds_so_many), T(pending_and_all_are_limited),
-          T(the_newest_login_wins), T(cut_anywhere), T(one_record_login_moves_whole), T(a_flood_waits_its_turn),
-          T(who_does_not_read_is_closed), T(silence_is_noticed_and_ended), T(a_drain_says_goodbye))
+          T(a_silent_connection_ends), T(a_login_without_forwards_comes_up_or_ends),
+          T(before_login_little_is_read), T(a_browser_is_told_where_it_is), T(an_address_holds_so_many),
+          T(pending_and_all_are_limited), T(the_newest_login_wins), T(cut_anywhere),
+          T(one_record_login_moves_whole), T(a_flood_waits_its_turn), T(who_does_not_read_is_closed),
+          T(silence_is_noticed_and_ended), T(a_drain_says_goodbye))

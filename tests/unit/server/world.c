@@ -235,11 +235,13 @@ static void connect_device(struct device *d, const char *source) {
     assert_non_null(d->s);
 }
 
-void device_open(struct device *d, struct world *w, const char *source, const char *user, const char *password) {
+void device_open(struct device *d, struct world *w, const char *source, const char *user,
+                 const char *password) {
     size_t cut = d->cut_after;
     struct uuid uuid = {{0xaa, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}};
     *d = (struct device){.w = w, .cut_after = cut, .ports = {16993, 16992, 664, 623}};
-    d->login = (struct apf_login){.uuid = uuid, .trigger = 4, .user = user, .password = password, .nports = 4};
+    d->login =
+        (struct apf_login){.uuid = uuid, .trigger = 4, .user = user, .password = password, .nports = 4};
     d->login.ports = d->ports;
     connect_device(d, source);
 }

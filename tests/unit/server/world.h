@@ -44,17 +44,18 @@ struct device {
     struct apf *apf;
     struct apf_login login;
     uint32_t ports[4];
-    bool mute;  /* does not speak APF by itself */
+    bool mute; /* does not speak APF by itself */
     bool ready, denied, ended, disconnected;
     uint32_t disconnect_reason, keepalive_interval;
     enum stream_end why;
     unsigned opens, keepalives;
-    struct buf got; /* bytes received while mute */
+    struct buf got;   /* bytes received while mute */
     size_t cut_after; /* end the connection after so many bytes were sent; 0: never */
     size_t sent;
 };
 /* Connect from the source address ("10.0.1.1:50000"); logs in as u-NAME unless mute. */
-void device_open(struct device *d, struct world *w, const char *source, const char *user, const char *password);
+void device_open(struct device *d, struct world *w, const char *source, const char *user,
+                 const char *password);
 void device_open_mute(struct device *d, struct world *w, const char *source);
 void device_send(struct device *d, struct slice bytes);
 void device_flush(struct device *d);
