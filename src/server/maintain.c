@@ -2,12 +2,11 @@
 #include "server/maintain.h"
 
 #include "server/datadir.h"
-#include "server/serve.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,15 +18,7 @@ static int open_store(const struct settings *s, const char *dir, struct store **
 }
 
 int maintain_backup(const struct settings *s, const char *to, struct errinfo *ei) {
-    struct store *st = NULL;
-    int r = access(to, F_OK) == 0
-                ? err_set(ei, ERR_EXISTS, "to", "%s exists already: it is not overwritten", to)
-                : 0;
-    if (r == 0)
-        r = open_store(s, s->data_dir, &st, ei);
-    if (r == 0)
-        r = store_backup(st, to, ei);
-    store_close(&st);
+    int r = store_backup_of(s->data_dir, to, ei); /* the server may have it open */
     if (r == 0)
         printf("the database is saved in %s\nKeys are not in it: keep " DATADIR_MASTER_KEY
                ", " DATADIR_CA_CERT " and " DATADIR_CA_KEY " of %s in a safe place of their own.\n",
@@ -80,9 +71,22 @@ static int check_backup(const struct settings *s, const char *dir, struct errinf
     return r;
 }
 
+/* The lock that the store holds while it is open: no server may start while its database is exchanged. */
+static int lock_dir(const char *dir, struct errinfo *ei) {
+    char path[DATADIR_PATH_CAP];
+    snprintf(path, sizeof path, "%s/outband.lock", dir);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return err_set(ei, ERR_IO, "data-dir", "%s: %s", path, strerror(errno));
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return fd;
+    close(fd);
+    return err_set(ei, ERR_BUSY, "data-dir", "a server runs with %s: stop it first", dir);
+}
+
 int maintain_restore(const struct settings *s, const char *from, struct errinfo *ei) {
     char tmp[DATADIR_PATH_CAP], path[DATADIR_PATH_CAP + 32];
-    int lock = serve_lock(s->data_dir, ei);
+    int lock = lock_dir(s->data_dir, ei);
     if (lock < 0)
         return lock;
     snprintf(tmp, sizeof tmp, "%s/restore.tmp", s->data_dir);
@@ -98,6 +102,8 @@ int maintain_restore(const struct settings *s, const char *from, struct errinfo 
     if (r == 0)
         r = move_database(tmp, "", s->data_dir, "", ei);
     unlink(path);
+    snprintf(path, sizeof path, "%s/outband.lock", tmp);
+    unlink(path);
     rmdir(tmp);
     close(lock);
     if (r == 0)
@@ -109,6 +115,8 @@ int maintain_audit_verify(const struct settings *s, struct errinfo *ei) {
     struct store *st = NULL;
     uint64_t bad = 0;
     int r = open_store(s, s->data_dir, &st, ei);
+    if (r == ERR_BUSY)
+        err_remedy(ei, "Stop it, or ask the running server: GET /api/v1/audit:verify");
     if (r == 0 && (r = store_audit_verify(st, &bad)) < 0)
         err_set(ei, r, "",
                 r == ERR_INVALID ? "record %llu of the audit log does not fit the one before it"

@@ -10,13 +10,11 @@
 #include "base/ossl.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <openssl/rand.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -36,21 +34,6 @@ enum pki_key serve_leaf_kind(const struct settings *s) {
     static const enum pki_key kinds[] = {
         [LEAF_KEY_RSA_2048] = PKI_RSA_2048, [LEAF_KEY_RSA_3072] = PKI_RSA_3072, [LEAF_KEY_P_256] = PKI_P256};
     return kinds[s->tls_leaf_key];
-}
-
-int serve_lock(const char *data_dir, struct errinfo *ei) {
-    char path[DATADIR_PATH_CAP];
-    snprintf(path, sizeof path, "%s/outband.lock", data_dir);
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0) {
-        err_set(ei, ERR_IO, "data-dir", "%s: %s", path, strerror(errno));
-        err_remedy(ei, "Make the data directory first: outbandd init --data-dir %s", data_dir);
-        return ERR_IO;
-    }
-    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-        return fd;
-    close(fd);
-    return err_set(ei, ERR_BUSY, "data-dir", "another outbandd uses %s", data_dir);
 }
 
 /* --- the process --- */
@@ -144,9 +127,7 @@ static int make_app(struct server *sv, struct errinfo *ei) {
 
 static int prepare(struct server *sv, struct errinfo *ei) {
     const struct settings *s = sv->settings;
-    int r = sv->lock_fd = serve_lock(s->data_dir, ei);
-    if (r < 0)
-        return r;
+    int r;
     if ((r = datadir_open(&sv->dd, s->data_dir, s->tls_hostname, serve_leaf_kind(s), wall_now(), ei)) < 0)
         return r;
     struct store_opts opts;
@@ -234,8 +215,6 @@ static void release(struct server *sv) {
         free(sv->retired[i]);
     free(sv->retired);
     free(sv->settings);
-    if (sv->lock_fd >= 0)
-        close(sv->lock_fd);
 }
 
 static void say_where(const struct server *sv) {
@@ -255,7 +234,6 @@ int serve_run(const struct serve_opts *o, struct errinfo *ei) {
     }
     sv->opts = *o;
     sv->settings = o->settings;
-    sv->lock_fd = -1;
     serve_setup_log(sv->settings);
     harden_process();
     int r = prepare(sv, ei);

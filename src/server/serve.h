@@ -13,6 +13,3 @@ struct serve_opts {
 };
 /* Runs until SIGTERM or SIGINT. 0, or ei filled when it could not start. */
 NODISCARD int serve_run(const struct serve_opts *o, struct errinfo *ei);
-/* Hold the data directory's lock: one server, or one restore, at a time. A descriptor (>= 0), or ERR_BUSY,
- * ERR_IO. */
-NODISCARD int serve_lock(const char *data_dir, struct errinfo *ei);

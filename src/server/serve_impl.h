@@ -34,7 +34,6 @@ struct server {
     struct app *app;
     struct worker workers[SHARDS_MAX];
     unsigned nworkers;
-    int lock_fd;
     pthread_barrier_t still; /* reload: all loops stand still between its two waits */
 };
 

@@ -333,6 +333,15 @@ int store_meta_get(struct store *s, const char *key, struct buf *out) {
     return err;
 }
 
+int store_backup_of(const char *dir, const char *to_path, struct errinfo *ei) {
+    struct reader *r = reader_open(dir, ei);
+    if (!r)
+        return ERR_STORE;
+    int err = db_copy(r->h, to_path, ei);
+    reader_close(&r);
+    return err;
+}
+
 int store_backup(struct store *s, const char *to_path, struct errinfo *ei) {
     struct reader *r = reader_lend(s);
     if (!r)

@@ -221,3 +221,5 @@ int store_audit_verify(struct store *s, uint64_t *bad_seq);
 int store_meta_get(struct store *s, const char *key, struct buf *out);
 /* Consistent copy into a new file (online). */
 int store_backup(struct store *s, const char *to_path, struct errinfo *ei);
+/* The same of a directory that another process may have opened. */
+NODISCARD int store_backup_of(const char *dir, const char *to_path, struct errinfo *ei);
