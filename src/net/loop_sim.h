@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* loop_sim: the simulated world; shared by loop_sim.c, stream_sim.c and listener_sim.c. One thread. */
+/* loop_sim: the simulated world; shared by loop_sim.c, wire_sim.c, stream_sim.c and listener_sim.c. One
+ * thread. */
 #pragma once
 
 #include "base/map.h"
@@ -7,7 +8,11 @@
 #include "net/sim.h"
 #include "net/timers.h"
 
-enum { SIM_NAME_CAP = 64 };
+enum {
+    SIM_NAME_CAP = 64,
+    WINDOW_BYTES = 256 * 1024, /* what may be on the way to an end that does not read */
+    PIECE_BYTES = 16 * 1024,   /* do not dribble into a window that is nearly full */
+};
 
 /* A connecting side, by name; rules (blackhole, cut) are about it. "10.0.0.7:4433" belongs to "10.0.0.7" too.
  */
@@ -91,6 +96,17 @@ struct stream *stream_sim_connect(struct loop *l, const struct connect_opts *o);
 struct stream *stream_sim_attach(struct loop *l, struct stream_moving *m);
 /* The other end of a connection that just arrived; NULL when out of memory. */
 struct stream_sim *stream_sim_accepted(struct loop *l, struct sim_end *client);
+/* NULL when out of memory; takes the reference to source. */
+struct sim_end *sim_end_new(struct sim_world *w, struct stream_sim *owner, struct sim_source *source);
+/* Set the end's event. */
+void sim_arm(struct sim_end *e, int64_t at_us);
+/* The event of a connected end: the head of its queue arrives. */
+void sim_on_arrival(struct loop_timer *t);
+/* A chunk of the first n bytes of `from`, which loses them; NULL when out of memory. */
+struct sim_chunk *sim_chunk_of(struct sim_world *w, struct buf *from, size_t n);
+/* Put a chunk, or the end of the stream, on its way to `to`. */
+void sim_send_chunk(struct sim_end *to, struct sim_chunk *c);
+void sim_send_end(struct sim_end *to, bool reset);
 /* The end goes; its peer sees a reset, or the end of the stream. */
 void sim_end_leave(struct sim_end *e, bool reset);
 /* Both sides see a reset at once. */

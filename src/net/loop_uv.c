@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <openssl/rand.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -151,8 +152,18 @@ static void uvl_wake(struct loop *l) {
     /* everything runs before on_before_poll() of the same turn, which looks at the list */
 }
 
+/* libuv writes with write(2), so a peer that is gone raises SIGPIPE. Blocked for the thread, not ignored for
+ * the process: that is the program's business. */
+static void block_sigpipe(void) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
 static void uvl_run(struct loop *l) {
     struct loop_uv *u = loop_uv_of(l);
+    block_sigpipe();
     u->thread = pthread_self();
     atomic_store(&u->running, true);
     uv_update_time(&u->uv);

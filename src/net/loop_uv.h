@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* loop_uv: the real loop on libuv; shared by loop_uv.c, stream_uv.c and listener_uv.c. */
+/* loop_uv: the real loop on libuv; shared by loop_uv.c, stream_uv.c, dial_uv.c and listener_uv.c. */
 #pragma once
 
 #include "net/impl.h"
@@ -33,6 +33,45 @@ static inline struct loop_uv *loop_uv_of(const struct loop *l) {
 }
 /* First thing in every libuv callback: read the clock once a turn. */
 void loop_uv_enter(struct loop_uv *l);
+
+/* What the kernel did not take at once; its memory must stay until libuv is done with it. */
+struct sending {
+    uv_write_t req;
+    struct buf bytes;
+};
+
+/* Only while connecting. */
+struct dial {
+    uv_getaddrinfo_t resolve;
+    uv_connect_t connect;
+    struct stream_uv *s; /* NULL: the stream ended while the resolver still worked */
+    struct addrinfo *list, *next;
+    bool resolving;
+    enum stream_end why; /* of the last address tried */
+};
+
+struct stream_uv {
+    struct stream s;
+    union {
+        uv_handle_t handle;
+        uv_stream_t stream;
+        uv_tcp_t tcp;
+        uv_pipe_t pipe;
+    } u;
+    struct sending *sending;
+    struct dial *dial;
+    bool is_unix;
+};
+
+static inline void stream_uv_enter(struct stream_uv *x) {
+    loop_uv_enter(loop_uv_of(x->s.loop));
+}
+/* A stream without a descriptor yet. NULL when out of memory. */
+struct stream_uv *stream_uv_new(struct loop *l, bool is_unix);
+/* It ends with libuv's error. */
+void stream_uv_broken(struct stream_uv *x, int code);
+/* Give up connecting. */
+void dial_uv_free(struct stream_uv *x);
 
 struct stream *stream_uv_connect(struct loop *l, const struct connect_opts *o);
 struct stream *stream_uv_attach(struct loop *l, struct stream_moving *m);

@@ -9,43 +9,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* What the kernel did not take at once; its memory must stay until libuv is done with it. */
-struct sending {
-    uv_write_t req;
-    struct buf bytes;
-};
-
-/* Only while connecting. */
-struct dial {
-    uv_getaddrinfo_t resolve;
-    uv_connect_t connect;
-    struct stream_uv *s; /* NULL: the stream ended while the resolver still worked */
-    struct addrinfo *list, *next;
-    bool resolving;
-    enum stream_end why; /* of the last address tried */
-};
-
-struct stream_uv {
-    struct stream s;
-    union {
-        uv_handle_t handle;
-        uv_stream_t stream;
-        uv_tcp_t tcp;
-        uv_pipe_t pipe;
-    } u;
-    struct sending *sending;
-    struct dial *dial;
-    bool is_unix;
-};
-
 static struct stream_uv *uvs_of(struct stream *s) {
     return CONTAINER_OF(s, struct stream_uv, s);
-}
-
-static struct loop_uv *enter(struct stream_uv *x) {
-    struct loop_uv *l = loop_uv_of(x->s.loop);
-    loop_uv_enter(l);
-    return l;
 }
 
 /* libuv's error -> why a stream ended */
@@ -67,7 +32,7 @@ static enum stream_end end_of(int code) {
     return STREAM_RESET;
 }
 
-static void broken(struct stream_uv *x, int code) {
+void stream_uv_broken(struct stream_uv *x, int code) {
     stream_broken(&x->s, end_of(code), uv_strerror(code));
 }
 
@@ -81,13 +46,13 @@ static void on_alloc(uv_handle_t *h, size_t hint, uv_buf_t *b) {
 
 static void on_read(uv_stream_t *h, ssize_t n, const uv_buf_t *b) {
     struct stream_uv *x = h->data;
-    enter(x);
+    stream_uv_enter(x);
     if (n > 0)
         stream_input(&x->s, slice_of(b->base, (size_t)n));
     else if (n == UV_EOF)
         stream_eof(&x->s);
     else if (n < 0)
-        broken(x, (int)n);
+        stream_uv_broken(x, (int)n);
 }
 
 static void uvs_read(struct stream *s, bool on) {
@@ -103,14 +68,14 @@ static void uvs_flush(struct stream *s);
 static void on_sent(uv_write_t *r, int status) {
     struct sending *w = CONTAINER_OF(r, struct sending, req);
     struct stream_uv *x = r->handle->data;
-    enter(x);
+    stream_uv_enter(x);
     buf_free(&w->bytes);
     free(w);
     x->sending = NULL;
     if (status == UV_ECANCELED || x->s.state == STREAM_DYING)
         return;
     if (status < 0)
-        broken(x, status);
+        stream_uv_broken(x, status);
     else
         uvs_flush(&x->s);
 }
@@ -129,7 +94,7 @@ static void send_later(struct stream_uv *x, struct buf *out) {
     if (r < 0) {
         buf_free(&w->bytes);
         free(w);
-        broken(x, r);
+        stream_uv_broken(x, r);
         return;
     }
     x->sending = w;
@@ -144,7 +109,7 @@ static void uvs_flush(struct stream *s) {
         uv_buf_t b = uv_buf_init((char *)out->mem + out->head, (unsigned)out->len);
         int n = uv_try_write(&x->u.stream, &b, 1);
         if (n < 0 && n != UV_EAGAIN) {
-            broken(x, n);
+            stream_uv_broken(x, n);
             return;
         }
         if (n > 0)
@@ -177,7 +142,7 @@ static void uvs_shut(struct stream *s) {
 
 static void on_closed(uv_handle_t *h) {
     struct stream_uv *x = h->data;
-    enter(x);
+    stream_uv_enter(x);
     stream_gone(&x->s);
 }
 
@@ -190,20 +155,9 @@ static void uvs_close(struct stream *s, bool reset) {
     uv_close(&x->u.handle, on_closed);
 }
 
-static void free_dial(struct dial *d) {
-    uv_freeaddrinfo(d->list);
-    free(d);
-}
-
 static void uvs_free(struct stream *s) {
     struct stream_uv *x = uvs_of(s);
-    struct dial *d = x->dial;
-    if (d && d->resolving) {
-        d->s = NULL;
-        uv_cancel((uv_req_t *)&d->resolve);
-    } else if (d) {
-        free_dial(d);
-    }
+    dial_uv_free(x);
     free(x);
 }
 
@@ -239,7 +193,7 @@ static const struct stream_ops uvs_ops = {
     .free = uvs_free,
 };
 
-static struct stream_uv *uvs_new(struct loop *l, bool is_unix) {
+struct stream_uv *stream_uv_new(struct loop *l, bool is_unix) {
     struct stream_uv *x = calloc(1, sizeof *x);
     if (!x)
         return NULL;
@@ -260,7 +214,7 @@ static void on_stillborn(uv_handle_t *h) {
 }
 
 static struct stream_uv *open_fd(struct loop *l, int fd, bool is_unix) {
-    struct stream_uv *x = uvs_new(l, is_unix);
+    struct stream_uv *x = stream_uv_new(l, is_unix);
     if (!x)
         return NULL;
     int r = is_unix ? uv_pipe_open(&x->u.pipe, fd) : uv_tcp_open(&x->u.tcp, fd);
@@ -286,122 +240,5 @@ struct stream *stream_uv_accepted(struct loop *l, int fd, const struct sockaddr 
         return NULL;
     }
     address_text(peer, x->s.peer, x->s.peer_addr);
-    return &x->s;
-}
-
-/* --- connecting --- */
-
-static void dial_next(struct stream_uv *x);
-
-static void on_redial(uv_handle_t *h) {
-    struct stream_uv *x = h->data;
-    enter(x);
-    if (x->s.state == STREAM_DYING) {
-        stream_gone(&x->s);
-        return;
-    }
-    uv_tcp_init(&loop_uv_of(x->s.loop)->uv, &x->u.tcp);
-    dial_next(x);
-}
-
-/* One address failed; try the next one on a fresh socket, or give up. */
-static void dial_failed(struct stream_uv *x, int code) {
-    if (x->dial->next)
-        uv_close(&x->u.handle, on_redial);
-    else
-        broken(x, code);
-}
-
-static void on_connected(uv_connect_t *r, int status) {
-    struct stream_uv *x = r->handle->data;
-    enter(x);
-    if (x->s.state == STREAM_DYING || status == UV_ECANCELED)
-        return;
-    if (status < 0) {
-        dial_failed(x, status);
-        return;
-    }
-    if (!x->is_unix)
-        uv_tcp_nodelay(&x->u.tcp, 1);
-    struct sockaddr_storage peer = {.ss_family = AF_UNIX};
-    int len = sizeof peer;
-    if (!x->is_unix)
-        uv_tcp_getpeername(&x->u.tcp, (struct sockaddr *)&peer, &len);
-    address_text((struct sockaddr *)&peer, x->s.peer, x->s.peer_addr);
-    free_dial(x->dial);
-    x->dial = NULL;
-    stream_connected(&x->s);
-}
-
-static void dial_sockaddr(struct stream_uv *x, const struct sockaddr *sa) {
-    address_text(sa, x->s.peer, x->s.peer_addr);
-    int r = uv_tcp_connect(&x->dial->connect, &x->u.tcp, sa, on_connected);
-    if (r < 0)
-        dial_failed(x, r);
-}
-
-static void dial_next(struct stream_uv *x) {
-    struct addrinfo *ai = x->dial->next;
-    x->dial->next = ai->ai_next;
-    dial_sockaddr(x, ai->ai_addr);
-}
-
-static void on_resolved(uv_getaddrinfo_t *r, int status, struct addrinfo *list) {
-    struct dial *d = CONTAINER_OF(r, struct dial, resolve);
-    struct stream_uv *x = d->s;
-    d->resolving = false;
-    d->list = d->next = list;
-    if (!x) {
-        free_dial(d);
-        return;
-    }
-    enter(x);
-    if (x->s.state == STREAM_DYING)
-        return;
-    if (status < 0 || !list) {
-        stream_error_set(&x->s, "cannot resolve '%s': %s", x->s.peer_addr, uv_strerror(status));
-        stream_broken(&x->s, STREAM_UNREACHABLE, NULL);
-        return;
-    }
-    dial_next(x);
-}
-
-static void resolve(struct stream_uv *x, const struct address *a) {
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
-    char port[8];
-    snprintf(port, sizeof port, "%u", a->port);
-    int r = uv_getaddrinfo(&loop_uv_of(x->s.loop)->uv, &x->dial->resolve, on_resolved, a->host, port, &hints);
-    if (r < 0)
-        broken(x, r);
-    else
-        x->dial->resolving = true;
-}
-
-struct stream *stream_uv_connect(struct loop *l, const struct connect_opts *o) {
-    struct errinfo ei = {0};
-    struct address a;
-    int bad = address_parse(o->address, &a, &ei);
-    if (!bad && a.kind == ADDRESS_ANY)
-        bad = err_set(&ei, ERR_INVALID, "address", "'%.200s' names no host to connect to", o->address);
-    struct dial *d = calloc(1, sizeof *d);
-    struct stream_uv *x = d ? uvs_new(l, !bad && a.kind == ADDRESS_UNIX) : NULL;
-    if (!x) {
-        free(d);
-        return NULL;
-    }
-    d->s = x;
-    x->dial = d;
-    if (bad) {
-        stream_broken(&x->s, STREAM_UNREACHABLE, ei.text);
-    } else if (a.kind == ADDRESS_UNIX) {
-        address_text(&a.sa.any, x->s.peer, x->s.peer_addr);
-        uv_pipe_connect(&d->connect, &x->u.pipe, a.sa.un.sun_path, on_connected);
-    } else if (a.kind == ADDRESS_IP) {
-        dial_sockaddr(x, &a.sa.any);
-    } else {
-        snprintf(x->s.peer_addr, sizeof x->s.peer_addr, "%.*s", (int)sizeof x->s.peer_addr - 1, a.host);
-        snprintf(x->s.peer, sizeof x->s.peer, "%.40s:%u", a.host, a.port);
-        resolve(x, &a);
-    }
     return &x->s;
 }

@@ -107,6 +107,68 @@ static void reset_is_not_eof(void **s) {
     }
 }
 
+/* Nobody reads the peer's end before the next write; that write must not raise SIGPIPE. */
+static void writing_to_the_dead(void **s) {
+    struct pair x;
+    char path[64];
+    snprintf(path, sizeof path, "unix:/tmp/outband-dead-%d", getpid()); /* where the first write raises it */
+    pair_open(&x, path, false);
+    run_until(x.l, party_opened, &x.p, 2000);
+    run_until(x.l, party_opened, &x.v.parties[0], 2000);
+    struct party *writer = &x.v.parties[0];
+    stream_pause(writer->s);
+    stream_abort(x.p.s);
+    run_until(x.l, party_ended, &x.p, 2000);
+    for (int i = 0; i < 3 && writer->s; i++) {
+        stream_write(writer->s, SLICE_LIT("anybody?"));
+        run_for(x.l, 10);
+    }
+    assert_true(writer->ended);
+    assert_int_equal(writer->why, STREAM_RESET);
+    pair_free(&x);
+}
+
+/* A TLS client by hand over a plain stream, to end without close_notify. */
+struct rude {
+    struct party p;
+    struct tls *t;
+};
+
+static void rude_data(struct stream *s, void *ctx, struct slice data) {
+    struct rude *r = ctx;
+    assert_int_equal(tls_input(r->t, data, &r->p.got), 0);
+    stream_write(s, buf_slice(tls_output(r->t)));
+    buf_free(tls_output(r->t));
+    if (r->p.got.len)
+        stream_close(s);
+}
+
+static void rude_end(struct stream *s, void *ctx, enum stream_end why) {
+    struct rude *r = ctx;
+    r->p.ended = true;
+}
+
+static void truncated_tls_is_eof(void **s) {
+    static const struct stream_handler handler = {.on_data = rude_data, .on_end = rude_end};
+    struct pair x = {.l = loop_new(), .v.opts = {.address = "127.0.0.1:0", .tls = certs.server}};
+    struct rude r = {.t = tls_new(certs.client, false, NULL)};
+    server_open(&x.v, x.l);
+    struct connect_opts o = {.address = listener_address(x.v.l)};
+    r.p.s = stream_connect(x.l, &o, &handler, &r);
+    assert_int_equal(tls_start(r.t), 0);
+    stream_write(r.p.s, buf_slice(tls_output(r.t)));
+    buf_free(tls_output(r.t));
+    run_until(x.l, party_opened, &x.v.parties[0], 2000);
+    stream_write(x.v.parties[0].s, SLICE_LIT("hello"));
+    run_until(x.l, party_ended, &x.v.parties[0], 2000);
+    assert_int_equal(x.v.parties[0].why, STREAM_EOF);
+    run_until(x.l, party_ended, &r.p, 2000);
+    assert_true(slice_is(buf_slice(&r.p.got), "hello"));
+    tls_free(&r.t);
+    party_free(&r.p);
+    pair_free(&x);
+}
+
 static void close_in_on_data(void **s) {
     struct pair x;
     pair_open(&x, "127.0.0.1:0", true);
@@ -314,6 +376,8 @@ int main(void) {
         T(echo),
         T(peer_names),
         T(reset_is_not_eof),
+        T(writing_to_the_dead),
+        T(truncated_tls_is_eof),
         T(close_in_on_data),
         T(connects_that_fail),
         T(a_connect_that_is_given_up),
