@@ -60,7 +60,8 @@ void actions_free(struct actions *a) {
 struct action *act(struct turn *t, enum action_kind kind) {
     struct actions *a = t->out;
     if (a->n == a->cap) {
-        size_t cap = a->cap ? a->cap * 2 : 16;
+        /* more than one call needs in the end: only the first fill of a loop can run out of memory */
+        size_t cap = a->cap ? a->cap * 2 : 64;
         struct action *v = realloc(a->v, cap * sizeof *v);
         if (!v) {
             a->failed = true;
@@ -130,12 +131,11 @@ void host_fini(struct host *h) {
     free(h->next);
     free(h->last);
     free(h->info);
-    free(h->journal);
+    journal_free(&h->journal);
     for (unsigned i = 0; i < h->nqueue; i++)
         free(h->queue[i]);
     h->op = h->next = h->last = NULL;
     h->info = NULL;
-    h->journal = NULL;
     h->nqueue = 0;
 }
 

@@ -250,6 +250,7 @@ struct journal {
     bool has_intent, has_op;
     struct intent intent;
     struct operation op;         /* new, or with its new state */
+    struct operation *place;     /* memory for a new one: what was written down is not lost for want of it */
     bool replaces_op;            /* op is host->op with a new state (accepted -> running) */
     struct host_command command; /* answered when written; kind only valid with has_command */
     bool has_command;

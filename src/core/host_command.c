@@ -8,25 +8,26 @@
 bool journal_start(struct turn *t, const struct journal *j) {
     if (t->h->journal)
         return false;
+    bool fresh_op = j->has_op && !j->replaces_op;
+    struct operation *place = fresh_op ? malloc(sizeof *place) : NULL;
     struct journal *copy = malloc(sizeof *copy);
-    if (!copy) {
+    if (!copy || (fresh_op && !place) || !act(t, ACT_JOURNAL)) {
+        free(copy);
+        free(place);
         t->out->failed = true;
         return false;
     }
     *copy = *j;
-    if (!act(t, ACT_JOURNAL)) {
-        free(copy);
-        return false;
-    }
+    copy->place = place;
     t->h->journal = copy;
     return true;
 }
 
-struct operation *operation_copy(const struct operation *o) {
-    struct operation *c = malloc(sizeof *c);
-    if (c)
-        *c = *o;
-    return c;
+void journal_free(struct journal **j) {
+    if (*j)
+        free((*j)->place);
+    free(*j);
+    *j = NULL;
 }
 
 static void refuse(struct turn *t, const struct host_command *c, const struct errinfo *ei) {
@@ -189,13 +190,11 @@ static void supersede(struct turn *t, struct operation **slot, const struct oper
 }
 
 /* Put a written new operation in its place. */
-static struct operation *place_operation(struct turn *t, const struct operation *written) {
+static struct operation *place_operation(struct turn *t, struct journal *j) {
     struct host *h = t->h;
-    struct operation *o = operation_copy(written);
-    if (!o) {
-        t->out->failed = true;
-        return NULL;
-    }
+    struct operation *o = j->place;
+    j->place = NULL;
+    *o = j->op;
     if (h->op && operation_unsent(h->op))
         supersede(t, &h->op, o);
     if (!h->op) {
@@ -289,14 +288,14 @@ void journal_done(struct turn *t, int err) {
         if (j->has_op && j->op.by_reconcile && !j->replaces_op)
             reconcile_attempt(t);
         if (j->has_op)
-            o = j->replaces_op ? update_operation(t, &j->op) : place_operation(t, &j->op);
+            o = j->replaces_op ? update_operation(t, &j->op) : place_operation(t, j);
         if (j->has_op && !j->replaces_op && o)
             act_event(t, HOST_EVENT_OPERATION, "Operation %s (%s) %s", o->id, power_op_row(o->kind)->verb,
                       o->text);
         if (j->has_command)
             act_reply(t, j->command.token, NULL, o);
     }
-    free(j);
+    journal_free(&j);
     while (h->nqueue && !h->journal) {
         struct host_command *c = h->queue[0];
         h->nqueue--;

@@ -37,6 +37,7 @@ void command_came(struct turn *t, const struct host_command *c);
 void journal_done(struct turn *t, int err);
 /* Ask for a durable write; false when out of memory or when one is pending. */
 bool journal_start(struct turn *t, const struct journal *j);
+void journal_free(struct journal **j);
 
 /* host_operate.c */
 void operation_turn(struct turn *t);
@@ -47,7 +48,6 @@ void operation_finish(struct turn *t, enum op_state s, enum op_code code, const 
     PRINTF_LIKE(4, 5);
 /* May it still be taken back: nothing of it has gone to the firmware. */
 bool operation_unsent(const struct operation *o);
-struct operation *operation_copy(const struct operation *o);
 
 /* reconcile.c */
 void reconcile_turn(struct turn *t);

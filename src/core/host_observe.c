@@ -107,15 +107,13 @@ static void power_result(struct turn *t, const struct wsc_result *r) {
 static void info_result(struct turn *t, const struct wsc_result *r) {
     struct host *h = t->h;
     h->info_pending = false;
-    if (r->err || !r->info) {
+    if (!h->info && !r->err && r->info)
+        h->info = malloc(sizeof *h->info);
+    if (r->err || !r->info || !h->info) {
         h->next_info = mono_add_ms(t->now.mono, INFO_RETRY_MS);
         return;
     }
     h->next_info = mono_add_ms(t->now.mono, INFO_EVERY_MS);
-    if (!h->info)
-        h->info = malloc(sizeof *h->info);
-    if (!h->info)
-        return;
     *h->info = *r->info;
     h->info_at = t->now.wall;
     if (h->info->control_mode == AMT_MODE_CCM || h->info->control_mode == AMT_MODE_ACM)

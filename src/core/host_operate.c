@@ -162,9 +162,17 @@ static void step_read(struct turn *t) {
 static void step_send(struct turn *t) {
     struct host *h = t->h;
     struct operation *o = h->op;
-    struct action *x = act(t, ACT_WSMAN);
-    if (!x)
+    if (!observation_fresh(h, t->now.mono, t->p->fresh_ms)) {
+        /* the link went, or came anew, while "running" was written down: nothing was sent yet */
+        o->step = OP_STEP_READ;
+        step_read(t);
         return;
+    }
+    struct action *x = act(t, ACT_WSMAN);
+    if (!x) {
+        o->due = mono_add_ms(t->now.mono, REREAD_MS);
+        return;
+    }
     x->job = WSC_POWER_CHANGE;
     x->arg = power_op_row(o->kind)->cim;
     x->prio = WSC_URGENT;

@@ -246,9 +246,11 @@ static void unauthorized(struct wsclient *c, struct wsc_job *job, int challenge,
 }
 
 static void take_message(struct wsc_chan *ch, struct wsc_answer *a) {
+    a->err = ch->parse_err;
     if (!ch->parser)
-        return; /* there was no body */
-    a->err = ch->parse_err ? ch->parse_err : wsman_finish(ch->parser, &a->msg);
+        return; /* there was no body, or no memory to read it */
+    if (a->err == 0)
+        a->err = wsman_finish(ch->parser, &a->msg);
     if (a->err)
         snprintf(a->why, sizeof a->why, "%s", wsman_parser_error(ch->parser));
 }

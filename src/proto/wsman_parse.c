@@ -37,6 +37,7 @@ struct wsman_parser {
     uint32_t nbindings, bindings_cap;
     uint32_t declared; /* namespace declarations of the element to come */
     uint64_t taken_bytes, parsed_bytes;
+    bool xml_used; /* expat has seen bytes or was stopped: it must be reset before the next message */
     int err;
     char why[128];
 };
@@ -52,6 +53,7 @@ static void fail(struct wsman_parser *p, int err, const char *fmt, ...) {
     va_end(ap);
     if (p->xml)
         XML_StopParser(p->xml, XML_FALSE);
+    p->xml_used = true;
 }
 
 /* A growable array with room for one more item; NULL when out of memory. */
@@ -242,10 +244,11 @@ static int begin(struct wsman_parser *p) {
     if (p->msg)
         return 0;
     p->msg = calloc(1, sizeof *p->msg);
-    if (!p->msg || (p->parsed_bytes && !XML_ParserReset(p->xml, NULL))) {
+    if (!p->msg || (p->xml_used && !XML_ParserReset(p->xml, NULL))) {
         fail(p, ERR_NOMEM, "out of memory");
         return p->err;
     }
+    p->xml_used = false;
     /* names, prefixes and texts together are never longer than the document */
     p->msg->arena.max_bytes = p->lim.bytes_max ? 2 * (size_t)p->lim.bytes_max : 1;
     p->nodes_cap = 0;
@@ -302,7 +305,8 @@ const char *wsman_parser_error(const struct wsman_parser *p) {
 }
 
 static int parse(struct wsman_parser *p, struct slice s, bool last) {
-    p->parsed_bytes += s.n + 1; /* never 0 again: the parser must be reset before the next message */
+    p->parsed_bytes += s.n;
+    p->xml_used = true;
     enum XML_Status st = XML_Parse(p->xml, s.n ? (const char *)s.p : "", (int)s.n, last);
     if (st != XML_STATUS_OK && !p->err) {
         enum XML_Error e = XML_GetErrorCode(p->xml);

@@ -223,8 +223,8 @@ static int check_required(struct parser *p, const bool *seen) {
     for (int c = 0; c < CSV_COLUMNS; c++)
         if (columns[c].required && !seen[c])
             buf_putf(&missing, "%s%s", missing.len ? ", " : "", columns[c].name);
-    int err = 0;
-    if (missing.len) {
+    int err = missing.failed ? err_set(p->ei, ERR_NOMEM, "", "out of memory") : 0;
+    if (!err && missing.len) {
         err = err_set(p->ei, ERR_INVALID, buf_cstr(&missing), "line %u: the header lacks %s", p->line,
                       buf_cstr(&missing));
         say_columns(p->ei);

@@ -355,6 +355,37 @@ static void a_quiet_node_answers_a_command_within_5_s_or_refuses(void **s) {
     rig_free(r);
 }
 
+/* The word "running" is on its way to the disk when the link goes: nothing was sent, and nothing may be lost.
+ */
+static void a_link_lost_while_running_is_written_down_only_delays(void **s) {
+    for (unsigned with_return = 0; with_return < 2; with_return++) {
+        struct rig *r = rig_new();
+        rig_command(r, (struct host_command){.kind = CMD_OPERATE, .op = POWER_OP_RESET, .new_id = "op-a"});
+        r->journal_stuck = true;
+        for (int i = 0; i < 100 && !(r->h.journal && r->h.journal->replaces_op); i++)
+            rig_run(r, 10);
+        assert_non_null(r->h.journal);
+        assert_int_equal(r->changes, 0);
+        rig_lost(r, LINK_WHY_RESET);
+        if (with_return)
+            rig_up(r);
+        r->journal_stuck = false;
+        rig_later(r, (struct rig_pending){.at_ms = r->now_ms, .what = RIG_JOURNAL});
+        rig_run(r, 2000);
+        if (!with_return) {
+            assert_int_equal(r->changes, 0);
+            assert_int_equal(r->h.op->state, OP_WAITING);
+            assert_int_equal(r->h.op->code, OP_CODE_UNREACHABLE);
+            rig_up(r);
+        }
+        rig_run(r, 20000);
+        assert_null(r->h.op);
+        assert_int_equal(r->h.last->state, OP_DONE);
+        assert_int_equal(r->changes, 1);
+        rig_free(r);
+    }
+}
+
 UNIT_MAIN(T(shutdown_is_undone_within_a_minute), T(one_odd_reading_is_not_acted_on),
           T(an_unreachable_node_refuses_at_once_and_says_why),
           T(silence_is_down_within_45_s_and_nothing_is_sent_meanwhile),
@@ -367,4 +398,5 @@ UNIT_MAIN(T(shutdown_is_undone_within_a_minute), T(one_odd_reading_is_not_acted_
           T(a_host_without_intent_is_left_alone), T(a_later_command_waits_or_takes_the_place),
           T(waiting_is_cancellable_and_expires_but_what_was_sent_is_not), T(idempotency_keys),
           T(a_full_disk_refuses_and_changes_nothing), T(commands_queue_behind_the_journal_up_to_a_limit),
-          T(a_quiet_node_answers_a_command_within_5_s_or_refuses))
+          T(a_quiet_node_answers_a_command_within_5_s_or_refuses),
+          T(a_link_lost_while_running_is_written_down_only_delays))
