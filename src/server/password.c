@@ -25,7 +25,9 @@ int auth_hash(struct slice password, char out[160], struct errinfo *ei) {
     if (password.n < PASSWORD_MIN || password.n > PASSWORD_MAX)
         return err_set(ei, ERR_INVALID, "password", "a password must have %d to %d bytes, this one has %zu",
                        PASSWORD_MIN, PASSWORD_MAX, password.n);
-    if (!text_is_utf8(password))
+    /* what a prompt or a form cannot send, nobody could type again */
+    if (!text_is_utf8(password) || memchr(password.p, '\n', password.n) ||
+        memchr(password.p, '\r', password.n) || memchr(password.p, '\t', password.n))
         return err_set(ei, ERR_INVALID, "password",
                        "a password must be text in UTF-8 without control characters");
     slice_to_str(password, text, sizeof text);
