@@ -101,7 +101,8 @@ static void some_rows_by_heart(void **s) {
     for (size_t k = 0; k < ROUTES_COUNT; k++)
         if (ROUTES[k].scope == SCOPE_OPEN)
             assert_true(strcmp(ROUTES[k].pattern, "/") == 0 || strncmp(ROUTES[k].pattern, "/ui/", 4) == 0 ||
-                        strcmp(ROUTES[k].pattern, "/healthz") == 0 || strcmp(ROUTES[k].pattern, "/readyz") == 0 ||
+                        strcmp(ROUTES[k].pattern, "/healthz") == 0 ||
+                        strcmp(ROUTES[k].pattern, "/readyz") == 0 ||
                         strcmp(ROUTES[k].pattern, "/openapi.json") == 0 ||
                         strcmp(ROUTES[k].pattern, "/api/v1/authorize") == 0);
 }
@@ -149,8 +150,10 @@ static void operators_do_not_change_identity(void **s) {
     struct client *c = client_open(g);
     const char *path = "/v1/projects/default/compute/hosts/n1";
     assert_int_equal(client_ask(c, token, "PATCH", path, NULL, "{\"name\":\"n2\"}"), 403);
-    assert_int_equal(client_ask(c, token, "PATCH", path, NULL, "{\"amt\":{\"password\":\"P@ssw0rd!\"}}"), 403);
-    assert_int_equal(client_ask(c, token, "PATCH", path, NULL, "{\"recoveryPolicy\":\"respect-local\"}"), 200);
+    assert_int_equal(client_ask(c, token, "PATCH", path, NULL, "{\"amt\":{\"password\":\"P@ssw0rd!\"}}"),
+                     403);
+    assert_int_equal(client_ask(c, token, "PATCH", path, NULL, "{\"recoveryPolicy\":\"respect-local\"}"),
+                     200);
     client_close(&c);
     rig_free(&g);
 }

@@ -135,7 +135,8 @@ static void guessing_gets_slow(void **s) {
     assert_int_equal(throttle_wait_s(&t, THROTTLE_USER, "admin", now), 2);
     for (int i = 0; i < 100; i++)
         throttle_failed(&t, THROTTLE_USER, "admin", now);
-    assert_int_equal(throttle_wait_s(&t, THROTTLE_USER, "admin", now), 30); /* nobody is locked out for good */
+    assert_int_equal(throttle_wait_s(&t, THROTTLE_USER, "admin", now),
+                     30); /* nobody is locked out for good */
     assert_int_equal(throttle_wait_s(&t, THROTTLE_ADDRESS, "admin", now), 0);
     assert_int_equal(throttle_wait_s(&t, THROTTLE_USER, "admin", mono_add_ms(now, 30000)), 0);
     throttle_passed(&t, THROTTLE_USER, "admin");
@@ -278,7 +279,8 @@ static void users_come_and_go(void **s) {
     char admin[TOKEN_MAX_BYTES], token[TOKEN_MAX_BYTES];
     struct client *c = client_open(g);
     rig_token(g, "admin", admin);
-    const char *body = "{\"name\":\"new\",\"role\":\"operator\",\"project\":\"other\",\"password\":\"P@ssw0rd!\"}";
+    const char *body =
+        "{\"name\":\"new\",\"role\":\"operator\",\"project\":\"other\",\"password\":\"P@ssw0rd!\"}";
     assert_int_equal(client_ask(c, admin, "POST", "/api/v1/users", NULL, body), 201);
     assert_string_equal(answer_text(c, "role"), "operator");
     assert_null(strstr(buf_cstr(&c->body), "$y$")); /* no hash leaves */
@@ -289,8 +291,8 @@ static void users_come_and_go(void **s) {
     rig_token(g, "new", token);
     assert_int_equal(client_ask(c, token, "GET", "/v1/projects/other/compute/hosts", NULL, NULL), 200);
     /* a new password ends the sign-ins */
-    assert_int_equal(client_ask(c, token, "PUT", "/api/v1/users/new/password", NULL, "{\"password\":\"P@ssw0rd2\"}"),
-                     400);
+    assert_int_equal(
+        client_ask(c, token, "PUT", "/api/v1/users/new/password", NULL, "{\"password\":\"P@ssw0rd2\"}"), 400);
     assert_string_equal(answer_text(c, "field"), "oldPassword");
     assert_int_equal(client_ask(c, token, "PUT", "/api/v1/users/new/password", NULL,
                                 "{\"password\":\"P@ssw0rd2\",\"oldPassword\":\"not it\"}"),
@@ -340,10 +342,12 @@ static void changes_are_audited(void **s) {
     struct buf b = {0};
     struct client *c = client_open(g);
     rig_token(g, "admin", token);
-    client_ask(c, NULL, "POST", "/api/v1/authorize", NULL, "{\"username\":\"nobody\",\"password\":\"guess\"}");
+    client_ask(c, NULL, "POST", "/api/v1/authorize", NULL,
+               "{\"username\":\"nobody\",\"password\":\"guess\"}");
     client_ask(c, token, "POST", "/v1/projects/default/compute/hosts", NULL, "{\"name\":\"n1\"}");
     client_ask(c, token, "DELETE", "/v1/projects/default/compute/hosts/n2", NULL, NULL);
-    client_ask(c, rig_token(g, "viewer", token), "DELETE", "/v1/projects/default/compute/hosts/n1", NULL, NULL);
+    client_ask(c, rig_token(g, "viewer", token), "DELETE", "/v1/projects/default/compute/hosts/n1", NULL,
+               NULL);
     rig_run(g, 50);
     store_pump(g->store);
     assert_int_equal(store_audits(g->store, 0, 100, count_audit, &b), 0);
@@ -366,6 +370,6 @@ static void changes_are_audited(void **s) {
 }
 
 UNIT_MAIN(T(passwords_are_hashed), T(tokens_are_verified), T(keys_rotate_without_ending_tokens),
-          T(forged_tokens_are_refused), T(garbled_tokens_are_refused), T(guessing_gets_slow), T(signing_in_and_out),
-          T(the_page_signs_in_by_cookie), T(tokens_end), T(keys_rotate_in_process), T(users_come_and_go),
-          T(guessing_over_http), T(changes_are_audited))
+          T(forged_tokens_are_refused), T(garbled_tokens_are_refused), T(guessing_gets_slow),
+          T(signing_in_and_out), T(the_page_signs_in_by_cookie), T(tokens_end), T(keys_rotate_in_process),
+          T(users_come_and_go), T(guessing_over_http), T(changes_are_audited))

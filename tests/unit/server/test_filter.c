@@ -189,7 +189,8 @@ static void every_field_has_a_getter(void **s) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {T(comparisons), T(words_and_brackets), T(errors_name_the_place),
-                                       T(limits),      T(orders),             T(every_field_has_a_getter)};
+    const struct CMUnitTest tests[] = {
+        T(comparisons), T(words_and_brackets),      T(errors_name_the_place), T(limits),
+        T(orders),      T(every_field_has_a_getter)};
     return cmocka_run_group_tests(tests, setup, NULL);
 }

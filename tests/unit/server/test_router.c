@@ -30,9 +30,14 @@ static void every_route_is_found_by_its_own_pattern(void **s) {
 static void what_is_not_there(void **s) {
     char params[REQUEST_PARAMS_MAX][REQUEST_PARAM_CAP], allow[64];
     int status;
-    static const char *const paths[] = {"/nothing", "/healthz/", "//healthz", "/v1/projects//compute/hosts",
-                                        "/v1/projects/p/compute/hosts/", "/v1/projects/p/compute/hosts/a/b",
-                                        "/v1/projects/p%zz/compute/hosts", "/v1/projects/p/compute/hosts/%00"};
+    static const char *const paths[] = {"/nothing",
+                                        "/healthz/",
+                                        "//healthz",
+                                        "/v1/projects//compute/hosts",
+                                        "/v1/projects/p/compute/hosts/",
+                                        "/v1/projects/p/compute/hosts/a/b",
+                                        "/v1/projects/p%zz/compute/hosts",
+                                        "/v1/projects/p/compute/hosts/%00"};
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
         assert_null(find("GET", paths[i], params, &status, allow));
         assert_int_equal(status, 404);
@@ -69,17 +74,24 @@ static void query_parameters_are_checked(void **s) {
     rig_token(g, "viewer", token);
     static const struct {
         const char *query, *field;
-    } bad[] = {{"?nonsense=1", "nonsense"},     {"?pageSize=0", "pageSize"},  {"?pageSize=1001", "pageSize"},
-               {"?pageSize=x", "pageSize"},     {"?offset=-1", "offset"},     {"?pageSize=1&pageSize=2", "pageSize"},
-               {"?filter=name%3D%22a", "filter"}, {"?orderBy=nonsense", "orderBy"}, {"?filter=%zz", ""}};
+    } bad[] = {{"?nonsense=1", "nonsense"},
+               {"?pageSize=0", "pageSize"},
+               {"?pageSize=1001", "pageSize"},
+               {"?pageSize=x", "pageSize"},
+               {"?offset=-1", "offset"},
+               {"?pageSize=1&pageSize=2", "pageSize"},
+               {"?filter=name%3D%22a", "filter"},
+               {"?orderBy=nonsense", "orderBy"},
+               {"?filter=%zz", ""}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         char path[128];
         snprintf(path, sizeof path, "/v1/projects/default/compute/hosts%s", bad[i].query);
         assert_int_equal(client_ask(c, token, "GET", path, NULL, NULL), 400);
         assert_string_equal(answer_text(c, "field"), bad[i].field);
     }
-    assert_int_equal(client_ask(c, token, "GET", "/v1/projects/default/compute/hosts?filter=name+%3D+%22a+b%22&offset=3",
-                                NULL, NULL),
+    assert_int_equal(client_ask(c, token, "GET",
+                                "/v1/projects/default/compute/hosts?filter=name+%3D+%22a+b%22&offset=3", NULL,
+                                NULL),
                      200);
     assert_int_equal(client_ask(c, token, "GET", "/v1/projects/Default/compute/hosts", NULL, NULL), 404);
     client_close(&c);
@@ -97,10 +109,12 @@ static void bodies_name_what_is_wrong(void **s) {
     assert_int_equal(client_ask(c, token, "POST", path, NULL, ""), 400);
     assert_int_equal(client_ask(c, token, "POST", path, NULL, "[]"), 400);
     assert_int_equal(client_ask(c, token, "POST", path, NULL, "{\"name\":\"n1\",\"name\":\"n2\"}"), 400);
-    assert_int_equal(client_ask(c, token, "POST", path, NULL, "{\"name\":\"n1\",\"amt\":{\"pass\":\"x\"}}"), 400);
+    assert_int_equal(client_ask(c, token, "POST", path, NULL, "{\"name\":\"n1\",\"amt\":{\"pass\":\"x\"}}"),
+                     400);
     assert_string_equal(answer_text(c, "field"), "amt.pass");
     assert_int_equal(client_ask(c, token, "POST", path, "Content-Type: text/plain\r\n", "{}"), 415);
-    assert_int_equal(client_ask(c, token, "DELETE", "/v1/projects/default/compute/hosts/x", NULL, "{\"a\":1}"), 400);
+    assert_int_equal(
+        client_ask(c, token, "DELETE", "/v1/projects/default/compute/hosts/x", NULL, "{\"a\":1}"), 400);
     assert_int_equal(client_ask(c, token, "POST", "/v1/projects/default/compute/hosts:import",
                                 "Content-Type: application/json\r\n", "{}"),
                      415);
@@ -120,16 +134,17 @@ static void a_problem_looks_like_this(void **s) {
         "{\"type\":\"/problems/unreachable\",\"title\":\"the device is not connected\",\"status\":409,"
         "\"code\":\"FailedPrecondition\",\"message\":\"Device not found/connected: AMT link lost 14:02:11 "
         "(reset by peer)\",\"detail\":\"Device not found/connected: AMT link lost 14:02:11 (reset by peer)\","
-        "\"field\":\"\",\"remedy\":\"Check the power supply of the node.\",\"requestId\":\"0123456789abcdef\"}");
+        "\"field\":\"\",\"remedy\":\"Check the power supply of the "
+        "node.\",\"requestId\":\"0123456789abcdef\"}");
     buf_free(&b);
     static const struct {
         int code, status;
         const char *word;
-    } v[] = {{ERR_INVALID, 400, "InvalidArgument"}, {ERR_SYNTAX, 400, "InvalidArgument"},
-             {ERR_AUTH, 401, "Unauthenticated"},    {ERR_DENIED, 403, "PermissionDenied"},
-             {ERR_NOT_FOUND, 404, "NotFound"},      {ERR_EXISTS, 409, "FailedPrecondition"},
+    } v[] = {{ERR_INVALID, 400, "InvalidArgument"},  {ERR_SYNTAX, 400, "InvalidArgument"},
+             {ERR_AUTH, 401, "Unauthenticated"},     {ERR_DENIED, 403, "PermissionDenied"},
+             {ERR_NOT_FOUND, 404, "NotFound"},       {ERR_EXISTS, 409, "FailedPrecondition"},
              {ERR_STATE, 409, "FailedPrecondition"}, {ERR_LIMIT, 429, "ResourceExhausted"},
-             {ERR_STORE_FULL, 503, "Unavailable"},  {ERR_INTERNAL, 500, "Internal"}};
+             {ERR_STORE_FULL, 503, "Unavailable"},   {ERR_INTERNAL, 500, "Internal"}};
     for (size_t i = 0; i < sizeof v / sizeof *v; i++) {
         assert_int_equal(error_status(v[i].code), v[i].status);
         assert_string_equal(error_word(v[i].status), v[i].word);
@@ -178,6 +193,7 @@ static void changing_routes_are_audited(void **s) {
     }
 }
 
-UNIT_MAIN(T(every_route_is_found_by_its_own_pattern), T(what_is_not_there), T(wrong_methods_are_told_what_would_do),
-          T(query_parameters_are_checked), T(bodies_name_what_is_wrong), T(a_problem_looks_like_this),
-          T(etags_are_found_in_lists), T(openapi_lists_every_route), T(changing_routes_are_audited))
+UNIT_MAIN(T(every_route_is_found_by_its_own_pattern), T(what_is_not_there),
+          T(wrong_methods_are_told_what_would_do), T(query_parameters_are_checked),
+          T(bodies_name_what_is_wrong), T(a_problem_looks_like_this), T(etags_are_found_in_lists),
+          T(openapi_lists_every_route), T(changing_routes_are_audited))
