@@ -55,10 +55,19 @@ static bool lost_by_off(const struct turn *t) {
     return o && o->state == OP_CONFIRMING && power_op_row(o->kind)->confirms != POWER_ON;
 }
 
+/* Ends that we chose say nothing about the node. */
+static bool our_doing(enum link_reason why) {
+    static const bool ours[LINK_WHY_COUNT] = {
+        [LINK_WHY_REPLACED] = true, [LINK_WHY_SERVER_STOP] = true, [LINK_WHY_SERVER_CRASH] = true,
+        [LINK_WHY_DELETED] = true,  [LINK_WHY_SECRET] = true,      [LINK_WHY_ADMIN] = true,
+    };
+    return ours[why];
+}
+
 void link_was_lost(struct turn *t, enum link_reason why) {
     struct host *h = t->h;
     char at[WALL_TEXT_CAP];
-    if (lost_by_off(t) && h->drops_at_off < DROPS_MAX)
+    if (!our_doing(why) && lost_by_off(t) && h->drops_at_off < DROPS_MAX)
         h->drops_at_off++;
     link_set_state(&h->link, LINK_DOWN, why, t->now.wall);
     h->reads_pending = 0;

@@ -148,7 +148,6 @@ static void firmware_json(struct json *j, const struct host *h) {
     json_kstr(j, "version", h->info->version);
     json_kstr(j, "sku", h->info->sku);
     json_kstr(j, "model", h->info->model);
-    json_kstr(j, "manufacturer", h->info->manufacturer);
     json_kstr(j, "biosVersion", h->info->bios_version);
     json_kwall(j, "observedAt", h->info_at);
     json_obj_end(j);

@@ -46,6 +46,17 @@ static void drops_just_after_an_off_are_evidence(void **s) {
     rig_free(r);
 }
 
+static void an_end_we_chose_is_no_evidence(void **s) {
+    struct rig *r = rig_new();
+    struct finding f;
+    rig_command(r, (struct host_command){.kind = CMD_INTENT, .desired = POWER_OFF});
+    rig_run(r, 300);
+    assert_int_equal(r->h.op->state, OP_CONFIRMING);
+    rig_lost(r, LINK_WHY_SERVER_STOP);
+    assert_false(found(r, FINDING_DROPS_AT_S5, &f));
+    rig_free(r);
+}
+
 static void uuids(void **s) {
     struct rig *r = rig_new();
     struct finding f;
@@ -82,4 +93,5 @@ static void a_mute_firmware_and_a_wrong_secret_differ(void **s) {
 }
 
 UNIT_MAIN(T(a_calm_host_has_none), T(drops_at_s5_names_the_bios_setting),
-          T(drops_just_after_an_off_are_evidence), T(uuids), T(a_mute_firmware_and_a_wrong_secret_differ))
+          T(drops_just_after_an_off_are_evidence), T(an_end_we_chose_is_no_evidence), T(uuids),
+          T(a_mute_firmware_and_a_wrong_secret_differ))
