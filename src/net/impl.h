@@ -84,7 +84,7 @@ struct stream {
     bool admitted, moved, bulk;
     struct list_node todo;
     uint64_t todo_turn;
-    struct buf plain_out; /* queued bytes of a stream without TLS; with TLS see stream_out() */
+    struct buf plain_out; /* queued bytes; with TLS those not encrypted yet */
     struct buf
         early; /* written before a client's stream was open; read by a paused one behind a PROXY header */
     struct listener *listener; /* until on_accept */
@@ -134,13 +134,15 @@ bool stream_todo_run(struct loop *l);
 void stream_init(struct stream *s, struct loop *l, const struct stream_ops *ops);
 /* The only writer of s->state; arms and stops the deadline. */
 void stream_set_state(struct stream *s, enum stream_state state);
-/* The bytes to send next. */
+/* The bytes to send next, encrypted. */
 struct buf *stream_out(struct stream *s);
 void stream_connected(struct stream *s);
 void stream_input(struct stream *s, struct slice data);
 void stream_eof(struct stream *s);
 /* The connection failed: text is the sentence, NULL for stream_end_text(why). */
 void stream_broken(struct stream *s, enum stream_end why, const char *text);
+/* Encrypt and flush; for transports that can send again. */
+void stream_send(struct stream *s);
 void stream_drained(struct stream *s);
 /* The transport let go: reports the end and frees the stream. */
 void stream_gone(struct stream *s);

@@ -156,6 +156,20 @@ void stream_fail_tls(struct stream *s) {
     wind_down(s, STREAM_TLS_FAILED);
 }
 
+/* Encrypt what was written. Late, so that the small writes of a turn, or of the time a socket was full, share
+ * a record: a record costs more than its bytes do. False when that failed and the stream ends. */
+static bool seal(struct stream *s) {
+    if (!s->tls || !s->plain_out.len)
+        return true;
+    int r = tls_write(s->tls, buf_slice(&s->plain_out));
+    buf_free(&s->plain_out);
+    if (r == 0)
+        return true;
+    stream_error_set(s, "%s", r == ERR_NOMEM ? "out of memory" : tls_error(s->tls));
+    stream_finish(s, STREAM_TLS_FAILED, true);
+    return false;
+}
+
 /* --- input --- */
 
 /* A TLS session hands out plain bytes, or nothing when the handshake just got done. False: stop for now. */
@@ -253,7 +267,7 @@ void stream_eof(struct stream *s) {
     }
     if (s->state == STREAM_HANDSHAKE && !s->error)
         stream_error_set(s, "the peer closed the connection in the middle of the TLS handshake");
-    if (s->state == STREAM_OPEN && s->tls)
+    if (s->state == STREAM_OPEN && s->tls && seal(s))
         tls_close(s->tls);
     if (s->state == STREAM_OPEN && stream_out(s)->len) {
         /* one try for what is queued: a peer that only shut its sending side may still read it */
@@ -282,19 +296,22 @@ int stream_write(struct stream *s, struct slice data) {
         return buf_put(&s->early, data);
     if (s->state != STREAM_OPEN)
         return ERR_CLOSED;
-    int r = s->tls ? tls_write(s->tls, data) : buf_put(&s->plain_out, data);
-    if (r == ERR_NOMEM)
-        return r;
-    if (r < 0)
-        return ERR_CLOSED;
+    if (buf_put(&s->plain_out, data) < 0)
+        return ERR_NOMEM;
     stream_todo(s);
     return 0;
 }
 
 size_t stream_queued(const struct stream *s) {
     LOOP_ASSERT(s->loop);
-    const struct buf *out = s->tls ? tls_output(s->tls) : &s->plain_out;
-    return out->len + s->early.len + s->ops->queued(s);
+    size_t sealed = s->tls ? tls_output(s->tls)->len : 0;
+    size_t early = s->state < STREAM_OPEN ? s->early.len : 0;
+    return early + s->plain_out.len + sealed + s->ops->queued(s);
+}
+
+void stream_send(struct stream *s) {
+    if (s->ops->queued(s) == 0 && seal(s))
+        s->ops->flush(s);
 }
 
 void stream_drained(struct stream *s) {
@@ -328,8 +345,8 @@ static void turn_of(struct stream *s) {
         stream_input(s, SLICE_EMPTY);
     if (s->state == STREAM_DYING || s->state == STREAM_DIALING)
         return;
-    if (stream_out(s)->len)
-        s->ops->flush(s);
+    if (s->plain_out.len || stream_out(s)->len)
+        stream_send(s);
     else if (s->state == STREAM_FLUSHING && s->ops->queued(s) == 0)
         stream_drained(s);
 }
@@ -374,6 +391,8 @@ void stream_close(struct stream *s) {
     if (s->state < STREAM_OPEN) {
         stream_finish(s, STREAM_LOCAL, false);
     } else if (s->state == STREAM_OPEN) {
+        if (s->tls && !seal(s))
+            return;
         if (s->tls)
             tls_close(s->tls);
         wind_down(s, STREAM_LOCAL);

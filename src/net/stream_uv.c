@@ -63,8 +63,6 @@ static void uvs_read(struct stream *s, bool on) {
         uv_read_start(&x->u.stream, on_alloc, on_read);
 }
 
-static void uvs_flush(struct stream *s);
-
 static void on_sent(uv_write_t *r, int status) {
     struct sending *w = CONTAINER_OF(r, struct sending, req);
     struct stream_uv *x = r->handle->data;
@@ -77,7 +75,7 @@ static void on_sent(uv_write_t *r, int status) {
     if (status < 0)
         stream_uv_broken(x, status);
     else
-        uvs_flush(&x->s);
+        stream_send(&x->s);
 }
 
 /* Give the rest to libuv, which waits until the socket takes more. */

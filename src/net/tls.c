@@ -256,6 +256,9 @@ int tls_write(struct tls *t, struct slice plain) {
         return ERR_STATE;
     if (t->failed)
         return ERR_TLS;
+    /* once, instead of a growing copy for each record: at most 64 bytes more a record (RFC 5246 6.2.3) */
+    if (plain.n > RECORD_BYTES && !buf_room(&t->out, plain.n + (plain.n / RECORD_BYTES + 1) * 64))
+        return ERR_NOMEM;
     while (plain.n) {
         int n = plain.n > INT32_MAX ? INT32_MAX : (int)plain.n;
         ERR_clear_error();
