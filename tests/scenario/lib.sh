@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# What every scenario needs: the real outbandd, amtsim and orch-cli on loopback, in a directory of their own.
+# A scenario is a bash file with a function `story`; `tests/scenario/run BUILD NAME` runs it.
+set -u
+
+say() { printf '%s  %s\n' "$(date +%T)" "$*"; }
+fail() {
+    printf '%s  FAILED: %s\n' "$(date +%T)" "$*"
+    [ -s "$WORK/outbandd.log" ] && { echo "--- last lines of outbandd:"; tail -n 15 "$WORK/outbandd.log"; }
+    [ -s "$WORK/amtsim.log" ] && { echo "--- last lines of amtsim:"; tail -n 5 "$WORK/amtsim.log"; }
+    exit 1
+}
+
+# wait_until SECONDS "what" command…: until the command succeeds
+wait_until() {
+    local limit=$1 what=$2 start=$SECONDS
+    shift 2
+    until "$@" >/dev/null 2>&1; do
+        [ $((SECONDS - start)) -ge "$limit" ] && fail "not within $limit s: $what"
+        sleep 0.1
+    done
+}
+
+# milliseconds since boot
+now_ms() { awk '{ printf "%d", $1 * 1000 }' /proc/uptime; }
+
+server_init() {
+    WORK=$(mktemp -d /tmp/outband-scenario.XXXXXX)
+    export WORK ORCH_CLI_CONFIG=$WORK/orch-cli NO_COLOR=1
+    printf 'Scenario-Passw0rd\n' >"$WORK/password"
+    chmod 600 "$WORK/password"
+    "$BUILD/src/server/outbandd" init --data-dir "$WORK/data" --admin-password-file "$WORK/password" \
+        --hostname localhost >"$WORK/init.log" 2>&1 || { cat "$WORK/init.log"; fail "outbandd init"; }
+}
+
+# server_start [settings lines…]: ports stay the same over restarts
+server_start() {
+    printf '%s\n' "$@" >"$WORK/outband.conf"
+    "$BUILD/src/server/outbandd" serve --data-dir "$WORK/data" --config "$WORK/outband.conf" \
+        --https "127.0.0.1:${HTTPS_PORT:-0}" --cira "127.0.0.1:${CIRA_PORT:-0}" >"$WORK/outbandd.out" 2>>"$WORK/outbandd.log" &
+    SERVER_PID=$!
+    wait_until 20 "outbandd listens" grep -q '^listening cira' "$WORK/outbandd.out"
+    wait_until 20 "outbandd listens for HTTPS" grep -q '^listening https' "$WORK/outbandd.out"
+    HTTPS_PORT=$(sed -n 's/^listening https .*:\([0-9]*\)$/\1/p' "$WORK/outbandd.out" | tail -n 1)
+    CIRA_PORT=$(sed -n 's/^listening cira .*:\([0-9]*\)$/\1/p' "$WORK/outbandd.out" | tail -n 1)
+}
+
+server_stop() {
+    kill -"${1:-TERM}" "$SERVER_PID" 2>/dev/null
+    wait "$SERVER_PID" 2>/dev/null
+    SERVER_PID=
+}
+
+# fleet_start COUNT [amtsim options…]
+fleet_start() {
+    local count=$1
+    shift
+    "$BUILD/src/sim/amtsim" --server "127.0.0.1:$CIRA_PORT" --ca "$WORK/data/ca.pem" --count "$count" \
+        --csv-out "$WORK/nodes.csv" --control "$WORK/ctl" --seed 7 "$@" >"$WORK/amtsim.log" 2>&1 &
+    FLEET_PID=$!
+    wait_until 20 "amtsim has written its CSV" test -s "$WORK/nodes.csv"
+    wait_until 20 "amtsim's control socket" test -S "$WORK/ctl"
+}
+
+cli() { "$BUILD/src/cli/orch-cli" "$@"; }
+ctl() { "$BUILD/src/sim/amtsim" ctl "$WORK/ctl" "$@"; }
+
+cli_login() {
+    cli login admin --password-file "$WORK/password" --api-endpoint "https://localhost:$HTTPS_PORT" \
+        --orch-ca "$WORK/data/ca.pem" >/dev/null || fail "orch-cli login"
+}
+
+# the whole usual beginning: everything up, imported, all links up, all power read
+world() {
+    server_init
+    server_start
+    fleet_start "$@"
+    cli_login
+    cli create host --import-from-csv "$WORK/nodes.csv" >/dev/null || fail "import of nodes.csv"
+    local n=$1
+    wait_until 60 "all $n links are up" test_summary ".link.up == $n"
+    wait_until 60 "the power of all $n nodes is read" test_summary ".power.unknown == 0"
+}
+
+test_summary() { cli summary -o json | jq -e "$1" >/dev/null; }
+# host NAME JQ: a field of a host
+host() { cli get host "$1" -o json | jq -r "$2"; }
+# host_is NAME JQ-CONDITION
+host_is() { cli get host "$1" -o json | jq -e "$2" >/dev/null; }
+# one API call, the body on stdout: api GET /v1/…
+api() {
+    local method=$1 path=$2
+    shift 2
+    [ -s "$WORK/token" ] || curl -sS --cacert "$WORK/data/ca.pem" "https://localhost:$HTTPS_PORT/api/v1/authorize" \
+        -d "{\"username\":\"admin\",\"password\":\"$(cat "$WORK/password")\"}" -H 'Content-Type: application/json' | jq -r .token >"$WORK/token"
+    curl -sS --cacert "$WORK/data/ca.pem" -X "$method" -H "Authorization: Bearer $(cat "$WORK/token")" \
+        "https://localhost:$HTTPS_PORT$path" "$@"
+}
+finding() { cli get host "$1" -o json | jq -r ".oob.findings[] | select(.id == \"$2\") | \"\(.sentence) | \(.remedy)\""; }
+history() { api GET "/v1/projects/default/compute/hosts/$1/history?pageSize=200" | jq -r '.events[] | "\(.at) \(.kind): \(.text)"'; }
+
+finish() {
+    local code=$?
+    [ -n "${FLEET_PID:-}" ] && kill "$FLEET_PID" 2>/dev/null
+    [ -n "${SERVER_PID:-}" ] && kill "$SERVER_PID" 2>/dev/null
+    wait 2>/dev/null
+    [ "$code" = 0 ] && [ -n "${WORK:-}" ] && rm -rf "$WORK"
+    [ "$code" = 0 ] || echo "left for inspection: ${WORK:-}"
+    exit "$code"
+}
