@@ -65,7 +65,7 @@ void listener_close(struct listener **lp) {
     LOOP_ASSERT(l->loop);
     *lp = NULL;
     l->opts.handshakes_max = 0; /* nothing new */
-    LIST_EACH(n, &l->loop->streams) {
+    LIST_EACH (n, &l->loop->streams) {
         struct stream *s = CONTAINER_OF(n, struct stream, all);
         if (s->listener == l)
             stream_drop(s);

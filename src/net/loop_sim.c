@@ -135,8 +135,8 @@ static void loop_gone(struct loop_sim *x) {
 static void simloop_free(struct loop *l) {
     struct loop_sim *x = loop_sim_of(l);
     l->freeing = true;
-    LIST_EACH(n, &l->streams)
-    stream_drop(CONTAINER_OF(n, struct stream, all));
+    LIST_EACH (n, &l->streams)
+        stream_drop(CONTAINER_OF(n, struct stream, all));
     while (stream_todo_run(l))
         ;
     assert(list_empty(&x->listeners) && "a listener is still open");
@@ -152,7 +152,7 @@ void sim_loop_crash(struct loop **lp) {
     *lp = NULL;
     if (!x)
         return;
-    LIST_EACH(n, &x->loop.streams) {
+    LIST_EACH (n, &x->loop.streams) {
         struct stream_sim *s = CONTAINER_OF(CONTAINER_OF(n, struct stream, all), struct stream_sim, s);
         if (s->end)
             sim_end_leave(s->end, true);
@@ -304,7 +304,7 @@ bool sim_source_dark(const struct sim_world *w, const struct sim_source *s) {
 
 static void apply_dark(struct sim_world *w, struct sim_source *s) {
     bool dark = sim_source_dark(w, s);
-    LIST_EACH(n, &s->ends) {
+    LIST_EACH (n, &s->ends) {
         struct sim_end *e = CONTAINER_OF(n, struct sim_end, in_source);
         e->dark = dark;
         if (!dark)
@@ -317,7 +317,7 @@ static void cut_all(struct sim_world *w, struct sim_source *s) {
     bool more = true;
     while (more) {
         more = false;
-        LIST_EACH(n, &s->ends) {
+        LIST_EACH (n, &s->ends) {
             struct sim_end *e = CONTAINER_OF(n, struct sim_end, in_source);
             if (!e->owner)
                 continue; /* on its way between two loops */

@@ -191,8 +191,8 @@ static void close_own(struct loop_uv *l) {
 static void uvl_free(struct loop *l) {
     struct loop_uv *u = loop_uv_of(l);
     l->freeing = true;
-    LIST_EACH(n, &l->streams)
-    stream_drop(CONTAINER_OF(n, struct stream, all));
+    LIST_EACH (n, &l->streams)
+        stream_drop(CONTAINER_OF(n, struct stream, all));
     close_own(u);
     uv_run(&u->uv, UV_RUN_DEFAULT);
     int r = uv_loop_close(&u->uv);

@@ -12,9 +12,9 @@ static struct apf_chan *chan_of(struct list_node *n) {
 }
 
 struct apf_chan *apf_chan_find(const struct apf *a, uint32_t id) {
-    LIST_EACH(n, &a->chans)
-    if (chan_of(n)->id == id)
-        return chan_of(n);
+    LIST_EACH (n, &a->chans)
+        if (chan_of(n)->id == id)
+            return chan_of(n);
     return NULL;
 }
 
@@ -61,8 +61,8 @@ static void chan_free(struct apf *a, struct apf_chan *c) {
 }
 
 void apf_chans_free(struct apf *a) {
-    LIST_EACH(n, &a->chans)
-    chan_free(a, chan_of(n));
+    LIST_EACH (n, &a->chans)
+        chan_free(a, chan_of(n));
 }
 
 /* Fill an event about c. */
@@ -140,7 +140,7 @@ void apf_pump(struct apf *a) {
     /* a chunk a channel in turn; the channel served first goes last the next time */
     for (bool more = true; more;) {
         more = false;
-        LIST_EACH(n, &a->chans) {
+        LIST_EACH (n, &a->chans) {
             struct apf_chan *c = chan_of(n);
             struct slice data = buf_slice(&c->queue);
             size_t before = data.n;
@@ -149,14 +149,14 @@ void apf_pump(struct apf *a) {
                 buf_consume(&c->queue, before - data.n);
         }
     }
-    LIST_EACH(n, &a->chans)
-    mark_writable(a, chan_of(n));
+    LIST_EACH (n, &a->chans)
+        mark_writable(a, chan_of(n));
     if (a->chans.count > 1)
         list_push(&a->chans, list_pop(&a->chans));
 }
 
 int apf_take_writable(struct apf *a, struct apf_ev *ev) {
-    LIST_EACH(n, &a->chans) {
+    LIST_EACH (n, &a->chans) {
         struct apf_chan *c = chan_of(n);
         if (!c->writable_due)
             continue;
@@ -411,7 +411,7 @@ struct mono apf_deadline(const struct apf *a) {
         return at;
     if (a->nwritable)
         return (struct mono){0};
-    LIST_EACH(n, &a->chans) {
+    LIST_EACH (n, &a->chans) {
         const struct apf_chan *c = chan_of(n);
         if (c->timed)
             at = mono_min(at, c->deadline);
@@ -427,7 +427,7 @@ int apf_tick(struct apf *a, struct mono now, struct apf_ev *ev) {
         return 0;
     if (a->nwritable)
         return apf_take_writable(a, ev);
-    LIST_EACH(n, &a->chans) {
+    LIST_EACH (n, &a->chans) {
         struct apf_chan *c = chan_of(n);
         if (c->state == CHAN_CLOSING && !c->timed) {
             /* apf_close() knows no time */

@@ -105,8 +105,8 @@ static void give_result(struct wsclient *c, struct wsc_job *job, struct wsc_wait
 }
 
 static void job_end(struct wsclient *c, struct wsc_job *job, struct mono now, int err, const char *why) {
-    LIST_EACH(n, &job->waiters)
-    give_result(c, job, CONTAINER_OF(n, struct wsc_waiter, node), now, err, why);
+    LIST_EACH (n, &job->waiters)
+        give_result(c, job, CONTAINER_OF(n, struct wsc_waiter, node), now, err, why);
     job_free(c, job);
 }
 
@@ -135,7 +135,7 @@ void wsc_job_failed(struct wsclient *c, struct wsc_job *job, struct mono now, in
 
 static struct wsc_job *next_job(const struct wsclient *c, struct mono now) {
     struct wsc_job *best = NULL;
-    LIST_EACH(n, &c->busy->jobs) {
+    LIST_EACH (n, &c->busy->jobs) {
         struct wsc_job *job = CONTAINER_OF(n, struct wsc_job, node);
         if (mono_due(wsc_ready_at(c, job), now) && (!best || job->prio < best->prio))
             best = job;
@@ -166,7 +166,7 @@ static void give_timeout(struct wsclient *c, struct wsc_job *job, struct wsc_wai
 }
 
 static void job_tick(struct wsclient *c, struct wsc_job *job, struct mono now) {
-    LIST_EACH(n, &job->waiters) {
+    LIST_EACH (n, &job->waiters) {
         struct wsc_waiter *w = CONTAINER_OF(n, struct wsc_waiter, node);
         if (mono_due(w->deadline, now))
             give_timeout(c, job, w, now);
@@ -189,10 +189,10 @@ void wsc_tick(struct wsclient *c, struct mono now) {
     enter(c);
     if (!c->busy)
         return;
-    LIST_EACH(n, &c->busy->jobs)
-    job_tick(c, CONTAINER_OF(n, struct wsc_job, node), now);
+    LIST_EACH (n, &c->busy->jobs)
+        job_tick(c, CONTAINER_OF(n, struct wsc_job, node), now);
     schedule(c, now);
-    LIST_EACH(n, &c->busy->chans) {
+    LIST_EACH (n, &c->busy->chans) {
         struct wsc_chan *ch = CONTAINER_OF(n, struct wsc_chan, node);
         if (ch->state == WSC_CHAN_IDLE && mono_due(idle_end(c, ch), now))
             wsc_chan_drop(c, ch, true);
@@ -204,13 +204,13 @@ struct mono wsc_deadline(const struct wsclient *c) {
     struct mono at = MONO_NEVER;
     if (!c->busy)
         return at;
-    LIST_EACH(n, &c->busy->jobs) {
+    LIST_EACH (n, &c->busy->jobs) {
         struct wsc_job *job = CONTAINER_OF(n, struct wsc_job, node);
         at = mono_min(at, wsc_ready_at(c, job));
-        LIST_EACH(k, &job->waiters)
-        at = mono_min(at, CONTAINER_OF(k, struct wsc_waiter, node)->deadline);
+        LIST_EACH (k, &job->waiters)
+            at = mono_min(at, CONTAINER_OF(k, struct wsc_waiter, node)->deadline);
     }
-    LIST_EACH(n, &c->busy->chans) {
+    LIST_EACH (n, &c->busy->chans) {
         struct wsc_chan *ch = CONTAINER_OF(n, struct wsc_chan, node);
         if (ch->state == WSC_CHAN_IDLE)
             at = mono_min(at, idle_end(c, ch));
@@ -257,8 +257,8 @@ struct wsclient *wsc_new(const struct wsc_limits *lim, const struct wsc_io *io, 
 
 /* Drop all channels and jobs; results that wait stay. */
 static void drop_all(struct wsclient *c, bool tell) {
-    LIST_EACH(n, &c->busy->chans)
-    wsc_chan_drop(c, CONTAINER_OF(n, struct wsc_chan, node), tell);
+    LIST_EACH (n, &c->busy->chans)
+        wsc_chan_drop(c, CONTAINER_OF(n, struct wsc_chan, node), tell);
 }
 
 void wsc_free(struct wsclient **cp) {
@@ -289,8 +289,9 @@ void wsc_tunnel_lost(struct wsclient *c, struct mono now) {
     if (!c->busy)
         return;
     drop_all(c, false);
-    LIST_EACH(n, &c->busy->jobs)
-    job_end(c, CONTAINER_OF(n, struct wsc_job, node), now, ERR_CLOSED, "the tunnel to the device was lost");
+    LIST_EACH (n, &c->busy->jobs)
+        job_end(c, CONTAINER_OF(n, struct wsc_job, node), now, ERR_CLOSED,
+                "the tunnel to the device was lost");
     settle(c);
 }
 
@@ -298,7 +299,7 @@ void wsc_tunnel_lost(struct wsclient *c, struct mono now) {
 static struct wsc_job *shareable(const struct wsc_busy *b, enum wsc_job_kind kind, uint8_t arg) {
     if (!wsc_kind_safe(kind))
         return NULL;
-    LIST_EACH(n, &b->jobs) {
+    LIST_EACH (n, &b->jobs) {
         struct wsc_job *job = CONTAINER_OF(n, struct wsc_job, node);
         if (job->state == WSC_JOB_WAITING && job->kind == kind && job->arg == arg)
             return job;

@@ -13,7 +13,7 @@ enum { STATUS_OK = 200, STATUS_UNAUTHORIZED = 401, CNONCE_BYTES = 16 };
 struct wsc_chan *wsc_chan_find(const struct wsclient *c, int handle) {
     if (!c->busy)
         return NULL;
-    LIST_EACH(n, &c->busy->chans) {
+    LIST_EACH (n, &c->busy->chans) {
         struct wsc_chan *ch = CONTAINER_OF(n, struct wsc_chan, node);
         if (ch->handle == handle)
             return ch;
@@ -22,7 +22,7 @@ struct wsc_chan *wsc_chan_find(const struct wsclient *c, int handle) {
 }
 
 struct wsc_chan *wsc_chan_of_job(const struct wsclient *c, const struct wsc_job *job) {
-    LIST_EACH(n, &c->busy->chans) {
+    LIST_EACH (n, &c->busy->chans) {
         struct wsc_chan *ch = CONTAINER_OF(n, struct wsc_chan, node);
         if (ch->job == job)
             return ch;
@@ -170,7 +170,7 @@ static void open_failed(struct wsclient *c, struct wsc_job *job, int err, struct
 
 /* An idle channel that this request may use, NULL when there is none. */
 static struct wsc_chan *reusable(struct wsclient *c, const struct wsc_job *job, struct mono now) {
-    LIST_EACH(n, &c->busy->chans) {
+    LIST_EACH (n, &c->busy->chans) {
         struct wsc_chan *ch = CONTAINER_OF(n, struct wsc_chan, node);
         if (ch->state != WSC_CHAN_IDLE)
             continue;

@@ -232,7 +232,7 @@ size_t directory_see_uuid(struct directory *d, const char *id, struct uuid u, ch
         list_push(&x->sighting->hosts, &x->seen);
     if (x && x->sighting) {
         others = x->sighting->hosts.count - 1;
-        LIST_EACH(n, &x->sighting->hosts) {
+        LIST_EACH (n, &x->sighting->hosts) {
             if (n == &x->seen)
                 continue;
             tell(other, CONTAINER_OF(n, struct entry, seen));

@@ -90,6 +90,9 @@ static void do_close(struct fleet_host *fh, const struct action *a) {
 static void do_journal(struct fleet_host *fh, const struct action *a) {
     (void)a;
     const struct journal *j = fh->h.journal;
+    if (j && j->has_op && !j->op.id[0])
+        fleet_new_op_id(fh->shard->loop,
+                        fh->h.journal->op.id); /* reconcile's own: core has no random numbers */
     if (j && j->has_op && !j->replaces_op && j->op.by_reconcile)
         metric_add(&fh->shard->metrics, METRIC_RECOVERIES, 1);
     persist_journal(fh);
@@ -122,7 +125,7 @@ static void do_event(struct fleet_host *fh, const struct action *a) {
 }
 
 static void do_reply(struct fleet_host *fh, const struct action *a) {
-    LIST_EACH(n, &fh->waiting) {
+    LIST_EACH (n, &fh->waiting) {
         struct fleet_command *c = CONTAINER_OF(n, struct fleet_command, call.node);
         if (c->cmd.token != a->token)
             continue;

@@ -111,7 +111,7 @@ const char *httpd_address(const struct httpd *h) {
 void httpd_drain(struct httpd *h) {
     h->draining = true;
     listener_close(&h->listener);
-    LIST_EACH(n, &h->conns) {
+    LIST_EACH (n, &h->conns) {
         struct http_conn *c = CONTAINER_OF(n, struct http_conn, node);
         if (c->state == CONN_IDLE && !c->ended) {
             c->ended = true;
@@ -133,7 +133,7 @@ void httpd_free(struct httpd **hp) {
     *hp = NULL;
     h->draining = true;
     listener_close(&h->listener);
-    LIST_EACH(n, &h->conns) {
+    LIST_EACH (n, &h->conns) {
         struct http_conn *c = CONTAINER_OF(n, struct http_conn, node);
         conn_drop(&c);
     }

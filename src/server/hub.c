@@ -124,7 +124,7 @@ static void live_arrives(struct loop *l, struct loop_msg *m) {
     struct live_msg *lm = CONTAINER_OF(m, struct live_msg, msg);
     struct part *p = &lm->hub->parts[lm->shard->index];
     atomic_fetch_sub_explicit(&p->in_flight, 1, memory_order_relaxed);
-    LIST_EACH(n, &p->subs) {
+    LIST_EACH (n, &p->subs) {
         struct sub *s = CONTAINER_OF(n, struct hub_sub, node)->impl;
         if (s->state != SUB_LIVE)
             continue;

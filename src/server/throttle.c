@@ -35,7 +35,8 @@ static void drop(struct throttle *t, struct entry *e) {
 }
 
 void throttle_fini(struct throttle *t) {
-    LIST_EACH(n, &t->by_age) drop(t, CONTAINER_OF(n, struct entry, age));
+    LIST_EACH (n, &t->by_age)
+        drop(t, CONTAINER_OF(n, struct entry, age));
     map_free(&t->entries);
 }
 

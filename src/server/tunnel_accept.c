@@ -129,8 +129,8 @@ static void close_listeners(struct tunnels *ts) {
 void tunnels_drain(struct tunnels *ts, enum link_reason why) {
     ts->draining = true;
     close_listeners(ts);
-    LIST_EACH(n, &ts->all)
-    tunnel_close(CONTAINER_OF(n, struct tunnel, node), why);
+    LIST_EACH (n, &ts->all)
+        tunnel_close(CONTAINER_OF(n, struct tunnel, node), why);
 }
 
 void tunnels_free(struct tunnels **tsp) {
@@ -140,7 +140,7 @@ void tunnels_free(struct tunnels **tsp) {
     bool loop_lives = ts->shard->loop != NULL;
     if (loop_lives)
         close_listeners(ts);
-    LIST_EACH(n, &ts->all) {
+    LIST_EACH (n, &ts->all) {
         struct tunnel *t = CONTAINER_OF(n, struct tunnel, node);
         if (t->stream && loop_lives) {
             stream_handle(t->stream, NULL, NULL);

@@ -196,7 +196,7 @@ void ctl_close(struct ctl **cp) {
         return;
     if (c->listener)
         listener_close(&c->listener);
-    LIST_EACH(l, &c->conns) {
+    LIST_EACH (l, &c->conns) {
         struct conn *x = CONTAINER_OF(l, struct conn, link);
         stream_handle(x->stream, &NOBODY, NULL);
         stream_abort(x->stream);

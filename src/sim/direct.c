@@ -88,7 +88,7 @@ const char *sim_node_listen_address(const struct sim_node *n) {
 void direct_close(struct sim_node *n) {
     if (n->direct)
         listener_close(&n->direct);
-    LIST_EACH(l, &n->conns) {
+    LIST_EACH (l, &n->conns) {
         struct direct_conn *c = conn_at(l);
         refuse(c->stream);
         conn_free(c);
@@ -98,7 +98,7 @@ void direct_close(struct sim_node *n) {
 void direct_flush(struct sim_node *n) {
     if (sim_fault_on(&n->faults, SIM_FAULT_BLACKHOLE) || !node_me_runs(n))
         return;
-    LIST_EACH(l, &n->conns) {
+    LIST_EACH (l, &n->conns) {
         struct direct_conn *c = conn_at(l);
         struct buf *out = http_conn_output(c->http);
         if (out->len && stream_write(c->stream, buf_slice(out)) == 0)
@@ -113,14 +113,14 @@ void direct_flush(struct sim_node *n) {
 
 struct mono direct_deadline(const struct sim_node *n) {
     struct mono at = MONO_NEVER;
-    LIST_EACH(l, &n->conns)
-    if (!conn_at(l)->closing)
-        at = mono_min(at, http_conn_deadline(conn_at(l)->http));
+    LIST_EACH (l, &n->conns)
+        if (!conn_at(l)->closing)
+            at = mono_min(at, http_conn_deadline(conn_at(l)->http));
     return at;
 }
 
 void direct_tick(struct sim_node *n, struct mono now) {
-    LIST_EACH(l, &n->conns)
-    if (!conn_at(l)->closing)
-        http_conn_tick(conn_at(l)->http, now);
+    LIST_EACH (l, &n->conns)
+        if (!conn_at(l)->closing)
+            http_conn_tick(conn_at(l)->http, now);
 }

@@ -64,7 +64,7 @@ void sim_identity_make(struct sim_identity *id, uint64_t seed, const char *prefi
     *id = (struct sim_identity){0};
     struct rng r = {.s = map_hash(slice_str(prefix), seed)};
     r.s = rng_u64(&r) ^ ((uint64_t)index << 32);
-    snprintf(id->name, sizeof id->name, "%.28s%u", prefix, index);
+    snprintf(id->name, sizeof id->name, "%.28s%03u", prefix, index);
     for (size_t i = 0; i < sizeof id->uuid.b; i++)
         id->uuid.b[i] = (uint8_t)rng_u64(&r);
     id->uuid.b[6] = (uint8_t)((id->uuid.b[6] & 0x0f) | 0x40); /* RFC 9562: version 4 */

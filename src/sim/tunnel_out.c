@@ -47,7 +47,7 @@ static void bury(struct sim_tunnel *t) {
 }
 
 void sim_tunnel_graves_free(struct sim_node *n) {
-    LIST_EACH(l, &n->graves) {
+    LIST_EACH (l, &n->graves) {
         struct grave *g = CONTAINER_OF(l, struct grave, link);
         list_remove(&n->graves, l);
         stream_handle(g->stream, &NOBODY, NULL);
@@ -71,7 +71,7 @@ void sim_tunnel_send_bytes(struct sim_tunnel *t, size_t most) {
 
 /* From the HTTP side into the channels, as far as they take it. */
 static void pump_chans(struct sim_tunnel *t) {
-    LIST_EACH(l, &t->chans) {
+    LIST_EACH (l, &t->chans) {
         struct chan *c = chan_at(l);
         if (c->closing)
             continue;

@@ -56,8 +56,8 @@ void sim_tunnel_free(struct sim_tunnel **tp) {
     if (!t)
         return;
     sim_tunnel_drop(t, TUNNEL_RST);
-    LIST_EACH(l, &t->chans)
-    chan_free(t, chan_at(l));
+    LIST_EACH (l, &t->chans)
+        chan_free(t, chan_at(l));
     apf_free(&t->apf);
     free(t);
     *tp = NULL;
@@ -262,9 +262,9 @@ struct mono sim_tunnel_deadline(const struct sim_tunnel *t) {
         return MONO_NEVER;
     struct mono at = mono_min(mono_min(t->connect_until, t->keepalive_at), mono_min(t->out_at, t->storm_at));
     at = mono_min(at, mono_min(t->reply_by, apf_deadline(t->apf)));
-    LIST_EACH(l, &t->chans)
-    if (!chan_at(l)->closing)
-        at = mono_min(at, http_conn_deadline(chan_at(l)->http));
+    LIST_EACH (l, &t->chans)
+        if (!chan_at(l)->closing)
+            at = mono_min(at, http_conn_deadline(chan_at(l)->http));
     return at;
 }
 
@@ -296,9 +296,9 @@ void sim_tunnel_tick(struct sim_tunnel *t, struct mono now) {
                 break;
         t->storm_at = mono_add_ms(now, STORM_EVERY_MS);
     }
-    LIST_EACH(l, &t->chans)
-    if (!chan_at(l)->closing)
-        http_conn_tick(chan_at(l)->http, now);
+    LIST_EACH (l, &t->chans)
+        if (!chan_at(l)->closing)
+            http_conn_tick(chan_at(l)->http, now);
     struct apf_ev ev;
     while (t->state != TUN_ENDED && apf_tick(t->apf, now, &ev) == 1)
         on_event(t, &ev);

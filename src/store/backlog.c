@@ -25,8 +25,8 @@ static void drop(struct backlog *b, struct item *it) {
 }
 
 void backlog_clear(struct backlog *b) {
-    LIST_EACH(n, &b->all)
-    drop(b, CONTAINER_OF(n, struct item, in_all));
+    LIST_EACH (n, &b->all)
+        drop(b, CONTAINER_OF(n, struct item, in_all));
 }
 
 void backlog_fini(struct backlog *b) {
@@ -80,7 +80,7 @@ void backlog_take(struct backlog *b, struct store_txn *t) {
 
 int backlog_each(const struct backlog *b, int (*fn)(void *ctx, const struct store_write *w), void *ctx) {
     int rc = 0;
-    LIST_EACH(n, &b->all) {
+    LIST_EACH (n, &b->all) {
         rc = fn(ctx, CONTAINER_OF(n, struct item, in_all)->w);
         if (rc)
             break;

@@ -6,7 +6,7 @@ story() {
     local i id before after round state
     for round in 1 2 3 4 5 6; do
         # acknowledged orders, then the kill a few milliseconds later
-        i=$(printf 'node-%04d' "$round")
+        i=$(printf 'node%03d' "$round")
         state=$([ $((round % 2)) = 0 ] && echo OFF || echo ON)
         [ "$state" = OFF ] && cli set host "$i" --power off >/dev/null 2>&1
         id=$(api POST "/v1/projects/default/compute/hosts/$i/operations" -H 'Content-Type: application/json' \

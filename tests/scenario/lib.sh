@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # What every scenario needs: the real outbandd, amtsim and orch-cli on loopback, in a directory of their own.
 # A scenario is a bash file with a function `story`; `tests/scenario/run BUILD NAME` runs it.
-set -u
+set -u -o pipefail
 
 say() { printf '%s  %s\n' "$(date +%T)" "$*"; }
 fail() {
@@ -47,8 +47,6 @@ server_start() {
 }
 
 server_stop() {
-    kill -"${1:-TERM}" "$SERVER_PID" 2>/dev/null
-    wait "$SERVER_PID" 2>/dev/null
     SERVER_PID=
 }
 
@@ -102,9 +100,6 @@ history() { api GET "/v1/projects/default/compute/hosts/$1/history?pageSize=200"
 
 finish() {
     local code=$?
-    [ -n "${FLEET_PID:-}" ] && kill "$FLEET_PID" 2>/dev/null
-    [ -n "${SERVER_PID:-}" ] && kill "$SERVER_PID" 2>/dev/null
-    wait 2>/dev/null
     [ "$code" = 0 ] && [ -n "${WORK:-}" ] && rm -rf "$WORK"
     [ "$code" = 0 ] || echo "left for inspection: ${WORK:-}"
     exit "$code"

@@ -3,7 +3,7 @@
 # Requirement: Soft off, the BIOS configuration: "ME on in Host Sleep Status".
 story() {
     world 2 --bios me-in-sleep=off:1
-    local n=node-0001
+    local n=node001
     wait_until 60 "the power package is read" host_is $n '.oob.findings | map(.id) | index("drops-at-s5")'
     say "Before anything happened: $(finding $n drops-at-s5 | cut -d'|' -f1)"
     ctl os-shutdown 1 >/dev/null
@@ -16,6 +16,6 @@ story() {
     cli set host $n --power on >"$WORK/out" 2>&1 && fail "a power-on cannot be sent"
     say "orch-cli set host $n --power on: $(head -n 1 "$WORK/out")"
     cli doctor host $n | grep -q "ME on in Host Sleep Status" || fail "doctor does not show the remedy"
-    finding node-0002 drops-at-s5 | grep -q . && fail "the healthy node has the finding, too"
+    finding node002 drops-at-s5 | grep -q . && fail "the healthy node has the finding, too"
     return 0
 }

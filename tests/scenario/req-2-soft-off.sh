@@ -3,7 +3,7 @@
 # Requirement: Soft off - Shutdown Auto-Recovery.
 story() {
     world 2
-    local n=node-0001 id t0 t1
+    local n=node001 id t0 t1
     id=$(host $n .resourceId)
     say "Node on, desired POWER_STATE_ON."
     t0=$(now_ms)
@@ -21,5 +21,5 @@ story() {
     history "$id" | sed 's/^/    /'
     history "$id" | grep -q 'operation: .*(power on) done: on observed' || fail "no confirmed power-on in the history"
     ctl stats | tr ' ' '\n' | grep -E '^power_on=' || true
-    host_is node-0002 '.oob.power.state == "on"' || fail "the other node was touched"
+    host_is node002 '.oob.power.state == "on"' || fail "the other node was touched"
 }

@@ -3,7 +3,7 @@
 # Requirement: SMBIOS UUID and ME UUID Mismatch: placeholder and shared UUIDs do not hinder anything.
 story() {
     world 4 --uuid placeholder:2
-    local a=node-0001 b=node-0002 ga gb
+    local a=node001 b=node002 ga gb
     say "Two nodes whose firmware says 03000200-0400-0500-0006-000700080009, two with UUIDs of their own."
     host_is $a '.oob.aliases.seenUuid == "03000200-0400-0500-0006-000700080009"' || fail "seen UUID of $a: $(host $a .oob.aliases.seenUuid)"
     ga=$(host $a .oob.link.generation) gb=$(host $b .oob.link.generation)

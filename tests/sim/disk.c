@@ -212,8 +212,8 @@ static struct waiting *waiting_of(struct list_node *n) {
 
 static void arm(struct disk *d) {
     struct mono at = MONO_NEVER;
-    LIST_EACH(n, &d->queue)
-    at = mono_min(at, waiting_of(n)->at);
+    LIST_EACH (n, &d->queue)
+        at = mono_min(at, waiting_of(n)->at);
     loop_timer_set(d->loop, &d->timer, at);
 }
 
@@ -237,7 +237,7 @@ static void flush_due(struct loop_timer *t) {
     struct disk *d = CONTAINER_OF(t, struct disk, timer);
     struct mono now = loop_now(d->loop);
     size_t due = 0, i = 0;
-    LIST_EACH(n, &d->queue) {
+    LIST_EACH (n, &d->queue) {
         i++;
         if (!mono_before(now, waiting_of(n)->at))
             due = i;

@@ -127,9 +127,10 @@ static int patch(struct rig *r, unsigned bits, struct host_new v, uint64_t if_ve
 static void delete_done(struct fleet_delete *c) {
     ((struct rig *)c->ctx)->done++;
 }
-static int delete(struct rig *r) {
+static int delete (struct rig *r) {
     r->done = 0;
-    r->del = (struct fleet_delete){.call = {.from = r->w.app->shards[0]}, .actor = "ann", .done = delete_done, .ctx = r};
+    r->del = (struct fleet_delete){
+        .call = {.from = r->w.app->shards[0]}, .actor = "ann", .done = delete_done, .ctx = r};
     memcpy(r->del.call.host, r->id, HOST_ID_CAP);
     fleet_delete(&r->del);
     assert_true(world_until(&r->w, is_done, r, 1000));
@@ -204,7 +205,8 @@ static void creating_is_all_or_nothing(void **s) {
 static void power_commands_reach_the_machine(void **s) {
     struct rig r;
     make(&r, true);
-    assert_int_equal(command(&r, (struct host_command){.kind = CMD_INTENT, .desired = POWER_OFF}), ERR_UNREACHABLE);
+    assert_int_equal(command(&r, (struct host_command){.kind = CMD_INTENT, .desired = POWER_OFF}),
+                     ERR_UNREACHABLE);
     assert_non_null(strstr(r.cmd.call.error.text, "Device not found/connected"));
     plug_in(&r, NULL);
     assert_true(world_until(&r.w, is_read, &r, SOON));
@@ -226,7 +228,8 @@ static void power_commands_reach_the_machine(void **s) {
     assert_int_equal(row.op.state, OP_DONE);
     assert_string_equal(row.host, r.id);
     snprintf(r.id, sizeof r.id, "host-none");
-    assert_int_equal(command(&r, (struct host_command){.kind = CMD_INTENT, .desired = POWER_ON}), ERR_NOT_FOUND);
+    assert_int_equal(command(&r, (struct host_command){.kind = CMD_INTENT, .desired = POWER_ON}),
+                     ERR_NOT_FOUND);
     unmake(&r);
 }
 
@@ -236,7 +239,8 @@ static void a_patch_is_durable_and_fenced(void **s) {
     plug_in(&r, NULL);
     assert_true(world_until(&r.w, is_up, &r, SOON));
     struct directory_entry e;
-    assert_int_equal(patch(&r, PATCH_NAME | PATCH_SERIAL, (struct host_new){.name = "renamed", .serial = "S1"}, 1), 0);
+    assert_int_equal(
+        patch(&r, PATCH_NAME | PATCH_SERIAL, (struct host_new){.name = "renamed", .serial = "S1"}, 1), 0);
     assert_int_equal(host(&r)->h.version, 2);
     assert_string_equal(host(&r)->h.name, "renamed");
     assert_int_equal(directory_by_name(r.w.app->directory, "default", "renamed", &e), 0);
@@ -312,7 +316,7 @@ static void a_deleted_host_is_gone(void **s) {
     make(&r, true);
     plug_in(&r, NULL);
     assert_true(world_until(&r.w, is_up, &r, SOON));
-    assert_int_equal(delete(&r), 0);
+    assert_int_equal(delete (&r), 0);
     assert_null(host(&r));
     assert_int_equal(directory_count(r.w.app->directory), 0);
     assert_int_equal(world_metric(&r.w, METRIC_TUNNELS_UP), 0);
@@ -320,7 +324,7 @@ static void a_deleted_host_is_gone(void **s) {
     store_sync(r.w.store);
     assert_int_equal(store_each_host(r.w.store, count_row, &rows), 0);
     assert_int_equal(rows, 0);
-    assert_int_equal(delete(&r), ERR_NOT_FOUND);
+    assert_int_equal(delete (&r), ERR_NOT_FOUND);
     assert_int_equal(command(&r, (struct host_command){.kind = CMD_POLICY}), ERR_NOT_FOUND);
     world_run(&r.w, 5000);
     assert_int_equal(quarantine_count(r.w.app->quarantine), 1); /* its machine is a stranger now */
@@ -352,7 +356,8 @@ static struct tls_ctx *device_tls(void) {
     struct buf key = {0}, cert = {0};
     struct errinfo ei = {0};
     assert_int_equal(pki_make_key(PKI_P256, &key, &ei), 0);
-    assert_int_equal(pki_make_root(buf_slice(&key), "device", (struct wall){1600000000000000}, 3650, &cert, &ei), 0);
+    assert_int_equal(
+        pki_make_root(buf_slice(&key), "device", (struct wall){1600000000000000}, 3650, &cert, &ei), 0);
     struct tls_ctx *c = tls_server_ctx(buf_slice(&cert), buf_slice(&key), TLS_MODERN, &ei);
     assert_non_null(c);
     buf_free(&key);

@@ -59,10 +59,10 @@ static void nodes_are_chosen(void **state) {
         {"list 2", "ok 1 node\n"},
         {"list 2-3", "ok 2 nodes\n"},
         {"list 2-99", "ok 2 nodes\n"},
-        {"list node3", "ok 1 node\n"},
-        {"  list \t node3 \r\n", "ok 1 node\n"},
+        {"list node003", "ok 1 node\n"},
+        {"  list \t node003 \r\n", "ok 1 node\n"},
         {"list 4", "error there are no such nodes\n"},
-        {"list node4", "error there is no node \"node4\"\n"},
+        {"list node004", "error there is no node \"node004\"\n"},
     };
     struct bench b;
     struct buf out = {0};
@@ -90,17 +90,17 @@ static void bad_words_get_a_sentence(void **state) {
         {"state 3-2", "error \"3-2\" is no range of nodes: give a-b, counted from 1\n"},
         {"state 0", "error \"0\" is no range of nodes: give a-b, counted from 1\n"},
         {"state 1-x", "error \"1-x\" is no range of nodes: give a-b, counted from 1\n"},
-        {"blackhole 1 maybe", "error node1: blackhole: \"maybe\" is not one of on, off\n"},
-        {"fault 1 warp", "error node1: there is no fault \"warp\"; help lists them\n"},
-        {"fault 1 lie 3", "error node1: fault lie takes on or off, not \"3\"\n"},
+        {"blackhole 1 maybe", "error node001: blackhole: \"maybe\" is not one of on, off\n"},
+        {"fault 1 warp", "error node001: there is no fault \"warp\"; help lists them\n"},
+        {"fault 1 lie 3", "error node001: fault lie takes on or off, not \"3\"\n"},
         {"fault 1 refuse-power 0",
-         "error node1: fault refuse-power takes a number above 0, on or off, not \"0\"\n"},
-        {"fault * warp", "error 3 of 3 nodes failed; node1: there is no fault \"warp\"; help lists them\n"},
-        {"uuid 1 xyz", "error node1: uuid: \"xyz\" is not one of a UUID, placeholder, swap\n"},
-        {"latency 1 9-1", "error node1: latency: \"9-1\" is not one of MIN-MAX with MIN <= MAX\n"},
-        {"consent 1 policy some", "error node1: consent: \"some\" is not one of none, kvm, all\n"},
-        {"os-boot 1", "error node1: not possible now: the host is in S0, the tunnel is not up\n"},
-        {"power-cut 1 softly", "error node1: power-cut: \"softly\" is not one of rst\n"},
+         "error node001: fault refuse-power takes a number above 0, on or off, not \"0\"\n"},
+        {"fault * warp", "error 3 of 3 nodes failed; node001: there is no fault \"warp\"; help lists them\n"},
+        {"uuid 1 xyz", "error node001: uuid: \"xyz\" is not one of a UUID, placeholder, swap\n"},
+        {"latency 1 9-1", "error node001: latency: \"9-1\" is not one of MIN-MAX with MIN <= MAX\n"},
+        {"consent 1 policy some", "error node001: consent: \"some\" is not one of none, kvm, all\n"},
+        {"os-boot 1", "error node001: not possible now: the host is in S0, the tunnel is not up\n"},
+        {"power-cut 1 softly", "error node001: power-cut: \"softly\" is not one of rst\n"},
         {"a b c d e f g h", "error there is no command \"a\"; help lists them\n"},
         {"list 1 2 3 4 5 6 7", "error usage: list [NODES]\n"},
     };
@@ -129,12 +129,12 @@ static void commands_act(void **state) {
     assert_int_equal(sim_node_machine(b.nodes[1])->state, MACHINE_S5);
     assert_int_equal(sim_node_machine(b.nodes[2])->state, MACHINE_S0);
     assert_string_equal(reply(&b, "os-boot 1", &out), "ok 1 node\n");
-    assert_string_equal(reply(&b, "power-button node2", &out), "ok 1 node\n");
+    assert_string_equal(reply(&b, "power-button node002", &out), "ok 1 node\n");
     assert_int_equal(sim_node_machine(b.nodes[1])->state, MACHINE_S0);
     assert_string_equal(reply(&b, "os-hibernate 3", &out), "ok 1 node\n");
     assert_int_equal(sim_node_machine(b.nodes[2])->state, MACHINE_S4);
     assert_string_equal(reply(&b, "state 3", &out),
-                        "\tnode3 host=S4 cim=7 requests=0 refused=0 hibernate=1\nok 1 node\n");
+                        "\tnode003 host=S4 cim=7 requests=0 refused=0 hibernate=1\nok 1 node\n");
     assert_string_equal(reply(&b, "bios 3 after-power-loss=off", &out), "ok 1 node\n");
     assert_string_equal(reply(&b, "power-cut 3", &out), "ok 1 node\n");
     assert_int_equal(sim_node_machine(b.nodes[2])->state, MACHINE_G3);
@@ -160,7 +160,7 @@ static void commands_act(void **state) {
     assert_int_equal(sim_node_faults(b.nodes[0])->on, 0);
     assert_string_equal(reply(&b, "consent 1 policy kvm", &out), "ok 1 node\n");
     assert_string_equal(reply(&b, "consent 1 show", &out),
-                        "\tnode1 state=not-started required=kvm\nok 1 node\n");
+                        "\tnode001 state=not-started required=kvm\nok 1 node\n");
     assert_string_equal(reply(&b, "session 1 on queue", &out), "ok 1 node\n");
     assert_true(sim_node_machine(b.nodes[0])->blocks_off);
     const char *stats = reply(&b, "stats", &out);

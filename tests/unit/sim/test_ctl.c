@@ -27,8 +27,8 @@ static void make(struct bench *b) {
     snprintf(b->path, sizeof b->path, "%s/s", b->dir);
     snprintf(b->address, sizeof b->address, "unix:%s", b->path);
     for (uint32_t p = 0; p < PARTS; p++) {
-        b->parts[p] =
-            (struct ctl_shard){.loop = loop_new(), .nodes = b->nodes[p], .n = NODES, .first = p + 1, .step = PARTS};
+        b->parts[p] = (struct ctl_shard){
+            .loop = loop_new(), .nodes = b->nodes[p], .n = NODES, .first = p + 1, .step = PARTS};
         struct sim_fleet_config f = {
             .loop = b->parts[p].loop, .server = "127.0.0.1:1", .times = SIM_TIMES_INSTANT, .seed = 1};
         b->fleets[p] = sim_fleet_new(&f);
@@ -101,7 +101,7 @@ static void commands_reach_both_loops(void **state) {
         for (int i = 0; i < NODES; i++)
             assert_int_equal(sim_node_machine(b.nodes[p][i])->state, MACHINE_S5);
     const char *state4 = talk(&b, "state 4\n", 1);
-    assert_non_null(strstr(state4, "\tnode4 host=S5 "));
+    assert_non_null(strstr(state4, "\tnode004 host=S5 "));
     assert_non_null(strstr(state4, "\nok 1 node\n"));
     unmake(&b);
 }
@@ -112,7 +112,7 @@ static void replies_come_in_order(void **state) {
     assert_string_equal(talk(&b, "os-shutdown 1\nnonsense\nos-shutdown 1\nlms 1-3 off\n", 4),
                         "ok 1 node\n"
                         "error there is no command \"nonsense\"; help lists them\n"
-                        "error node1: not possible now: the host is in S5, the tunnel is not up\n"
+                        "error node001: not possible now: the host is in S5, the tunnel is not up\n"
                         "ok 3 nodes\n");
     unmake(&b);
 }

@@ -242,7 +242,7 @@ static void the_device_card_decodes(void **state) {
     const struct sim_identity *id = &sim_node_config(b.node)->id;
     assert_string_equal(info.version, "16.1.25");
     assert_string_equal(info.sku, "16392");
-    assert_string_equal(info.host_name, "node1");
+    assert_string_equal(info.host_name, "node001");
     assert_string_equal(info.serial, id->serial);
     assert_true(info.have_uuid && uuid_eq(info.uuid, id->uuid));
     assert_int_equal(info.control_mode, AMT_MODE_CCM);

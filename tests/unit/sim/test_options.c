@@ -33,10 +33,11 @@ static void defaults(void **state) {
 static void everything_is_taken(void **state) {
     struct sim_options o;
     struct errinfo ei;
-    assert_int_equal(parse(&o, &ei,
-                           "--server h:1 --ca c.pem --count 9 --csv-out f --seed 7 --name-prefix n --profile A19 "
-                           "--start-state off --desired on --ccm 2 --bios me-in-sleep=off:3 --uuid placeholder:4"),
-                     0);
+    assert_int_equal(
+        parse(&o, &ei,
+              "--server h:1 --ca c.pem --count 9 --csv-out f --seed 7 --name-prefix n --profile A19 "
+              "--start-state off --desired on --ccm 2 --bios me-in-sleep=off:3 --uuid placeholder:4"),
+        0);
     assert_string_equal(o.ca, "c.pem");
     assert_string_equal(o.csv_out, "f");
     assert_int_equal(o.plan.count, 9);
@@ -82,7 +83,8 @@ static void wrong_ones_are_named(void **state) {
         {"--server h:1 --profile A99", "--profile takes A11|A15|A16|A19, not \"A99\""},
         {"--server h:1 --latency 9-1", "--latency takes MIN-MAX, not \"9-1\""},
         {"--server h:1 --uuid same", "--uuid takes placeholder:K|same:K, not \"same\""},
-        {"--server h:1 --bios me-in-sleep=maybe", "--bios takes me-in-sleep=off[:K], not \"me-in-sleep=maybe\""},
+        {"--server h:1 --bios me-in-sleep=maybe",
+         "--bios takes me-in-sleep=off[:K], not \"me-in-sleep=maybe\""},
         {"--server h:1 --start-state up", "--start-state takes on|off, not \"up\""},
         {"--server h:1 --threads 0", "--threads takes N, not \"0\""},
         {"--server h:1 --name-prefix a,b", "--name-prefix takes P, not \"a,b\""},

@@ -17,7 +17,7 @@ static void same_seed_same_fleet(void **state) {
     sim_plan_node(&PLAN, 3, &a);
     sim_plan_node(&PLAN, 3, &b);
     assert_memory_equal(&a.id, &b.id, sizeof a.id);
-    assert_string_equal(a.id.name, "n3");
+    assert_string_equal(a.id.name, "n003");
     struct sim_plan other = PLAN;
     other.seed = 8;
     sim_plan_node(&other, 3, &b);
