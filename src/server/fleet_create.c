@@ -18,11 +18,12 @@ struct birth {
     struct fleet_host **hosts; /* nrows; handed to their shards */
     unsigned shards_left;
 };
-/* The hosts of one shard on their way to it. */
+/* The hosts of one shard on their way to it; they are its own from the moment it is posted. */
 struct delivery {
     struct loop_msg msg;
     struct birth *birth;
-    struct shard *shard;
+    size_t n;
+    struct fleet_host *hosts[];
 };
 
 static void wipe_rows(struct fleet_create *c) {
@@ -91,23 +92,37 @@ static void delivered(struct loop *l, struct loop_msg *m) {
 static void delivery_arrives(struct loop *l, struct loop_msg *m) {
     (void)l;
     struct delivery *d = CONTAINER_OF(m, struct delivery, msg);
-    struct birth *b = d->birth;
-    for (size_t i = 0; i < b->c->nrows; i++) {
-        struct fleet_host *fh = b->hosts[i];
-        if (!fh || fh->shard != d->shard)
-            continue;
+    for (size_t i = 0; i < d->n; i++) {
+        struct fleet_host *fh = d->hosts[i];
         if (fleet_host_enter(fh) < 0) {
-            struct log_ctx ctx = {.host = fh->h.id};
-            log_line(LOG_ERROR, "fleet", &ctx,
-                     "out of memory: the new host is in the store only, until a restart");
+            log_error("fleet", "out of memory: %s is in the store only, until a restart", fh->h.id);
+            host_fini(&fh->h);
+            free(fh);
             continue;
         }
-        b->hosts[i] = NULL;
         fleet_host_event(fh, HOST_EVENT_CREATED, "The host was created");
         fleet_host_arm(fh);
     }
     m->fn = delivered;
-    loop_post(b->c->from->loop, m);
+    loop_post(d->birth->c->from->loop, m);
+}
+
+/* On from's thread: the hosts of this shard leave b. NULL when out of memory. */
+static struct delivery *pack(struct birth *b, const struct shard *s) {
+    size_t n = 0;
+    for (size_t i = 0; i < b->c->nrows; i++)
+        n += b->hosts[i] && b->hosts[i]->shard == s;
+    struct delivery *d = calloc(1, sizeof *d + n * sizeof d->hosts[0]);
+    if (!d)
+        return NULL;
+    d->msg.fn = delivery_arrives;
+    d->birth = b;
+    for (size_t i = 0; i < b->c->nrows; i++)
+        if (b->hosts[i] && b->hosts[i]->shard == s) {
+            d->hosts[d->n++] = b->hosts[i];
+            b->hosts[i] = NULL;
+        }
+    return d;
 }
 
 static void rows_written(struct persist_wait *w) {
@@ -122,12 +137,11 @@ static void rows_written(struct persist_wait *w) {
     }
     b->shards_left = 1; /* ours, until all are sent */
     for (unsigned i = 0; i < a->nshards; i++) {
-        struct delivery *d = calloc(1, sizeof *d);
+        struct delivery *d = pack(b, a->shards[i]);
         if (!d) {
             log_error("fleet", "out of memory: new hosts are in the store only, until a restart");
             continue;
         }
-        *d = (struct delivery){{NULL, delivery_arrives}, b, a->shards[i]};
         b->shards_left++;
         loop_post(a->shards[i]->loop, &d->msg);
     }
