@@ -153,12 +153,21 @@ int answer_problem(const struct answer *a, char *text, size_t cap) {
     return code;
 }
 
+const char *answer_remedy(const struct answer *a) {
+    static const char *const methods[] = {"GET /", "POST /", "PUT /", "PATCH /", "DELETE /"};
+    const char *remedy = jget_str(a->json, "remedy");
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
+        if (strncmp(remedy, methods[i], strlen(methods[i])) == 0)
+            return "";
+    return remedy;
+}
+
 int cli_answer(struct cli *c, const struct answer *a) {
     char text[1024];
     int code = answer_problem(a, text, sizeof text);
     if (code == EXIT_OK)
         return EXIT_OK;
-    const char *field = jget_str(a->json, "field"), *remedy = jget_str(a->json, "remedy");
+    const char *field = jget_str(a->json, "field"), *remedy = answer_remedy(a);
     if (*field && !strstr(text, field))
         term_say(&c->term, "%s: %s", field, text);
     else

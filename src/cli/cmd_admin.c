@@ -193,7 +193,7 @@ int cmd_set_password(struct cli *c, const struct args *a) {
         code = cli_send(c, "PUT", buf_cstr(&path), &body, NULL);
     }
     if (code == EXIT_OK)
-        term_line(&c->term, "the password of %s was changed", user);
+        term_line(&c->term, "the password of %s was changed%s", user, own ? "; log in again" : "");
     secret_free(&old);
     secret_free(&new);
     secret_buf_free(&body);

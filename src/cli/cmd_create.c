@@ -85,11 +85,11 @@ static int bad_csv(struct cli *c, const char *file, const struct answer *a) {
     const char *field = jget_str(a->json, "field");
     int64_t line = jget_int(a->json, "line", 0);
     char at[48] = "";
-    if (line)
+    if (line && strncmp(text, "line ", 5) != 0)
         snprintf(at, sizeof at, ":%" PRId64, line);
     bool named = *field && strstr(text, field);
     term_say(&c->term, "%s%s: %s%s%s", file, at, named ? "" : field, !named && *field ? ": " : "", text);
-    term_hint(&c->term, jget_str(a->json, "remedy"));
+    term_hint(&c->term, answer_remedy(a));
     if (a->status == 400)
         term_hint(&c->term, "Nothing of the file was taken.");
     return code;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* doctor host: the ladder of what was seen of a host, each step standing on the one below, and what to do. */
+/* doctor: what is wrong with all hosts. doctor host: the ladder of what was seen of one, each step standing
+ * on the one below, and what to do. */
 #include "cli/handlers.h"
 #include "cli/hosts.h"
 
@@ -125,10 +126,14 @@ static void print_step(struct cli *c, const struct step *s) {
         term_line(&c->term, "             -> %s", s->remedy);
 }
 
-static void print_findings(struct cli *c, const json_t *findings) {
+/* with_host: the findings are of many hosts. */
+static void print_findings(struct cli *c, const json_t *findings, bool with_host) {
     for (size_t i = 0; i < json_array_size(findings); i++) {
         const json_t *f = json_array_get(findings, i);
         const char *severity = jget_str(f, "severity"), *paragraph = jget_str(f, "paragraph");
+        const char *name = jget_str(f, "name");
+        if (with_host)
+            term_line(&c->term, "%s", *name ? name : jget_str(f, "host"));
         term_line_head(&c->term, severity_colour(severity), severity, " %s: %s", jget_str(f, "id"),
                        jget_str(f, "sentence"));
         if (*jget_str(f, "remedy"))
@@ -141,7 +146,7 @@ static void print_findings(struct cli *c, const json_t *findings) {
 }
 
 static void print_doctor(struct cli *c, const json_t *host, const json_t *explain) {
-    char when[WALL_TEXT_CAP];
+    char text[2 * SAY_CAP];
     const json_t *findings = jget(explain, "findings"), *evidence = jget(explain, "evidence");
     json_t *quarantine;
     const json_t *refused = refused_login(c, host, &quarantine);
@@ -156,14 +161,14 @@ static void print_doctor(struct cli *c, const json_t *host, const json_t *explai
     step_power(&s, host);
     print_step(c, &s);
     fputc('\n', c->term.out);
-    term_line(&c->term, "decision: %s, because %s; looks again at %s", jget_str(explain, "decision.action"),
-              jget_str(explain, "decision.why"), when_text(jget_str(explain, "decision.nextLookAt"), when));
+    decision_text(jget(explain, "decision"), text, sizeof text);
+    term_line(&c->term, "decision: %s", text);
     for (size_t i = 0; i < json_array_size(evidence); i++)
         term_line(&c->term, "  - %s",
                   json_string_value(json_array_get(evidence, i))
                       ? json_string_value(json_array_get(evidence, i))
                       : "");
-    print_findings(c, findings);
+    print_findings(c, findings, false);
     json_decref(quarantine);
 }
 
@@ -177,6 +182,22 @@ int cmd_doctor_host(struct cli *c, const struct args *a) {
         print_doctor(c, host, explain);
     json_decref(host);
     json_decref(explain);
+    buf_free(&path);
+    return code;
+}
+
+int cmd_doctor(struct cli *c, const struct args *a) {
+    struct buf path = {0};
+    json_t *v = NULL;
+    int code = cli_get(c, cli_path(c, &path, "/findings"), &v);
+    const json_t *list = jget(v, "findings");
+    if (code == EXIT_OK && !cli_print_value(c, v)) {
+        if (json_array_size(list))
+            print_findings(c, list, true);
+        else
+            term_say(&c->term, "nothing is wrong with any host");
+    }
+    json_decref(v);
     buf_free(&path);
     return code;
 }

@@ -99,12 +99,39 @@ int watch_one_host(struct cli *c, const char *given) {
     return watch_run(c, &w);
 }
 
-static void print_hosts(struct cli *c, const json_t *hosts, bool with_head) {
+/* The fleet as it was printed last. */
+struct fleet {
+    struct cli *c;
+    unsigned widths[TABLE_COLS_MAX];
+    json_t *printed; /* id: the row as text, so that an event that changes nothing visible prints nothing */
+};
+
+/* Has the host's row changed since it was printed? Ages do not count. */
+static bool row_changed(struct fleet *f, const json_t *host) {
+    char power[SAY_CAP], problem[SAY_CAP], row[3 * SAY_CAP];
+    host_power_text(host, power);
+    const char *state = jget_str(host, "oob.power.state"), *op = jget_str(host, "oob.operation.state");
+    snprintf(row, sizeof row, "%s|%s|%s|%s|%s|%s|%s", host_label(host), jget_str(host, "desiredPowerState"),
+             state, jget_str(host, "oob.power.lastKnown.state"), jget_str(host, "oob.link.state"), op,
+             host_problem(host, problem));
+    const char *id = jget_str(host, "resourceId"), *last = json_string_value(json_object_get(f->printed, id));
+    if (last && strcmp(last, row) == 0)
+        return false;
+    json_object_set_new_nocheck(f->printed, id, json_string_nocheck(row));
+    return true;
+}
+
+static void print_hosts(struct fleet *f, const json_t *hosts, bool with_head) {
+    struct cli *c = f->c;
     enum output o = cli_output(c);
     bool wide = o == OUTPUT_WIDE;
+    size_t rows = 0;
     struct table *t = o == OUTPUT_TABLE || wide ? hosts_table_new(wide) : NULL;
     for (size_t i = 0; i < json_array_size(hosts); i++) {
         const json_t *h = json_array_get(hosts, i);
+        if (!row_changed(f, h))
+            continue;
+        rows++;
         if (t)
             hosts_table_row(t, h, wide);
         else if (o == OUTPUT_NAME)
@@ -112,17 +139,20 @@ static void print_hosts(struct cli *c, const json_t *hosts, bool with_head) {
         else
             print_line(c, h);
     }
-    if (t)
+    if (t && (rows || with_head)) {
+        table_widen(t, f->widths);
         table_print(t, c->term.out, wide ? 0 : c->term.width, c->term.colour_out, with_head);
+    }
     table_free(&t);
 }
 
 static int fleet_begins(void *ctx) {
-    struct cli *c = ctx;
+    struct fleet *f = ctx;
     json_t *hosts = NULL;
-    int code = hosts_fetch(c, arg_text(c->args, OPT_FILTER), arg_text(c->args, OPT_ORDER_BY), &hosts);
+    int code =
+        hosts_fetch(f->c, arg_text(f->c->args, OPT_FILTER), arg_text(f->c->args, OPT_ORDER_BY), &hosts);
     if (code == EXIT_OK)
-        print_hosts(c, hosts, true);
+        print_hosts(f, hosts, true);
     json_decref(hosts);
     return code;
 }
@@ -144,15 +174,18 @@ static json_t *event_hosts(struct cli *c, const json_t *event) {
 }
 
 static bool fleet_changes(void *ctx, const json_t *event) {
-    struct cli *c = ctx;
-    json_t *hosts = event_hosts(c, event);
-    print_hosts(c, hosts, false);
+    struct fleet *f = ctx;
+    json_t *hosts = event_hosts(f->c, event);
+    print_hosts(f, hosts, false);
     json_decref(hosts);
     return true;
 }
 
 int watch_fleet(struct cli *c) {
+    struct fleet f = {.c = c, .printed = json_object()};
     const struct watch w = {
-        .max_ms = cli_timeout_ms(c, 0), .opened = fleet_begins, .event = fleet_changes, .ctx = c};
-    return watch_run(c, &w);
+        .max_ms = cli_timeout_ms(c, 0), .opened = fleet_begins, .event = fleet_changes, .ctx = &f};
+    int code = watch_run(c, &w);
+    json_decref(f.printed);
+    return code;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* list host, get host, summary, doctor. */
+/* list host, get host, summary. */
 #include "cli/handlers.h"
 #include "cli/hosts.h"
 #include "cli/watch_host.h"
@@ -78,35 +78,6 @@ int cmd_summary(struct cli *c, const struct args *a) {
         term_line(&c->term, "%-12s%" PRId64, "mismatch", jget_int(v, "mismatch", 0));
         counts(c, "findings", jget(v, "findings"));
         counts(c, "operations", jget(v, "operations"));
-    }
-    json_decref(v);
-    buf_free(&path);
-    return code;
-}
-
-int cmd_doctor(struct cli *c, const struct args *a) {
-    static const char *const heads[] = {"HOST", "SEVERITY", "FINDING", "SENTENCE", "REMEDY"};
-    struct buf path = {0};
-    json_t *v = NULL;
-    int code = cli_get(c, cli_path(c, &path, "/findings"), &v);
-    const json_t *list = jget(v, "findings");
-    if (code == EXIT_OK && !cli_print_value(c, v)) {
-        struct table *t = table_new(5, heads);
-        for (size_t i = 0; t && i < json_array_size(list); i++) {
-            const json_t *f = json_array_get(list, i);
-            const char *name = jget_str(f, "name"), *severity = jget_str(f, "severity");
-            table_cell(t, COLOUR_NONE, "%s", *name ? name : jget_str(f, "host"));
-            table_cell(t, severity_colour(severity), "%s", severity);
-            table_cell(t, COLOUR_NONE, "%s", jget_str(f, "id"));
-            table_cell(t, COLOUR_NONE, "%s", jget_str(f, "sentence"));
-            table_cell(t, COLOUR_NONE, "%s", jget_str(f, "remedy"));
-        }
-        if (t && json_array_size(list))
-            table_print(t, c->term.out, cli_output(c) == OUTPUT_WIDE ? 0 : c->term.width, c->term.colour_out,
-                        true);
-        else if (t)
-            term_say(&c->term, "nothing is wrong with any host");
-        table_free(&t);
     }
     json_decref(v);
     buf_free(&path);

@@ -193,7 +193,7 @@ const struct command commands[] = {
         .verb = "doctor",
         .words = "",
         .summary = "List what is wrong, for all hosts, with remedies",
-        .opts = OPTS(OUTPUT("table|wide|json|yaml"), ),
+        .opts = OPTS(DATA, ),
         .exits = CODE(AUTH) | CODE(UNREACHABLE) | CODE(TIMEOUT),
         .run = cmd_doctor,
     },

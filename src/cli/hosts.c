@@ -169,8 +169,15 @@ static void describe_operation(struct cli *c, const char *key, const json_t *op)
     line(c, key, COLOUR_NONE, text);
 }
 
+void decision_text(const json_t *o, char *out, size_t cap) {
+    char when[WALL_TEXT_CAP];
+    const char *next = jget_str(o, "nextLookAt");
+    snprintf(out, cap, "%s, because %s%s%s", jget_str(o, "action"), jget_str(o, "why"),
+             *next ? "; looks again at " : "", *next ? when_text(next, when) : "");
+}
+
 void host_describe(struct cli *c, const json_t *host) {
-    char text[2 * SAY_CAP], when[WALL_TEXT_CAP], next[WALL_TEXT_CAP];
+    char text[2 * SAY_CAP], when[WALL_TEXT_CAP];
     const char *link = jget_str(host, "oob.link.state"), *reason = jget_str(host, "oob.link.reason");
     line(c, "Name", COLOUR_NONE, or_dash(jget_str(host, "name")));
     line(c, "ID", COLOUR_NONE, jget_str(host, "resourceId"));
@@ -181,8 +188,7 @@ void host_describe(struct cli *c, const json_t *host) {
              *reason ? ")" : "");
     line(c, "Link", link_colour(link), text);
     line(c, "Peer", COLOUR_NONE, jget_str(host, "oob.link.peer"));
-    snprintf(text, sizeof text, "%s; %s; looks again at %s", jget_str(host, "oob.decision.action"),
-             jget_str(host, "oob.decision.why"), when_text(jget_str(host, "oob.decision.nextLookAt"), next));
+    decision_text(jget(host, "oob.decision"), text, sizeof text);
     line(c, "Decision", COLOUR_NONE, text);
     describe_operation(c, "Operation", jget(host, "oob.operation"));
     describe_operation(c, "Next operation", jget(host, "oob.nextOperation"));

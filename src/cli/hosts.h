@@ -15,6 +15,8 @@ const char *power_word(const char *emf);
 /* What is wrong in one sentence: the worst finding, a mismatch, or an operation under way; "" when nothing.
  */
 const char *host_problem(const json_t *host, char out[SAY_CAP]);
+/* "none, because on as desired; looks again at …" of a decision object. */
+void decision_text(const json_t *decision, char *out, size_t cap);
 /* Name, or the id when it has none. Borrowed from host. */
 const char *host_label(const json_t *host);
 enum colour link_colour(const char *state);

@@ -24,7 +24,7 @@ int outcome_call(struct client *cl, const struct request *rq, struct answer *a, 
     }
     o->exit = answer_problem(a, o->text, sizeof o->text);
     if (o->exit != EXIT_OK) {
-        slice_to_str(slice_str(jget_str(a->json, "remedy")), o->remedy, sizeof o->remedy);
+        slice_to_str(slice_str(answer_remedy(a)), o->remedy, sizeof o->remedy);
         o->server_gone = a->status == 401;
         return o->exit;
     }

@@ -69,6 +69,14 @@ void table_cell(struct table *t, enum colour c, const char *fmt, ...) {
     t->ncells++;
 }
 
+void table_widen(struct table *t, unsigned widths[TABLE_COLS_MAX]) {
+    for (size_t i = 0; i < t->ncols; i++) {
+        if (t->widths[i] < widths[i])
+            t->widths[i] = widths[i];
+        widths[i] = t->widths[i];
+    }
+}
+
 /* Take columns off the widest until the line fits. */
 static void fit_widths(unsigned *widths, size_t n, unsigned width) {
     for (;;) {

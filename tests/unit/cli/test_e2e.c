@@ -312,6 +312,78 @@ static void events_are_taken_up_where_they_broke(void **state) {
     rig_expect(EXIT_OK, "2026-11-22 14:02:14Z  power-changed   host-00000001: on", "");
 }
 
+/* The number that a stream begins with counts, though no event came with it. */
+static void a_stream_that_breaks_before_its_first_event(void **state) {
+    static const struct script rows[] = {{.method = "GET",
+                                          .target = "/v1/events",
+                                          .status = 200,
+                                          .type = "text/event-stream",
+                                          .times = 1,
+                                          .open_ended = true,
+                                          .body = "retry: 2000\n\nid: 41\n\n"},
+                                         {.method = "GET",
+                                          .target = "/v1/events",
+                                          .status = 200,
+                                          .type = "text/event-stream",
+                                          .open_ended = true,
+                                          .body = EVENT("4", "power-changed", "on")},
+                                         {0}};
+    rig_run(rows, "events", "--count", "1", NULL);
+    rig_expect(EXIT_OK, "power-changed", "taking it up again behind event 41");
+    assert_non_null(strstr(rig.log, "Last-Event-ID: 41\n"));
+}
+
+/* Rows that look the same are not printed again, and columns line up with those above. */
+static void list_host_watch(void **state) {
+#define CHANGE(n, host)                                                                                      \
+    "id: " n "\ndata: {\"id\":\"" n                                                                          \
+    "\",\"type\":\"host.changed\",\"subject\":\"host-1\",\"data\":{\"host\":" host "}}\n\n\f"
+#define NAMED(name, state)                                                                                   \
+    "{\"resourceId\":\"host-1\",\"name\":\"" name "\",\"oob\":{\"power\":{\"state\":\"" state "\"}}}"
+    static const struct script rows[] = {
+        {.method = "GET",
+         .target = P "/hosts",
+         .status = 200,
+         .body = "{\"hosts\":[" NAMED("a-rather-long-name", "on") "],\"hasNext\":false}"},
+        {.method = "GET",
+         .target = "/v1/events",
+         .status = 200,
+         .type = "text/event-stream",
+         .open_ended = true,
+         .body = CHANGE("1", NAMED("a-rather-long-name", "on"))
+             CHANGE("2", NAMED("a-rather-long-name", "off")) CHANGE("3", NAMED("short", "off"))},
+        {0}};
+    rig_run(rows, "list", "host", "--watch", "--count", "3", NULL);
+    rig_expect(EXIT_USAGE, "", "unknown option --count");
+    rig_run(rows, "list", "host", "--watch", "--timeout", "1", NULL);
+    rig_expect(EXIT_OK,
+               "NAME                ID      DESIRED  POWER  LINK  PROBLEM\n"
+               "a-rather-long-name  host-1  -        on     -     \n"
+               "a-rather-long-name  host-1  -        off    -     \n"
+               "short               host-1  -        off    -     \n",
+               "");
+}
+
+static void doctor_of_all(void **state) {
+    static const struct script rows[] = {
+        {.method = "GET",
+         .target = P "/findings",
+         .status = 200,
+         .times = 1,
+         .body = "{\"findings\":[{\"host\":\"host-1\",\"name\":\"n1\",\"id\":\"link-lost\",\"severity\":"
+                 "\"error\",\"sentence\":"
+                 "\"AMT link lost\",\"remedy\":\"Check.\"}],\"totalElements\":1}"},
+        {.method = "GET",
+         .target = P "/findings",
+         .status = 200,
+         .body = "{\"findings\":[],\"totalElements\":0}"},
+        {0}};
+    rig_run(rows, "doctor", NULL);
+    rig_expect(EXIT_OK, "n1\nerror link-lost: AMT link lost\n  -> Check.\n", "");
+    rig_run(NULL, "doctor", NULL);
+    rig_expect(EXIT_OK, "", "nothing is wrong with any host");
+}
+
 static void events_that_cannot_be_had(void **state) {
     static const struct script rows[] = {
         {.method = "GET", .target = "/v1/events", .status = 401, .body = "{}"}, {0}};
@@ -369,6 +441,9 @@ int main(int argc, char **argv) {
         T(hostile_strings),
         T(events_are_taken_up_where_they_broke),
         T(events_that_cannot_be_had),
+        T(a_stream_that_breaks_before_its_first_event),
+        T(list_host_watch),
+        T(doctor_of_all),
         T(version_and_summary),
         T(logout_forgets),
     };
