@@ -67,6 +67,7 @@ const complain = (/** @type {any} */ e) => toast(e instanceof Problem ? e.messag
 
 function signedOut() {
   state.session = null;
+  localStorage.removeItem('outband.session');
   state.stream?.abort();
   state.rows.clear();
   $('rows').replaceChildren();
@@ -81,6 +82,7 @@ function signedOut() {
 /** @param {any} session */
 async function signedIn(session) {
   state.session = session;
+  localStorage.setItem('outband.session', 'maybe'); /* not a secret: whether asking who we are makes sense */
   $('signin').hidden = true;
   $('fleet').hidden = false;
   $('logout').hidden = false;
@@ -123,7 +125,7 @@ function age(ms) {
   if (s < 86400) return `${Math.floor(s / 3600)} h ${Math.floor(s / 60) % 60} min ago`;
   return `${Math.floor(s / 86400)} d ${Math.floor(s / 3600) % 24} h ago`;
 }
-const clock = (/** @type {string|null} */ t) => (t ? new Date(t).toLocaleTimeString() : '');
+const clock = (/** @type {string|null} */ t) => (t ? new Date(t).toLocaleTimeString([], { hour12: false }) : '');
 
 // --- a row ---
 
@@ -142,7 +144,7 @@ class Row {
     this.tr.append(name);
     this.desired = cell('');
     this.observed = cell('');
-    this.link = cell('');
+    this.link = cell('link');
     this.problem = cell('problem');
     this.op = cell('op');
     this.event = cell('event');
@@ -189,12 +191,15 @@ class Row {
     this.tick();
   }
 
+  /** The gravest finding, cut to three lines: the whole is behind the node's name. */
   showProblem() {
-    const f = this.host.oob.findings[0];
+    const all = this.host.oob.findings;
+    const f = all.find((/** @type {any} */ x) => x.severity === 'error') || all[0];
     this.problem.replaceChildren();
     if (f) {
-      this.problem.append(make('span', `${f.severity === 'error' ? '✖' : '!'} ${f.sentence}`, f.severity === 'error' ? 'bad' : 'warn'));
-      if (this.host.oob.findings.length > 1) this.problem.append(make('small', `and ${this.host.oob.findings.length - 1} more`));
+      const bad = f.severity === 'error';
+      this.problem.append(make('span', `${bad ? '✖' : '!'} ${f.sentence}`, `clamp ${bad ? 'bad' : 'warn'}`));
+      if (all.length > 1) this.problem.append(make('small', `and ${all.length - 1} more`));
     } else this.problem.append(make('span', this.host.powerStatus, this.host.powerStatusIndicator.endsWith('ERROR') ? 'bad' : 'none'));
   }
 
@@ -218,6 +223,8 @@ class Row {
   }
 }
 setInterval(() => { if (!document.hidden) for (const r of state.rows.values()) r.tick(); }, 1000);
+/* A read that finds nothing new makes no event: ages are fetched now and then. */
+setInterval(() => { if (!document.hidden && state.session) reloadSoon(); }, 15000);
 
 // --- lists ---
 
@@ -413,7 +420,7 @@ async function showDetail(host) {
     });
     const events = past.events.reverse().map((/** @type {any} */ e) => {
       const s = make('span');
-      s.append(make('time', new Date(e.at).toLocaleString()), e.text);
+      s.append(make('time', new Date(e.at).toLocaleString([], { hour12: false })), e.text);
       return s;
     });
     $('detail-body').replaceChildren(make('p', why.decision.why),
@@ -425,4 +432,6 @@ async function showDetail(host) {
 // --- start ---
 
 setInterval(() => { if (state.session) call('GET', '/api/v1/session').catch(() => {}); }, 5 * 60 * 1000);
-call('GET', '/api/v1/session').then(signedIn, (e) => { if (!(e instanceof Problem)) complain(e); signedOut(); });
+if (localStorage.getItem('outband.session'))
+  call('GET', '/api/v1/session').then(signedIn, (e) => { if (!(e instanceof Problem)) complain(e); signedOut(); });
+else signedOut();

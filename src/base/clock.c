@@ -43,14 +43,29 @@ static struct civil civil_of(struct wall t) {
     return c;
 }
 
+/* n decimal digits of v at out. Time stamps are the most written thing of all: no printf. */
+static char *put_digits(char *out, int n, int64_t v) {
+    for (int i = n; i-- > 0; v /= 10)
+        out[i] = (char)('0' + (v < 0 ? -(v % 10) : v % 10));
+    return out + n;
+}
+
 const char *wall_rfc3339(struct wall t, char *out) {
     if (t.us == 0) {
         out[0] = 0;
         return out;
     }
     struct civil c = civil_of(t);
-    snprintf(out, WALL_TEXT_CAP, "%04" PRId64 "-%02d-%02dT%02d:%02d:%02d.%03dZ", c.year % 10000, c.month,
-             c.day, c.hour, c.min, c.sec, c.ms);
+    const int parts[] = {c.month, c.day, c.hour, c.min, c.sec};
+    char *p = put_digits(out, 4, c.year % 10000);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        *p++ = "--T::"[i];
+        p = put_digits(p, 2, parts[i]);
+    }
+    *p++ = '.';
+    p = put_digits(p, 3, c.ms);
+    *p++ = 'Z';
+    *p = 0;
     return out;
 }
 

@@ -4,18 +4,23 @@
 #include "base/text.h"
 
 #include <assert.h>
-#include <inttypes.h>
 
-/* A comma where one is due, before a value or a key. */
-static void lead(struct json *j) {
+/* Is a comma due before a value or a key? */
+static bool comma_due(struct json *j) {
     if (j->after_key) {
         j->after_key = false;
-        return;
+        return false;
     }
-    if (j->depth && j->comma[j->depth - 1])
-        buf_puts(j->out, ",");
-    if (j->depth)
-        j->comma[j->depth - 1] = true;
+    if (!j->depth)
+        return false;
+    bool due = j->comma[j->depth - 1];
+    j->comma[j->depth - 1] = true;
+    return due;
+}
+
+static void lead(struct json *j) {
+    if (comma_due(j))
+        buf_put(j->out, SLICE_LIT(","));
 }
 
 static void open_with(struct json *j, const char *bracket) {
@@ -69,22 +74,52 @@ static void escape(struct buf *b, uint8_t c) {
     }
 }
 
-void json_slice(struct json *j, struct slice s) {
-    lead(j);
+/* Printable ASCII but quote and backslash: what needs no second look. */
+static bool is_plain(struct slice s) {
+    bool odd = false;
+    for (size_t i = 0; i < s.n; i++)
+        odd |= s.p[i] < 0x20 || s.p[i] >= 0x7f || s.p[i] == '"' || s.p[i] == '\\';
+    return !odd;
+}
+
+static void put_escaped(struct buf *b, struct slice s) {
     bool utf8 = text_is_wellformed(s);
-    buf_puts(j->out, "\"");
     size_t from = 0;
     for (size_t i = 0; i < s.n; i++) {
         uint8_t c = s.p[i];
         if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f && (c < 0x80 || utf8))
             continue;
-        buf_put(j->out, slice_of(s.p + from, i - from));
-        escape(j->out, c);
+        buf_put(b, slice_of(s.p + from, i - from));
+        escape(b, c);
         from = i + 1;
     }
     if (s.n > from)
-        buf_put(j->out, slice_of(s.p + from, s.n - from));
-    buf_puts(j->out, "\"");
+        buf_put(b, slice_of(s.p + from, s.n - from));
+}
+
+/* The quoted text, with what stands before and after it: one reservation for the common case. */
+static void put_quoted(struct buf *b, bool comma, struct slice s, bool colon) {
+    uint8_t *at = is_plain(s) ? buf_room(b, s.n + 4) : NULL, *p = at;
+    if (!at) {
+        buf_put(b, comma ? SLICE_LIT(",\"") : SLICE_LIT("\""));
+        put_escaped(b, s);
+        buf_put(b, colon ? SLICE_LIT("\":") : SLICE_LIT("\""));
+        return;
+    }
+    if (comma)
+        *p++ = ',';
+    *p++ = '"';
+    if (s.n)
+        memcpy(p, s.p, s.n);
+    p += s.n;
+    *p++ = '"';
+    if (colon)
+        *p++ = ':';
+    buf_commit(b, (size_t)(p - at));
+}
+
+void json_slice(struct json *j, struct slice s) {
+    put_quoted(j->out, comma_due(j), s, false);
 }
 
 void json_str(struct json *j, const char *s) {
@@ -95,8 +130,7 @@ void json_str(struct json *j, const char *s) {
 }
 
 void json_key(struct json *j, const char *key) {
-    json_str(j, key);
-    buf_puts(j->out, ":");
+    put_quoted(j->out, comma_due(j), slice_str(key), true);
     j->after_key = true;
 }
 
@@ -106,8 +140,15 @@ void json_raw(struct json *j, struct slice s) {
 }
 
 void json_int(struct json *j, int64_t v) {
+    uint8_t digits[20], *p = digits + sizeof digits;
+    uint64_t n = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+    do {
+        *--p = (uint8_t)('0' + n % 10);
+    } while (n /= 10);
+    if (v < 0)
+        *--p = '-';
     lead(j);
-    buf_putf(j->out, "%" PRId64, v);
+    buf_put(j->out, slice_of(p, (size_t)(digits + sizeof digits - p)));
 }
 
 void json_bool(struct json *j, bool v) {

@@ -10,8 +10,8 @@
 
 #include <openssl/sha.h>
 
-extern const unsigned char ui_index_html[], ui_app_js[], ui_style_css[];
-extern const size_t ui_index_html_n, ui_app_js_n, ui_style_css_n;
+extern const unsigned char ui_index_html[], ui_app_js[], ui_style_css[], ui_icon_svg[];
+extern const size_t ui_index_html_n, ui_app_js_n, ui_style_css_n, ui_icon_svg_n;
 
 static const struct {
     const char *name, *type;
@@ -21,6 +21,7 @@ static const struct {
     {"", "text/html; charset=utf-8", ui_index_html, &ui_index_html_n},
     {"app.js", "text/javascript; charset=utf-8", ui_app_js, &ui_app_js_n},
     {"style.css", "text/css; charset=utf-8", ui_style_css, &ui_style_css_n},
+    {"icon.svg", "image/svg+xml", ui_icon_svg, &ui_icon_svg_n},
 };
 
 void api_page(struct request *r) {

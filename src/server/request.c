@@ -8,7 +8,6 @@
 #include "server/httpd_int.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
 
@@ -79,7 +78,8 @@ struct request *request_new(struct httpd *h, struct http_conn *c) {
     r->httpd = h;
     r->shard = h->shard;
     r->conn = c;
-    snprintf(r->id, sizeof r->id, "%016" PRIx64, rng_u64(&h->ids));
+    uint64_t id = rng_u64(&h->ids);
+    text_hex(slice_of(&id, sizeof id), r->id);
     memcpy(r->peer, c->peer, sizeof r->peer);
     memcpy(r->peer_addr, c->peer_addr, sizeof r->peer_addr);
     list_push(&h->requests, &r->node);
@@ -132,14 +132,15 @@ void request_put_header(struct request *r, const char *name, const char *value) 
     "Strict-Transport-Security: max-age=31536000\r\n"                                                        \
     "X-Content-Type-Options: nosniff\r\n"                                                                    \
     "Referrer-Policy: no-referrer\r\n"
-static const char API_HEADERS[] = "Cache-Control: no-store\r\n"
-                                  "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n";
-static const char PAGE_HEADERS[] =
-    "Cache-Control: no-cache\r\n"
-    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    "img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
-    "require-trusted-types-for 'script'\r\n"
-    "Cross-Origin-Opener-Policy: same-origin\r\n";
+#define API_HEADERS                                                                                          \
+    "Cache-Control: no-store\r\n"                                                                            \
+    "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
+#define PAGE_HEADERS                                                                                         \
+    "Cache-Control: no-cache\r\n"                                                                            \
+    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; " \
+    "img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "                          \
+    "require-trusted-types-for 'script'\r\n"                                                                 \
+    "Cross-Origin-Opener-Policy: same-origin\r\n"
 
 static bool is_page(const char *content_type) {
     return content_type &&
@@ -147,23 +148,42 @@ static bool is_page(const char *content_type) {
             strncmp(content_type, "text/css", 8) == 0);
 }
 
-/* Head of the answer into the shard's scratch. length < 0: chunked. */
+static void put_number(struct buf *b, int64_t n) {
+    struct json j = json_of(b);
+    json_int(&j, n);
+}
+
+/* Head of the answer into the shard's scratch. length < 0: chunked. Written piece by piece: it is done for
+ * every request. */
 static void put_head(struct request *r, int status, const char *content_type, int64_t length) {
     struct buf *o = &r->httpd->out;
     buf_clear(o);
-    buf_putf(o, "HTTP/1.1 %d %s\r\nDate: %s\r\nX-Request-Id: %s\r\n" SECURITY_HEADERS, status,
-             http1_reason(status), httpd_date(r->httpd), r->id);
-    buf_puts(o, is_page(content_type) ? PAGE_HEADERS : API_HEADERS);
-    if (content_type)
-        buf_putf(o, "Content-Type: %s\r\n", content_type);
-    if (length < 0)
-        buf_puts(o, "Transfer-Encoding: chunked\r\n");
-    else if (status != 204 && status != 304)
-        buf_putf(o, "Content-Length: %" PRId64 "\r\n", length);
+    buf_put(o, SLICE_LIT("HTTP/1.1 "));
+    put_number(o, status);
+    buf_put(o, SLICE_LIT(" "));
+    buf_puts(o, http1_reason(status));
+    buf_put(o, SLICE_LIT("\r\nDate: "));
+    buf_puts(o, httpd_date(r->httpd));
+    buf_put(o, SLICE_LIT("\r\nX-Request-Id: "));
+    buf_puts(o, r->id);
+    buf_put(o, SLICE_LIT("\r\n" SECURITY_HEADERS));
+    buf_put(o, is_page(content_type) ? SLICE_LIT(PAGE_HEADERS) : SLICE_LIT(API_HEADERS));
+    if (content_type) {
+        buf_put(o, SLICE_LIT("Content-Type: "));
+        buf_puts(o, content_type);
+        buf_put(o, SLICE_LIT("\r\n"));
+    }
+    if (length < 0) {
+        buf_put(o, SLICE_LIT("Transfer-Encoding: chunked\r\n"));
+    } else if (status != 204 && status != 304) {
+        buf_put(o, SLICE_LIT("Content-Length: "));
+        put_number(o, length);
+        buf_put(o, SLICE_LIT("\r\n"));
+    }
     if (r->close)
-        buf_puts(o, "Connection: close\r\n");
+        buf_put(o, SLICE_LIT("Connection: close\r\n"));
     buf_put(o, buf_slice(&r->extra));
-    buf_puts(o, "\r\n");
+    buf_put(o, SLICE_LIT("\r\n"));
 }
 
 static void count(struct request *r, int status) {
