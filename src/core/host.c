@@ -130,6 +130,7 @@ void host_fini(struct host *h) {
     free(h->op);
     free(h->next);
     free(h->last);
+    operation_free_gone(h);
     free(h->info);
     journal_free(&h->journal);
     for (unsigned i = 0; i < h->nqueue; i++)
@@ -230,12 +231,14 @@ void host_input(struct host *h, const struct host_policy *p, const struct host_e
                 struct actions *out) {
     assert((unsigned)ev->kind < sizeof handlers / sizeof *handlers);
     struct turn t = {h, p, now, out};
+    operation_free_gone(h);
     handlers[ev->kind](&t, ev);
     settle(&t);
 }
 
 void host_tick(struct host *h, const struct host_policy *p, struct host_now now, struct actions *out) {
     struct turn t = {h, p, now, out};
+    operation_free_gone(h);
     link_turn(&t);
     poll_turn(&t);
     settle(&t);

@@ -151,6 +151,7 @@ struct host {
     struct operation *op;   /* in flight or waiting; NULL none */
     struct operation *next; /* waits behind op; NULL none */
     struct operation *last; /* the last finished one of this process; NULL none */
+    struct operation *gone; /* finished before last; actions may borrow them until the next call */
     struct amt_info *info;  /* device card; NULL until read */
     struct wall info_at;
 

@@ -184,8 +184,7 @@ static void supersede(struct turn *t, struct operation **slot, const struct oper
     struct action *x = act(t, ACT_PERSIST_OP);
     if (x)
         x->op = o;
-    free(t->h->last);
-    t->h->last = o;
+    operation_retire(t->h, o);
     *slot = NULL;
 }
 
@@ -223,8 +222,7 @@ static struct operation *update_operation(struct turn *t, const struct operation
     (*slot)->due = due;
     struct operation *o = *slot;
     if (op_state_final(o->state)) {
-        free(h->last);
-        h->last = o;
+        operation_retire(h, o);
         *slot = NULL;
         act_event(t, HOST_EVENT_OPERATION, "Operation %s (%s) %s: %s", o->id, power_op_row(o->kind)->verb,
                   op_state_text(o->state), o->text);

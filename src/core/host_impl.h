@@ -40,6 +40,9 @@ bool journal_start(struct turn *t, const struct journal *j);
 void journal_free(struct journal **j);
 
 /* host_operate.c */
+/* A finished operation becomes the last one; the one before stays readable until the next call. */
+void operation_retire(struct host *h, struct operation *o);
+void operation_free_gone(struct host *h);
 void operation_turn(struct turn *t);
 void operation_link_gone(struct turn *t);
 void operation_power_read(struct turn *t, const struct wsc_result *r);

@@ -18,6 +18,22 @@ bool operation_unsent(const struct operation *o) {
                               (o->state == OP_RUNNING && o->step == OP_STEP_READ));
 }
 
+void operation_retire(struct host *h, struct operation *o) {
+    if (h->last) {
+        h->last->gone_next = h->gone;
+        h->gone = h->last;
+    }
+    h->last = o;
+}
+
+void operation_free_gone(struct host *h) {
+    while (h->gone) {
+        struct operation *o = h->gone;
+        h->gone = o->gone_next;
+        free(o);
+    }
+}
+
 static void persist_op(struct turn *t, struct operation *o) {
     struct action *x = act(t, ACT_PERSIST_OP);
     if (x)
@@ -36,8 +52,7 @@ void operation_finish(struct turn *t, enum op_state s, enum op_code code, const 
     persist_op(t, o);
     act_event(t, HOST_EVENT_OPERATION, "Operation %s (%s) %s: %s", o->id, power_op_row(o->kind)->verb,
               op_state_text(s), o->text);
-    free(h->last);
-    h->last = o;
+    operation_retire(h, o);
     h->op = h->next;
     h->next = NULL;
     if (h->op) {
@@ -247,8 +262,7 @@ void operation_turn(struct turn *t) {
         persist_op(t, h->next);
         act_event(t, HOST_EVENT_OPERATION, "Operation %s (%s) expired: %s", h->next->id,
                   power_op_row(h->next->kind)->verb, h->next->text);
-        free(h->last);
-        h->last = h->next;
+        operation_retire(h, h->next);
         h->next = NULL;
     }
     for (int turns = 0; h->op && !h->journal && turns < 4; turns++) {

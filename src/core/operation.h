@@ -79,6 +79,7 @@ struct operation {
     struct mono confirm_until; /* not confirmed by then: failed */
     bool seen_away;            /* power-cycle: a state other than on was read since it was sent */
     uint16_t confirm_reads;
+    struct operation *gone_next; /* host.gone */
 };
 void operation_set_state(struct operation *o, enum op_state s, enum op_code code, struct wall now,
                          const char *fmt, ...) __attribute__((format(printf, 5, 6)));

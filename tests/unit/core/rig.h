@@ -104,8 +104,12 @@ static inline void rig_do(struct rig *r) {
             r->reply = a->error;
             snprintf(r->reply_op, sizeof r->reply_op, "%s", a->op ? a->op->id : "");
             break;
-        case ACT_PERSIST:
         case ACT_PERSIST_OP:
+            if (r->nlog < RIG_LOG)
+                snprintf(r->log[r->nlog++], sizeof r->log[0], "persist: %s %s", a->op->id,
+                         op_state_text(a->op->state));
+            break;
+        case ACT_PERSIST:
             break;
         }
     }

@@ -386,6 +386,26 @@ static void a_link_lost_while_running_is_written_down_only_delays(void **s) {
     }
 }
 
+/* Two operations end in one turn: the first one is still told whole. */
+static void one_superseded_by_one_that_is_done_at_once(void **s) {
+    struct rig *r = rig_new();
+    r->p.settle_ms = 60000;
+    rig_command(r, (struct host_command){.kind = CMD_OPERATE, .op = POWER_OP_RESET, .new_id = "op-a"});
+    rig_run(r, 3000);
+    assert_int_equal(r->h.last->state, OP_DONE);
+    rig_command(r, (struct host_command){.kind = CMD_OPERATE, .op = POWER_OP_OFF, .new_id = "op-b"});
+    rig_run(r, 200); /* read, and waits for the firmware to settle */
+    assert_string_equal(r->h.op->id, "op-b");
+    rig_command(r, (struct host_command){.kind = CMD_OPERATE, .op = POWER_OP_ON, .new_id = "op-c"});
+    rig_run(r, 200);
+    assert_null(r->h.op);
+    assert_string_equal(r->h.last->id, "op-c");
+    assert_int_equal(r->h.last->state, OP_DONE);
+    assert_true(rig_logged(r, "persist: op-b cancelled"));
+    assert_true(rig_logged(r, "persist: op-c done"));
+    rig_free(r);
+}
+
 UNIT_MAIN(T(shutdown_is_undone_within_a_minute), T(one_odd_reading_is_not_acted_on),
           T(an_unreachable_node_refuses_at_once_and_says_why),
           T(silence_is_down_within_45_s_and_nothing_is_sent_meanwhile),
@@ -399,4 +419,5 @@ UNIT_MAIN(T(shutdown_is_undone_within_a_minute), T(one_odd_reading_is_not_acted_
           T(waiting_is_cancellable_and_expires_but_what_was_sent_is_not), T(idempotency_keys),
           T(a_full_disk_refuses_and_changes_nothing), T(commands_queue_behind_the_journal_up_to_a_limit),
           T(a_quiet_node_answers_a_command_within_5_s_or_refuses),
-          T(a_link_lost_while_running_is_written_down_only_delays))
+          T(a_link_lost_while_running_is_written_down_only_delays),
+          T(one_superseded_by_one_that_is_done_at_once))

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A server on three loops, its nodes on another thread, and everything asked of it at once. The race detector
+ * and the leak detector are what looks; the assertions only see that it has all happened. */
+#include "threads.h"
+
+enum { STIR_MS = 3000 };
+
+static void stir(bool tls) {
+    static struct rig r;
+    unsigned commands = 0, scans = 0, created = 0, deleted = 0, events = 0;
+    rig_open(&r, tls);
+    rig_stir(&r, STIR_MS);
+    for (unsigned i = 0; i < SHARDS; i++) {
+        const struct driver *d = &r.drivers[i];
+        commands += d->commands;
+        scans += d->scans;
+        created += d->created;
+        deleted += d->deleted;
+        events += d->events;
+    }
+    print_message("%u commands, %u scans, %u hosts created, %u deleted, %u events\n", commands, scans,
+                  created, deleted, events);
+    rig_close(&r);
+    assert_true(commands > 20 && scans > 5 && created > 5 && deleted > 5 && events > 20);
+}
+
+static void plain(void **s) {
+    stir(false);
+}
+static void tls(void **s) {
+    stir(true);
+}
+
+UNIT_MAIN(T(plain), T(tls))
