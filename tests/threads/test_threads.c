@@ -3,7 +3,7 @@
  * and the leak detector are what looks; the assertions only see that it has all happened. */
 #include "threads.h"
 
-enum { STIR_MS = 3000 };
+enum { STIR_MS = 2500 };
 
 static void stir(bool tls) {
     static struct rig r;
