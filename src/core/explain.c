@@ -43,6 +43,13 @@ int host_unreachable(const struct host *h, struct host_now now, struct errinfo *
     return ERR_UNREACHABLE;
 }
 
+struct wall host_next_look(const struct host *h, struct host_now now) {
+    struct mono at = mono_min(h->next_read, h->decided.look_again);
+    if (!link_usable(&h->link) || mono_is_never(at))
+        return WALL_NEVER;
+    return wall_add_ms(now.wall, mono_before(at, now.mono) ? 0 : mono_ms_between(now.mono, at));
+}
+
 static const char *doing(enum power_op op) {
     static const char *const t[POWER_OP_COUNT] = {[POWER_OP_ON] = "Powering on",
                                                   [POWER_OP_OFF] = "Powering off",

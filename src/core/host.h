@@ -327,6 +327,9 @@ struct decision decide(const struct host *h, const struct host_policy *p, struct
 void host_explain(const struct host *h, const struct host_policy *p, struct host_now now, char *out,
                   size_t cap);
 
+/* When it will look at the node again by itself; WALL_NEVER: when an event comes (the link, the database). */
+struct wall host_next_look(const struct host *h, struct host_now now);
+
 /* The power state that may be relied on now: the observation when it came over the present link and is fresh,
  * else UNKNOWN. */
 enum power_state host_power_now(const struct host *h, const struct host_policy *p, struct mono now);

@@ -60,9 +60,9 @@ static void put_evidence(struct json *j, struct fleet_host *fh, struct host_now 
                  link_state_text(h->link.state), wall_hms(h->link.since, hms), link_reason_text(h->link.why),
                  h->link.generation);
         json_str(j, text);
+        host_power_status(h, &fh->shard->app->policy, now, text, sizeof text);
+        json_str(j, text);
     }
-    host_power_status(h, &fh->shard->app->policy, now, text, sizeof text);
-    json_str(j, text);
     if (*h->read_error) {
         snprintf(text, sizeof text, "the last power read failed: %s (%u in a row)", h->read_error,
                  h->read_failures);
@@ -80,11 +80,6 @@ static void put_evidence(struct json *j, struct fleet_host *fh, struct host_now 
     if (h->op)
         json_str(j, h->op->text);
     json_arr_end(j);
-}
-
-static struct wall next_look(const struct fleet_host *fh, struct host_now now) {
-    struct mono at = host_deadline(&fh->h, &fh->shard->app->policy);
-    return mono_is_never(at) ? WALL_NEVER : wall_add_ms(now.wall, mono_ms_between(now.mono, at));
 }
 
 static int show_explain(struct reading *rd, struct fleet_host *fh) {
@@ -105,7 +100,7 @@ static int show_explain(struct reading *rd, struct fleet_host *fh) {
     json_kstr(&j, "reason", decision_id(h->decided.kind));
     json_kstr(&j, "why", why);
     json_kwall(&j, "at", h->decided_at);
-    json_kwall(&j, "nextLookAt", next_look(fh, now));
+    json_kwall(&j, "nextLookAt", host_next_look(h, now));
     json_obj_end(&j);
     put_evidence(&j, fh, now);
     put_findings(&j, fh);

@@ -96,9 +96,6 @@ static void power_json(struct json *j, const struct host *h, enum power_state st
 static void decision_json(struct json *j, const struct host *h, const struct host_policy *p,
                           struct host_now now) {
     char why[400];
-    struct wall next = WALL_NEVER;
-    if (!mono_is_never(h->decided.look_again))
-        next = wall_add_ms(now.wall, mono_ms_between(now.mono, h->decided.look_again));
     host_explain(h, p, now, why, sizeof why);
     json_key(j, "decision");
     json_obj(j);
@@ -106,7 +103,7 @@ static void decision_json(struct json *j, const struct host *h, const struct hos
     json_kstr(j, "reason", decision_id(h->decided.kind));
     json_kstr(j, "why", why);
     json_kwall(j, "at", h->decided_at);
-    json_kwall(j, "nextLookAt", next);
+    json_kwall(j, "nextLookAt", host_next_look(h, now));
     json_obj_end(j);
 }
 
