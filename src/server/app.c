@@ -47,6 +47,24 @@ static void shard_free(struct shard **sp) {
     *sp = NULL;
 }
 
+static struct hub_limits hub_limits_of(const struct settings *s) {
+    struct hub_limits lim = HUB_LIMITS_DEFAULT;
+    if (s) {
+        lim.ring_max = s->events_ring;
+        lim.subscribers_max = s->events_subscribers_max;
+    }
+    return lim;
+}
+
+static struct quarantine_limits quarantine_limits_of(const struct settings *s) {
+    struct quarantine_limits lim = QUARANTINE_LIMITS_DEFAULT;
+    if (s) {
+        lim.entries_max = s->quarantine_max;
+        lim.expire_s = s->quarantine_expire_ms / 1000;
+    }
+    return lim;
+}
+
 void app_apply_settings(struct app *a) {
     const struct settings *s = a->settings;
     a->policy = HOST_POLICY_DEFAULT;
@@ -67,24 +85,12 @@ void app_apply_settings(struct app *a) {
     t->keepalive_timeout_s = t->keepalive_s * 3;
     t->proxy_v2 = s->cira_proxy_protocol;
     t->port_policy = (enum tunnel_port_policy)s->wsman_port_policy;
-}
-
-static struct hub_limits hub_limits_of(const struct settings *s) {
-    struct hub_limits lim = HUB_LIMITS_DEFAULT;
-    if (s) {
-        lim.ring_max = s->events_ring;
-        lim.subscribers_max = s->events_subscribers_max;
-    }
-    return lim;
-}
-
-static struct quarantine_limits quarantine_limits_of(const struct settings *s) {
-    struct quarantine_limits lim = QUARANTINE_LIMITS_DEFAULT;
-    if (s) {
-        lim.entries_max = s->quarantine_max;
-        lim.expire_s = s->quarantine_expire_ms / 1000;
-    }
-    return lim;
+    struct hub_limits hub = hub_limits_of(s);
+    struct quarantine_limits quarantine = quarantine_limits_of(s);
+    if (a->hub)
+        hub_set_limits(a->hub, &hub);
+    if (a->quarantine)
+        quarantine_set_limits(a->quarantine, &quarantine);
 }
 
 static int make_parts(struct app *a, const struct app_opts *o) {

@@ -135,6 +135,8 @@ void fleet_tell_duplicate(struct shard *from, const char *host, bool duplicate) 
 
 void fleet_host_saw_uuid(struct fleet_host *fh, struct uuid u) {
     char other[HOST_ID_CAP], left[HOST_ID_CAP];
+    if (uuid_is_placeholder(u)) /* a finding of its own; that many boards share it is no news */
+        u = (struct uuid){{0}};
     size_t others = directory_see_uuid(fh->shard->app->directory, fh->h.id, u, other, left);
     fh->h.duplicate_uuid = others > 0;
     if (others == 1) /* with more of them, that one knows already */

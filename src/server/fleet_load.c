@@ -32,7 +32,7 @@ static int load_host(void *ctx, const struct store_host *row) {
         free(fh);
         return err_set(l->ei, r, "", "the host %s could not be loaded: %s", row->id, err_text(r));
     }
-    if (!uuid_is_nil(row->seen_uuid)) {
+    if (!uuid_is_placeholder(row->seen_uuid)) {
         char other[HOST_ID_CAP];
         size_t others = directory_see_uuid(l->app->directory, row->id, row->seen_uuid, other, NULL);
         fh->h.duplicate_uuid = others > 0;

@@ -91,6 +91,12 @@ void hub_free(struct hub **hp) {
     *hp = NULL;
 }
 
+void hub_set_limits(struct hub *h, const struct hub_limits *lim) {
+    uint32_t ring_max = h->lim.ring_max;
+    h->lim = *lim;
+    h->lim.ring_max = ring_max;
+}
+
 uint64_t hub_last_seq(const struct hub *h) {
     return atomic_load_explicit(&h->last, memory_order_relaxed);
 }

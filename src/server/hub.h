@@ -23,6 +23,8 @@ struct hub_limits {
 
 /* last_seq: of the store; numbers go on behind it. NULL when out of memory. */
 struct hub *hub_new(struct app *a, uint64_t last_seq, const struct hub_limits *lim);
+/* Other limits from now on, but for ring_max, which stays. No loop runs a turn meanwhile. */
+void hub_set_limits(struct hub *h, const struct hub_limits *lim);
 /* The loops have ended; subscribers are gone. */
 void hub_free(struct hub **h);
 /* From any shard. The strings are copied. */

@@ -129,9 +129,33 @@ int maintain_audit_verify(const struct settings *s, struct errinfo *ei) {
 }
 
 void maintain_print_events(struct buf *out) {
-    buf_puts(out, "| event |\n|---|\n");
-#define E(sym, text) buf_puts(out, "| `" text "` |\n");
-    HOST_EVENT_TABLE(E)
-#undef E
-    buf_puts(out, "| `quarantine` |\n");
+    /* when each is published; the kinds themselves are core's table */
+    static const char *const when[HOST_EVENT_COUNT] = {
+        [HOST_EVENT_LINK_UP] = "A device has logged in and its ports are there",
+        [HOST_EVENT_LINK_LOST] = "The tunnel ended; the text names the cause",
+        [HOST_EVENT_LINK_SUSPECT] = "The device is silent and is being asked",
+        [HOST_EVENT_LINK_RECOVERED] = "A suspect link answered",
+        [HOST_EVENT_POWER_CHANGED] = "Another power state was observed",
+        [HOST_EVENT_MISMATCH] = "The observed state is confirmed not to be the desired one",
+        [HOST_EVENT_RECOVERED] = "The desired state is observed again",
+        [HOST_EVENT_INTENT] = "An operator changed the desired state",
+        [HOST_EVENT_POLICY] = "An operator changed the recovery policy",
+        [HOST_EVENT_OPERATION] = "A power operation changed its state",
+        [HOST_EVENT_HELD] = "Recovery gave up after its attempts",
+        [HOST_EVENT_FINDING] = "Something is wrong; the text begins with the finding's id",
+        [HOST_EVENT_FINDING_CLEARED] = "A finding is over",
+        [HOST_EVENT_LOCAL_SHUTDOWN] = "The agent announced a shutdown from inside the operating system",
+        [HOST_EVENT_CREATED] = "The host was created",
+        [HOST_EVENT_CHANGED] = "Name, identity or secrets of the host were changed",
+        [HOST_EVENT_DELETED] = "The host was deleted",
+    };
+    buf_puts(
+        out,
+        "# Events\n\nPrinted from the program's own table by `outbandd print-docs events`; do not edit.\n"
+        "`GET /v1/events` streams them; `type` is `host.` and the kind.\n\n"
+        "| kind | published when |\n|---|---|\n");
+    for (unsigned e = 0; e < HOST_EVENT_COUNT; e++)
+        buf_putf(out, "| `%s` | %s |\n", host_event_text((enum host_event)e), when[e] ? when[e] : "");
+    buf_puts(out,
+             "| `quarantine` | A login was refused for the first time: unknown user or wrong password |\n");
 }

@@ -23,6 +23,10 @@ void metrics_print(struct buf *out, const struct metrics *const *parts, size_t n
 }
 
 void metrics_print_docs(struct buf *out) {
+    buf_puts(
+        out,
+        "# Metrics\n\nPrinted from the program's own table by `outbandd print-docs metrics`; do not edit.\n"
+        "`GET /metrics` gives them in Prometheus' text format.\n\n");
     buf_puts(out, "| metric | type | meaning |\n|---|---|---|\n");
     for (size_t k = 0; k < METRIC_COUNT; k++)
         buf_putf(out, "| `%s` | %s | %s |\n", metric_rows[k].name, metric_rows[k].type, metric_rows[k].help);

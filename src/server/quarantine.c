@@ -50,6 +50,12 @@ struct quarantine *quarantine_new(const struct quarantine_limits *lim, struct st
     return q;
 }
 
+void quarantine_set_limits(struct quarantine *q, const struct quarantine_limits *lim) {
+    pthread_mutex_lock(&q->lock);
+    q->lim = *lim;
+    pthread_mutex_unlock(&q->lock);
+}
+
 static struct list *list_of(struct quarantine *q, const struct entry *e) {
     return e->row.verdict == QUARANTINE_DENIED ? &q->denied : &q->open;
 }

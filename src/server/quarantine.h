@@ -25,6 +25,8 @@ struct quarantine;
 /* st may be NULL (nothing is kept). NULL when out of memory. */
 struct quarantine *quarantine_new(const struct quarantine_limits *lim, struct store *st);
 void quarantine_free(struct quarantine **q);
+/* Other limits from now on; entries over them go with the next new one. */
+void quarantine_set_limits(struct quarantine *q, const struct quarantine_limits *lim);
 /* Read what the store kept. Blocking, before the loops run. */
 NODISCARD int quarantine_load(struct quarantine *q, struct wall now);
 

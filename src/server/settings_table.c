@@ -177,7 +177,7 @@ void settings_print_docs(struct buf *out) {
     buf_puts(
         out,
         "# Settings\n\n"
-        "Printed from the program's own table by `outbandd config --docs`; do not edit.\n\n"
+        "Printed from the program's own table by `outbandd print-docs settings`; do not edit.\n\n"
         "Later sources win: the default, the INI file (`--config FILE`), the environment, the command line.\n"
         "`power.poll_interval` is `poll_interval = 25s` in the section `[power]` of the file (or\n"
         "`power.poll_interval = 25s` before the first section), and `OUTBAND_POWER_POLL_INTERVAL` in the\n"

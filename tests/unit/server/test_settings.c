@@ -267,7 +267,8 @@ static void docs_name_every_setting(void **state) {
     buf_free(&docs);
 }
 
-/* docs/settings.md is what the table prints; remake it with `outbandd config --docs > docs/settings.md`. */
+/* docs/settings.md is what the table prints; remake it with `outbandd print-docs settings >
+ * docs/settings.md`. */
 static void docs_are_up_to_date(void **state) {
     struct buf want = {0}, have = {0};
     settings_print_docs(&want);

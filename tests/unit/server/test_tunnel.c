@@ -63,6 +63,28 @@ static void a_login_becomes_the_link(void **s) {
     world_unmake(&w);
 }
 
+static void a_shared_placeholder_is_no_twin(void **s) {
+    struct world w;
+    char id[2][HOST_ID_CAP];
+    world_make(&w, 2, false);
+    world_listen(&w, NULL);
+    world_host(&w, "n1", id[0]);
+    world_host(&w, "n2", id[1]);
+    struct device d[2] = {0};
+    device_open(&d[0], &w, "10.0.1.1:5000", "u-n1", "p-n1");
+    device_open(&d[1], &w, "10.0.1.2:5000", "u-n2", "p-n2");
+    for (int i = 0; i < 2; i++)
+        assert_true(uuid_parse(SLICE_LIT("03000200-0400-0500-0006-000700080009"), &d[i].login.uuid));
+    world_run(&w, SOON);
+    for (int i = 0; i < 2; i++) {
+        assert_true(link_is(&w, id[i], LINK_UP));
+        assert_false(world_find(&w, id[i])->h.duplicate_uuid);
+        device_close(&d[i]);
+    }
+    world_run(&w, SOON);
+    world_unmake(&w);
+}
+
 static void only_the_needed_port_counts(void **s) {
     struct world w;
     char id[HOST_ID_CAP];
@@ -501,9 +523,10 @@ static void a_drain_says_goodbye(void **s) {
     world_unmake(&w);
 }
 
-UNIT_MAIN(T(a_login_becomes_the_link), T(only_the_needed_port_counts), T(wrong_logins_are_listed),
-          T(a_silent_connection_ends), T(a_login_without_forwards_comes_up_or_ends),
-          T(before_login_little_is_read), T(a_browser_is_told_where_it_is), T(an_address_holds_so_many),
-          T(pending_and_all_are_limited), T(the_newest_login_wins), T(cut_anywhere),
-          T(one_record_login_moves_whole), T(a_flood_waits_its_turn), T(who_does_not_read_is_closed),
-          T(silence_is_noticed_and_ended), T(a_drain_says_goodbye))
+UNIT_MAIN(T(a_login_becomes_the_link), T(a_shared_placeholder_is_no_twin), T(only_the_needed_port_counts),
+          T(wrong_logins_are_listed), T(a_silent_connection_ends),
+          T(a_login_without_forwards_comes_up_or_ends), T(before_login_little_is_read),
+          T(a_browser_is_told_where_it_is), T(an_address_holds_so_many), T(pending_and_all_are_limited),
+          T(the_newest_login_wins), T(cut_anywhere), T(one_record_login_moves_whole),
+          T(a_flood_waits_its_turn), T(who_does_not_read_is_closed), T(silence_is_noticed_and_ended),
+          T(a_drain_says_goodbye))

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/log.h"
+#include "net/tls.h"
+#include "server/datadir.h"
+#include "server/notify.h"
+#include "unit.h"
+
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static const struct wall now = {1700000000000000};
+static char dir[64], sub[80];
+
+static int setup(void **s) {
+    struct errinfo ei = {0};
+    log_setup(LOG_ERROR, false, NULL);
+    snprintf(dir, sizeof dir, "/tmp/outband-datadir-XXXXXX");
+    assert_non_null(mkdtemp(dir));
+    snprintf(sub, sizeof sub, "%s/a/b", dir);
+    int r = datadir_make(sub, "mgmt.example", PKI_P256, now, &ei);
+    if (r < 0)
+        fail_msg("%s", ei.text);
+    return 0;
+}
+static int teardown(void **s) {
+    char cmd[128];
+    snprintf(cmd, sizeof cmd, "rm -rf %s", dir);
+    return system(cmd);
+}
+
+static mode_t mode_of(const char *file) {
+    char path[128];
+    struct stat st;
+    snprintf(path, sizeof path, "%s/%s", sub, file);
+    assert_int_equal(stat(path, &st), 0);
+    return st.st_mode & 0777;
+}
+
+static void keys_are_private_and_nothing_is_overwritten(void **s) {
+    struct errinfo ei = {0};
+    assert_int_equal(mode_of(""), 0700);
+    assert_int_equal(mode_of(DATADIR_MASTER_KEY), 0600);
+    assert_int_equal(mode_of(DATADIR_CA_KEY), 0600);
+    assert_int_equal(mode_of(DATADIR_LEAF_KEY), 0600);
+    assert_int_equal(datadir_make(sub, "", PKI_P256, now, &ei), ERR_EXISTS);
+    assert_non_null(strstr(ei.text, DATADIR_MASTER_KEY));
+}
+
+static void what_was_made_can_be_served(void **s) {
+    struct errinfo ei = {0};
+    struct datadir d;
+    assert_int_equal(datadir_open(&d, sub, "", PKI_P256, now, &ei), 0);
+    assert_non_null(strstr(d.leaf.subject, "mgmt.example"));
+    assert_false(d.leaf.is_ca);
+    struct pki_facts root;
+    assert_int_equal(pki_read(buf_slice(&d.ca_pem), &root, &ei), 0);
+    assert_true(root.is_ca);
+    struct tls_ctx *c = tls_server_ctx(buf_slice(&d.chain_pem), buf_slice(&d.leaf_key_pem), TLS_MODERN, &ei);
+    assert_non_null(c);
+    tls_ctx_unref(&c);
+    datadir_close(&d);
+}
+
+static void the_leaf_is_renewed_in_time(void **s) {
+    struct errinfo ei = {0};
+    struct datadir d;
+    uint8_t first[32];
+    assert_int_equal(datadir_open(&d, sub, "", PKI_P256, now, &ei), 0);
+    memcpy(first, d.leaf.sha256, sizeof first);
+    /* 31 days before the end: not yet; 29: now, by the same root and for the same name */
+    struct wall early = wall_add_ms(now, (int64_t)(DATADIR_LEAF_DAYS - DATADIR_RENEW_DAYS - 1) * 86400000);
+    assert_int_equal(datadir_reload(&d, "", PKI_P256, early, &ei), 0);
+    assert_memory_equal(d.leaf.sha256, first, sizeof first);
+    struct wall late = wall_add_ms(early, 2 * 86400000);
+    assert_int_equal(datadir_reload(&d, "", PKI_P256, late, &ei), 0);
+    assert_memory_not_equal(d.leaf.sha256, first, sizeof first);
+    assert_non_null(strstr(d.leaf.subject, "mgmt.example"));
+    assert_true(d.leaf.not_after.us > late.us);
+    assert_string_equal(d.leaf.issuer, "CN=Outband CIRA root");
+    /* another name: at once; the file is what a later start reads */
+    assert_int_equal(datadir_reload(&d, "other.example", PKI_P256, late, &ei), 0);
+    assert_non_null(strstr(d.leaf.subject, "other.example"));
+    datadir_close(&d);
+    assert_int_equal(datadir_open(&d, sub, "other.example", PKI_P256, late, &ei), 0);
+    assert_non_null(strstr(d.leaf.subject, "other.example"));
+    assert_int_equal(mode_of(DATADIR_LEAF_KEY), 0600);
+    datadir_close(&d);
+}
+
+static void a_lost_file_stops_the_start(void **s) {
+    static const char *const files[] = {DATADIR_LEAF_KEY, DATADIR_LEAF_CERT, DATADIR_CA_CERT, DATADIR_MASTER_KEY};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        struct errinfo ei = {0};
+        struct datadir d;
+        char path[128];
+        snprintf(path, sizeof path, "%s/%s", sub, files[i]);
+        assert_int_equal(unlink(path), 0);
+        assert_int_equal(datadir_open(&d, sub, "", PKI_P256, now, &ei), ERR_NOT_FOUND);
+        assert_non_null(strstr(ei.text, files[i]));
+        assert_int_equal(access(path, F_OK), -1); /* and none is made */
+    }
+}
+
+static void systemd_is_told(void **s) {
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    char got[64] = "", pid[32];
+    snprintf(at.sun_path, sizeof at.sun_path, "%s/notify", dir);
+    int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
+    setenv("NOTIFY_SOCKET", at.sun_path, 1);
+    notify_send("READY=1");
+    assert_int_equal(recv(fd, got, sizeof got - 1, MSG_DONTWAIT), 7);
+    assert_string_equal(got, "READY=1");
+    notify_reloading();
+    memset(got, 0, sizeof got);
+    assert_true(recv(fd, got, sizeof got - 1, MSG_DONTWAIT) > 0);
+    assert_ptr_equal(strstr(got, "RELOADING=1\nMONOTONIC_USEC="), got);
+    unsetenv("NOTIFY_SOCKET");
+    notify_send("READY=1");
+    assert_int_equal(recv(fd, got, sizeof got, MSG_DONTWAIT), -1);
+    close(fd);
+
+    assert_int_equal(notify_watchdog_ms(), 0);
+    setenv("WATCHDOG_USEC", "30000000", 1);
+    assert_int_equal(notify_watchdog_ms(), 15000);
+    setenv("WATCHDOG_PID", "1", 1); /* somebody else's */
+    assert_int_equal(notify_watchdog_ms(), 0);
+    snprintf(pid, sizeof pid, "%ld", (long)getpid());
+    setenv("WATCHDOG_PID", pid, 1);
+    assert_int_equal(notify_watchdog_ms(), 15000);
+    setenv("WATCHDOG_USEC", "soon", 1);
+    assert_int_equal(notify_watchdog_ms(), 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {T(keys_are_private_and_nothing_is_overwritten), T(what_was_made_can_be_served),
+                                       T(the_leaf_is_renewed_in_time), T(a_lost_file_stops_the_start),
+                                       T(systemd_is_told)};
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
