@@ -417,6 +417,29 @@ static void version_and_summary(void **state) {
     rig_login(rig.origin, NULL);
 }
 
+/* Names come from the server; when it cannot be asked, nothing comes, and nothing is said on stdout. */
+static void completion_asks_for_names(void **state) {
+    static const struct script rows[] = {
+        {.method = "GET",
+         .target = P "/hosts?pageSize=200&filter=name%3D%22n%2A%22",
+         .status = 200,
+         .body = "{\"hosts\":[" N1 "," N2 "],\"hasNext\":false}"},
+        {.method = "GET",
+         .target = P "/operations",
+         .status = 200,
+         .body = "{\"operations\":[{\"id\":\"op-1\"}]}"},
+        {.method = "GET", .target = "/api/v1/users", .status = 403, .body = "{}"},
+        {0}};
+    rig_run(rows, "completion", "candidates", "--timeout", "2", "--", "set", "host", "--wait", "n", NULL);
+    assert_string_equal(rig.out, "n1\nn2\n");
+    rig_run(rows, "completion", "candidates", "--", "operations", "--host", "n", NULL);
+    assert_string_equal(rig.out, "n1\nn2\n");
+    rig_run(rows, "completion", "candidates", "--", "get", "operation", "", NULL);
+    assert_string_equal(rig.out, "op-1\n");
+    rig_run(rows, "completion", "candidates", "--", "delete", "user", "", NULL);
+    assert_string_equal(rig.out, "");
+}
+
 static void logout_forgets(void **state) {
     static const struct script rows[] = {{.method = "POST", .target = "/api/v1/logout", .status = 204}, {0}};
     rig_run(rows, "logout", NULL);
@@ -445,6 +468,7 @@ int main(int argc, char **argv) {
         T(list_host_watch),
         T(doctor_of_all),
         T(version_and_summary),
+        T(completion_asks_for_names),
         T(logout_forgets),
     };
     if (argc < 2 || rig_begin(argv[1]) < 0)
