@@ -267,8 +267,11 @@ static void feed_start(struct feed *f) {
         put_gap(f);
         f->seen = UINT64_MAX;
     }
-    if (f->seen == UINT64_MAX) /* so that a stream that breaks before its first event resumes here, too */
+    if (f->seen == UINT64_MAX) {
+        /* so that a stream that breaks before its first event resumes here, too */
         buf_putf(&f->out, "id: %" PRIu64 "\n\n", last);
+        f->seen = last;
+    }
     if (!flush(f))
         feed_end(f, true);
     else if (f->seen < last && r->shard->app->store)
