@@ -8,9 +8,10 @@ static void created_read_changed_deleted(void **s) {
     char token[TOKEN_MAX_BYTES], id[HOST_ID_CAP], path[128], etag[128], extra[160];
     struct client *c = client_open(g);
     rig_token(g, "admin", token);
-    const char *body = "{\"name\":\"n1\",\"cira\":{\"user\":\"u1\",\"password\":\"P@ssw0rd!\"},\"amt\":{\"password\":"
-                       "\"P@ssw0rd!\"},\"uuid\":\"55e3ae13-bfd2-61bb-17a0-88aedd7037ea\",\"desiredPowerState\":"
-                       "\"POWER_STATE_ON\",\"amtControlMode\":\"AMT_CONTROL_MODE_ACM\"}";
+    const char *body =
+        "{\"name\":\"n1\",\"cira\":{\"user\":\"u1\",\"password\":\"P@ssw0rd!\"},\"amt\":{\"password\":"
+        "\"P@ssw0rd!\"},\"uuid\":\"55e3ae13-bfd2-61bb-17a0-88aedd7037ea\",\"desiredPowerState\":"
+        "\"POWER_STATE_ON\",\"amtControlMode\":\"AMT_CONTROL_MODE_ACM\"}";
     /* a dry run says what would be wrong, and does nothing */
     assert_int_equal(client_ask(c, token, "POST", HOSTS "?dryRun=true", NULL, body), 200);
     assert_int_equal(client_ask(c, token, "GET", HOSTS "/n1", NULL, NULL), 404);
@@ -37,14 +38,17 @@ static void created_read_changed_deleted(void **s) {
     assert_int_equal(c->body.len, 0);
     /* change it */
     snprintf(extra, sizeof extra, "If-Match: %s\r\n", etag);
-    assert_int_equal(client_ask(c, token, "PATCH", path, extra, "{\"name\":\"n2\",\"serialNumber\":\"S1\"}"), 200);
+    assert_int_equal(client_ask(c, token, "PATCH", path, extra, "{\"name\":\"n2\",\"serialNumber\":\"S1\"}"),
+                     200);
     assert_string_equal(answer_text(c, "name"), "n2");
     assert_string_equal(answer_text(c, "serialNumber"), "S1");
     assert_int_equal(client_ask(c, token, "PATCH", path, extra, "{\"name\":\"n3\"}"), 412);
-    assert_int_equal(client_ask(c, token, "PATCH", path, "If-Match: \"nonsense\"\r\n", "{\"name\":\"n3\"}"), 412);
+    assert_int_equal(client_ask(c, token, "PATCH", path, "If-Match: \"nonsense\"\r\n", "{\"name\":\"n3\"}"),
+                     412);
     assert_int_equal(client_ask(c, token, "GET", path, NULL, NULL), 200);
     assert_string_equal(answer_text(c, "name"), "n2");
-    assert_int_equal(client_ask(c, token, "PATCH", path, NULL, "{\"name\":\"\"}"), 200); /* some clients send it */
+    assert_int_equal(client_ask(c, token, "PATCH", path, NULL, "{\"name\":\"\"}"),
+                     200); /* some clients send it */
     assert_string_equal(answer_text(c, "name"), "n2");
     assert_int_equal(client_ask(c, token, "DELETE", path, NULL, NULL), 204);
     assert_int_equal(client_ask(c, token, "GET", path, NULL, NULL), 404);
@@ -97,18 +101,25 @@ static void operations_of_a_host_that_is_away(void **s) {
     assert_true(strlen(answer_text(c, "remedy")) > 10);
     assert_int_equal(client_ask(c, token, "POST", ops, NULL, "{\"kind\":\"explode\"}"), 400);
     assert_non_null(strstr(answer_text(c, "remedy"), "power-on, power-off"));
-    assert_int_equal(client_ask(c, token, "POST", ops, NULL, "{\"kind\":\"reset\",\"deadlineSeconds\":0}"), 400);
-    assert_int_equal(client_ask(c, token, "POST", ops, "Idempotency-Key: a b\r\n", "{\"kind\":\"reset\"}"), 400);
+    assert_int_equal(client_ask(c, token, "POST", ops, NULL, "{\"kind\":\"reset\",\"deadlineSeconds\":0}"),
+                     400);
+    assert_int_equal(client_ask(c, token, "POST", ops, "Idempotency-Key: a b\r\n", "{\"kind\":\"reset\"}"),
+                     400);
     assert_int_equal(client_ask(c, token, "POST", HOSTS "/n9/operations", NULL, "{\"kind\":\"reset\"}"), 404);
     assert_int_equal(client_ask(c, token, "GET", ops, NULL, NULL), 200);
     assert_string_equal(answer_text(c, "hasNext"), "false");
     const char *all = "/v1/projects/default/compute/operations";
-    assert_int_equal(client_ask(c, token, "GET", "/v1/projects/default/compute/operations?state=odd", NULL, NULL), 400);
-    assert_int_equal(client_ask(c, token, "GET", "/v1/projects/default/compute/operations?host=n9", NULL, NULL), 404);
-    assert_int_equal(client_ask(c, token, "GET", "/v1/projects/default/compute/operations?after=op-0", NULL, NULL), 400);
+    assert_int_equal(
+        client_ask(c, token, "GET", "/v1/projects/default/compute/operations?state=odd", NULL, NULL), 400);
+    assert_int_equal(
+        client_ask(c, token, "GET", "/v1/projects/default/compute/operations?host=n9", NULL, NULL), 404);
+    assert_int_equal(
+        client_ask(c, token, "GET", "/v1/projects/default/compute/operations?after=op-0", NULL, NULL), 400);
     assert_int_equal(client_ask(c, token, "GET", all, NULL, NULL), 200);
-    assert_int_equal(client_ask(c, token, "GET", "/v1/projects/default/compute/operations/op-0", NULL, NULL), 404);
-    assert_int_equal(client_ask(c, token, "DELETE", "/v1/projects/default/compute/operations/op-0", NULL, NULL), 404);
+    assert_int_equal(client_ask(c, token, "GET", "/v1/projects/default/compute/operations/op-0", NULL, NULL),
+                     404);
+    assert_int_equal(
+        client_ask(c, token, "DELETE", "/v1/projects/default/compute/operations/op-0", NULL, NULL), 404);
     client_close(&c);
     rig_free(&g);
 }
@@ -119,7 +130,8 @@ static void make_hosts(struct client *c, const char *token, unsigned n) {
     buf_puts(&b, "Name,CiraUser,CiraPassword,AmtUser,AmtPassword,DesiredPowerState\r\n");
     for (unsigned i = 0; i < n; i++)
         buf_putf(&b, "n%03u,u%u,P@ssw0rd!,admin,P@ssw0rd!,%s\r\n", (i * 37) % n, i, i % 2 ? "on" : "off");
-    assert_int_equal(client_ask(c, token, "POST", HOSTS ":import", "Content-Type: text/csv\r\n", buf_cstr(&b)), 201);
+    assert_int_equal(
+        client_ask(c, token, "POST", HOSTS ":import", "Content-Type: text/csv\r\n", buf_cstr(&b)), 201);
     buf_free(&b);
 }
 
@@ -144,11 +156,13 @@ static void lists_are_filtered_ordered_and_paged(void **s) {
     }
     assert_int_equal(client_ask(c, token, "GET", HOSTS "?orderBy=name%20desc&pageSize=1", NULL, NULL), 200);
     assert_string_equal(answer_text(c, "hosts.0.name"), "n049");
-    assert_int_equal(client_ask(c, token, "GET", HOSTS "?orderBy=desiredPowerState,name%20desc&pageSize=1&offset=24",
-                                NULL, NULL),
+    assert_int_equal(client_ask(c, token, "GET",
+                                HOSTS "?orderBy=desiredPowerState,name%20desc&pageSize=1&offset=24", NULL,
+                                NULL),
                      200);
     assert_string_equal(answer_text(c, "hosts.0.desiredPowerState"), "POWER_STATE_OFF");
-    assert_int_equal(client_ask(c, token, "GET", HOSTS "?filter=desiredPowerState%3DPOWER_STATE_ON&pageSize=1", NULL, NULL),
+    assert_int_equal(client_ask(c, token, "GET",
+                                HOSTS "?filter=desiredPowerState%3DPOWER_STATE_ON&pageSize=1", NULL, NULL),
                      200);
     assert_string_equal(answer_text(c, "totalElements"), "25");
     assert_int_equal(client_ask(c, token, "GET", HOSTS "?filter=name%3D%22n017%22", NULL, NULL), 200);
@@ -199,5 +213,6 @@ static void imports_are_whole_or_not_at_all(void **s) {
     rig_free(&g);
 }
 
-UNIT_MAIN(T(created_read_changed_deleted), T(a_refused_change_changes_nothing), T(operations_of_a_host_that_is_away),
-          T(lists_are_filtered_ordered_and_paged), T(imports_are_whole_or_not_at_all))
+UNIT_MAIN(T(created_read_changed_deleted), T(a_refused_change_changes_nothing),
+          T(operations_of_a_host_that_is_away), T(lists_are_filtered_ordered_and_paged),
+          T(imports_are_whole_or_not_at_all))

@@ -10,8 +10,8 @@ static struct client *subscribe(struct rig *g, const char *user, const char *pat
     char token[TOKEN_MAX_BYTES];
     struct client *c = client_open(g);
     struct buf b = {0};
-    buf_putf(&b, "GET %s HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer %s\r\n%s\r\n", path, rig_token(g, user, token),
-             extra ? extra : "");
+    buf_putf(&b, "GET %s HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer %s\r\n%s\r\n", path,
+             rig_token(g, user, token), extra ? extra : "");
     client_send(c, buf_cstr(&b));
     rig_run(g, 50);
     buf_free(&b);
@@ -134,7 +134,7 @@ static void slow_readers_are_waited_for(void **s) {
     size_t most = 0;
     for (int i = 0; i < 40; i++) {
         publish(g, "host-1", "default", "created", 50);
-        LIST_EACH(n, &g->httpd->conns) {
+        LIST_EACH (n, &g->httpd->conns) {
             size_t q = stream_queued(CONTAINER_OF(n, struct http_conn, node)->stream);
             most = q > most ? q : most;
         }
@@ -182,8 +182,9 @@ static void a_host_has_a_history(void **s) {
     rig_run(g, 300);
     publish(g, e.id, "default", "link-up", 5);
     store_sync(g->store);
-    assert_int_equal(client_ask(c, token, "GET", "/v1/projects/default/compute/hosts/n1/history?pageSize=2", NULL, NULL),
-                     200);
+    assert_int_equal(
+        client_ask(c, token, "GET", "/v1/projects/default/compute/hosts/n1/history?pageSize=2", NULL, NULL),
+        200);
     assert_string_equal(answer_text(c, "hasNext"), "true");
     assert_string_equal(answer_text(c, "events.0.seq"), "5");
     assert_string_equal(answer_text(c, "events.1.seq"), "6");
@@ -219,10 +220,12 @@ static void refused_logins_are_handled(void **s) {
     assert_int_equal(client_ask(c, token, "POST", path, NULL, NULL), 204);
     snprintf(path, sizeof path, "/api/v1/quarantine/%s:adopt", id);
     assert_int_equal(client_ask(c, token, "POST", path, NULL, "{\"name\":\"s1\"}"), 400);
-    assert_int_equal(client_ask(c, token, "POST", path, NULL, "{\"name\":\"s1\",\"ciraPassword\":\"P@ssw0rd!\"}"), 201);
+    assert_int_equal(
+        client_ask(c, token, "POST", path, NULL, "{\"name\":\"s1\",\"ciraPassword\":\"P@ssw0rd!\"}"), 201);
     assert_string_equal(answer_text(c, "name"), "s1");
     assert_string_equal(answer_text(c, "oob.aliases.ciraUser"), "stranger");
-    assert_int_equal(client_ask(c, token, "POST", path, NULL, "{\"name\":\"s2\",\"ciraPassword\":\"P@ssw0rd!\"}"), 404);
+    assert_int_equal(
+        client_ask(c, token, "POST", path, NULL, "{\"name\":\"s2\",\"ciraPassword\":\"P@ssw0rd!\"}"), 404);
     snprintf(path, sizeof path, "/api/v1/quarantine/%s", id);
     assert_int_equal(client_ask(c, token, "DELETE", path, NULL, NULL), 404);
     client_close(&c);
