@@ -37,6 +37,7 @@ server_init() {
 # server_start [settings lines…]: ports stay the same over restarts
 server_start() {
     printf '%s\n' "$@" >"$WORK/outband.conf"
+    : >"$WORK/outbandd.out"
     "$BUILD/src/server/outbandd" serve --data-dir "$WORK/data" --config "$WORK/outband.conf" \
         --https "127.0.0.1:${HTTPS_PORT:-0}" --cira "127.0.0.1:${CIRA_PORT:-0}" >"$WORK/outbandd.out" 2>>"$WORK/outbandd.log" &
     SERVER_PID=$!
@@ -47,6 +48,8 @@ server_start() {
 }
 
 server_stop() {
+    kill -"${1:-TERM}" "$SERVER_PID" 2>/dev/null
+    wait "$SERVER_PID" 2>/dev/null
     SERVER_PID=
 }
 
@@ -100,6 +103,9 @@ history() { api GET "/v1/projects/default/compute/hosts/$1/history?pageSize=200"
 
 finish() {
     local code=$?
+    [ -n "${FLEET_PID:-}" ] && kill "$FLEET_PID" 2>/dev/null
+    [ -n "${SERVER_PID:-}" ] && kill "$SERVER_PID" 2>/dev/null
+    wait 2>/dev/null
     [ "$code" = 0 ] && [ -n "${WORK:-}" ] && rm -rf "$WORK"
     [ "$code" = 0 ] || echo "left for inspection: ${WORK:-}"
     exit "$code"

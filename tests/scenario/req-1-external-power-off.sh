@@ -16,8 +16,8 @@ story() {
     status=$(host $n .powerStatus)
     say "powerStatus: $status"
     [[ $status == "Device not found/connected: AMT link lost"*"last known power On"* ]] || fail "powerStatus does not say what happened"
-    sleep 1
-    sqlite3 "$WORK/data/outband.db" "select * from hosts" | grep -q '|down|\|reset' || say "(database row is written lazily)"
+    wait_until 5 "the database says so" eval 'sqlite3 "$WORK/data/outband.db" "select link_state, link_why, power_state from host where name = '"'$n'"'" | grep -qx "down|reset|on"'
+    say "The database says: $(sqlite3 "$WORK/data/outband.db" "select name, 'link ' || link_state, link_why, 'last power ' || power_state from host where name = '$n'")"
     cli set host $n --power off >"$WORK/out" 2>&1
     local code=$?
     say "orch-cli set host $n --power off: exit $code: $(head -n 1 "$WORK/out")"
