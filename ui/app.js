@@ -205,7 +205,7 @@ class Row {
 
   /** @param {string} text @param {string|null} at */
   showEvent(text, at) {
-    this.event.replaceChildren(make('span', text), make('small', clock(at)));
+    this.event.replaceChildren(make('span', text, 'clamp'), make('small', clock(at)));
   }
 
   /** The age counts up: a number that stands still looks fresh. */

@@ -106,13 +106,7 @@ int auth_new(struct auth **out, struct app *app, struct errinfo *ei) {
     a->epoch = 1;
     pthread_rwlock_init(&a->lock, NULL);
     pthread_mutex_init(&a->throttle_lock, NULL);
-    struct settings set;
-    settings_defaults(&set);
-    const struct settings *st = app->settings ? app->settings : &set;
-    throttle_init(&a->throttle, seed[1], THROTTLE_MAX, st->login_attempts_per_minute);
-    a->token_life_s = st->token_lifetime_ms / 1000;
-    /* the previous key is kept until the next one comes: no token outlives it */
-    a->key_life_s = a->token_life_s > TOKEN_KEY_LIFE_S ? a->token_life_s : TOKEN_KEY_LIFE_S;
+    throttle_init(&a->throttle, seed[1], THROTTLE_MAX, LOGIN_FREE_DEFAULT);
     int err = token_ring_load(app->store, app->seal, &a->ring, ei);
     if (!err && (err = store_each_user(app->store, load_user, a)))
         err_set(ei, err, "", "the users could not be read from the database");
@@ -179,8 +173,14 @@ int auth_init(struct store *st, const struct seal_key *k, const char *user, stru
     return err ? err_set(ei, err, "", "the first user could not be stored: %s", err_text(err)) : 0;
 }
 
+/* Read anew each time: a reload takes effect with the next sign-in. */
 int64_t auth_token_life_s(const struct auth *a) {
-    return a->token_life_s;
+    return a->app->settings ? a->app->settings->token_lifetime_ms / 1000 : TOKEN_LIFE_DEFAULT_S;
+}
+/* The previous key is kept until the next one comes: so no token outlives it. */
+int64_t auth_key_life_s(const struct auth *a) {
+    int64_t token_s = auth_token_life_s(a);
+    return token_s > TOKEN_KEY_LIFE_S ? token_s : TOKEN_KEY_LIFE_S;
 }
 
 /* --- checking tokens --- */

@@ -14,6 +14,8 @@ enum {
     CACHE_WAYS = 4,
     THROTTLE_MAX = 4096,
     USERS_MAX = 10000,
+    LOGIN_FREE_DEFAULT = 10,     /* without settings: failures that cost nothing */
+    TOKEN_LIFE_DEFAULT_S = 3600, /* without settings */
 };
 
 struct auth_user {
@@ -34,8 +36,7 @@ struct cached_token {
 };
 struct auth {
     struct app *app;
-    int64_t token_life_s, key_life_s; /* a key signs at least as long as a token lives */
-    pthread_rwlock_t lock;            /* users, ring, revoked */
+    pthread_rwlock_t lock; /* users, ring, revoked */
     struct map users;
     struct token_ring ring;
     struct revoked revoked[REVOKED_MAX];
@@ -48,6 +49,8 @@ struct auth {
     _Atomic int rotating, changing; /* one key rotation, one change of users at a time */
 };
 
+/* Seconds a signing key is used; at least as long as a token lives. */
+int64_t auth_key_life_s(const struct auth *a);
 /* The user's row, NULL: none. The lock is held. */
 struct auth_user *auth_find(struct auth *a, const char *name);
 /* A new sign-in of a user whose password was right: token, expiry. ERR_*. */

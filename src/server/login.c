@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/ossl.h"
 #include "base/text.h"
+#include "server/settings.h"
 
 #include <inttypes.h>
 #include <openssl/sha.h>
@@ -50,7 +51,7 @@ static void rotation_stored(struct store_txn *t) {
 static void maybe_rotate(struct auth *a, struct shard *s) {
     struct wall now = loop_wall(s->loop);
     pthread_rwlock_rdlock(&a->lock);
-    bool due = now.us - a->ring.current.made.us >= a->key_life_s * 1000000;
+    bool due = now.us - a->ring.current.made.us >= auth_key_life_s(a) * 1000000;
     struct token_ring old = a->ring;
     pthread_rwlock_unlock(&a->lock);
     if (!due || atomic_exchange(&a->rotating, 1))
@@ -90,7 +91,7 @@ int auth_issue(struct auth *a, struct shard *s, const struct store_user *u, stru
     uint8_t sid[(SESSION_ID_CAP - 1) / 2];
     loop_random(s->loop, sid, sizeof sid);
     text_hex(slice_of(sid, sizeof sid), session->id);
-    session->expires = wall_add_ms(loop_wall(s->loop), a->token_life_s * 1000);
+    session->expires = wall_add_ms(loop_wall(s->loop), auth_token_life_s(a) * 1000);
     maybe_rotate(a, s);
     return sign(a, s, u, session, token);
 }
@@ -101,7 +102,7 @@ int auth_renew(struct auth *a, struct shard *s, const char *user, struct auth_se
     int err = auth_user_get(a, user, &u);
     if (err)
         return err;
-    session->expires = wall_add_ms(loop_wall(s->loop), a->token_life_s * 1000);
+    session->expires = wall_add_ms(loop_wall(s->loop), auth_token_life_s(a) * 1000);
     maybe_rotate(a, s);
     err = sign(a, s, &u, session, out);
     explicit_bzero(&u, sizeof u);
@@ -131,7 +132,7 @@ static int add_revoked(struct auth *a, struct store_txn *t, const char *sid, int
     forget_expired(a, now_s);
     struct revoked *r = &a->revoked[a->nrevoked++];
     snprintf(r->sid, sizeof r->sid, "%s", sid);
-    r->until_s = now_s + a->token_life_s + 1;
+    r->until_s = now_s + auth_token_life_s(a) + 1;
     for (size_t i = 0; i < a->nrevoked; i++)
         buf_putf(&b, "%s %" PRId64 "\n", a->revoked[i].sid, a->revoked[i].until_s);
     int err = b.failed ? ERR_NOMEM : store_txn_add_meta(t, "auth.revoked", buf_cstr(&b));
@@ -186,6 +187,8 @@ static void login_answer(struct auth_login *l, int err) {
 
 static unsigned must_wait_s(struct auth *a, const struct auth_login *l, struct mono now) {
     pthread_mutex_lock(&a->throttle_lock);
+    if (a->app->settings)
+        a->throttle.free_max = a->app->settings->login_attempts_per_minute;
     unsigned user = throttle_wait_s(&a->throttle, THROTTLE_USER, l->user, now);
     unsigned addr = throttle_wait_s(&a->throttle, THROTTLE_ADDRESS, l->peer_addr, now);
     pthread_mutex_unlock(&a->throttle_lock);
