@@ -127,12 +127,15 @@ static void forget_expired(struct auth *a, int64_t now_s) {
 }
 
 /* The lock is held. */
-static int add_revoked(struct auth *a, struct store_txn *t, const char *sid, int64_t now_s) {
+static int add_revoked(struct auth *a, struct store_txn *t, const struct auth_session *session,
+                       int64_t now_s) {
     struct buf b = {0};
     forget_expired(a, now_s);
     struct revoked *r = &a->revoked[a->nrevoked++];
-    snprintf(r->sid, sizeof r->sid, "%s", sid);
-    r->until_s = now_s + auth_token_life_s(a) + 1;
+    /* the presented token may have been made while tokens lived longer */
+    int64_t life_s = auth_token_life_s(a), left_s = session->expires.us / 1000000 - now_s;
+    snprintf(r->sid, sizeof r->sid, "%s", session->id);
+    r->until_s = now_s + (life_s > left_s ? life_s : left_s) + 1;
     for (size_t i = 0; i < a->nrevoked; i++)
         buf_putf(&b, "%s %" PRId64 "\n", a->revoked[i].sid, a->revoked[i].until_s);
     int err = b.failed ? ERR_NOMEM : store_txn_add_meta(t, "auth.revoked", buf_cstr(&b));
@@ -148,7 +151,7 @@ void auth_logout(struct auth *a, struct shard *s, const char *user, const struct
     struct auth_user *u = auth_find(a, user);
     forget_expired(a, now.us / 1000000);
     if (a->nrevoked < REVOKED_MAX && t) {
-        err = add_revoked(a, t, session->id, now.us / 1000000);
+        err = add_revoked(a, t, session, now.us / 1000000);
     } else if (u) {
         /* no room, or no memory: ending all sign-ins of the user is the safe side */
         u->row.changed = now;

@@ -91,7 +91,8 @@ static void the_leaf_is_renewed_in_time(void **s) {
 }
 
 static void a_lost_file_stops_the_start(void **s) {
-    static const char *const files[] = {DATADIR_LEAF_KEY, DATADIR_LEAF_CERT, DATADIR_CA_CERT, DATADIR_MASTER_KEY};
+    static const char *const files[] = {DATADIR_LEAF_KEY, DATADIR_LEAF_CERT, DATADIR_CA_CERT,
+                                        DATADIR_MASTER_KEY};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         struct errinfo ei = {0};
         struct datadir d;
@@ -136,8 +137,8 @@ static void systemd_is_told(void **s) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {T(keys_are_private_and_nothing_is_overwritten), T(what_was_made_can_be_served),
-                                       T(the_leaf_is_renewed_in_time), T(a_lost_file_stops_the_start),
-                                       T(systemd_is_told)};
+    const struct CMUnitTest tests[] = {T(keys_are_private_and_nothing_is_overwritten),
+                                       T(what_was_made_can_be_served), T(the_leaf_is_renewed_in_time),
+                                       T(a_lost_file_stops_the_start), T(systemd_is_told)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }
