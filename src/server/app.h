@@ -90,7 +90,7 @@ struct app {
     struct buf ca_pem; /* our root, what clients trust */
     struct wall started;
     uint64_t instance; /* random, new at each start */
-    /* replaced by app_reload() while no shard runs a turn; old settings live until the end */
+    /* replaced by a reload (serve_run.c) while every loop stands still; old settings live until the end */
     struct settings *settings;
     struct host_policy policy;
     struct wsc_limits wsc_limits;
