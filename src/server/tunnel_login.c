@@ -129,6 +129,11 @@ void tunnel_on_auth(struct tunnel *t, const struct apf_ev *ev) {
         apf_auth_again(t->apf);
         return;
     }
+    /* the recorded one has no NUL: what follows one must not be passed over */
+    if (ev->password.n && memchr(ev->password.p, 0, ev->password.n)) {
+        refuse_login(t, e.id, ev->user_name, "wrong password");
+        return;
+    }
     if (keep_login(t, ev, e.id) < 0) {
         tunnel_refuse(t, APF_DISC_TEMPORARILY_UNAVAILABLE);
         return;

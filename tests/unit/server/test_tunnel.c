@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The CIRA port against scripted devices, with two shards, so that logins also move. */
+#include "base/rd.h"
 #include "server/peers.h"
 #include "server/quarantine.h"
 #include "unit.h"
@@ -100,6 +101,39 @@ static void only_the_needed_port_counts(void **s) {
     assert_true(link_is(&w, id, LINK_NEVER)); /* 16992 may still come */
     world_run(&w, 300);
     assert_true(link_is(&w, id, LINK_UP));
+    device_close(&d);
+    world_run(&w, SOON);
+    assert_clean(&w);
+    world_unmake(&w);
+}
+
+/* Passwords are kept as strings: the right one with a NUL and more behind it is another one. */
+static void a_password_with_a_nul_is_wrong(void **s) {
+    struct world w;
+    char id[HOST_ID_CAP];
+    uint8_t mem[512];
+    world_make(&w, 1, false);
+    world_listen(&w, NULL);
+    world_host(&w, "n1", id);
+    struct device d = {0};
+    device_open_mute(&d, &w, "10.0.1.1:5000");
+    world_run(&w, SOON);
+    struct wr m = wr_of(mem, sizeof mem);
+    wr_u8(&m, 192);
+    wr_be32(&m, 1);
+    wr_zero(&m, 4 + 4 + 16 + 64);
+    wr_u8(&m, 5);
+    wr_str32(&m, SLICE_LIT("auth@amt.intel.com"));
+    wr_u8(&m, 50);
+    wr_str32(&m, SLICE_LIT("u-n1"));
+    wr_str32(&m, SLICE_LIT("pfwd@amt.intel.com"));
+    wr_str32(&m, SLICE_LIT("password"));
+    wr_u8(&m, 0);
+    wr_str32(&m, SLICE_LIT("p-n1\0x"));
+    device_send(&d, wr_done(&m));
+    world_run(&w, SOON);
+    assert_int_equal(world_metric(&w, METRIC_LOGINS), 0);
+    assert_int_equal(world_metric(&w, METRIC_LOGINS_REFUSED), 1);
     device_close(&d);
     world_run(&w, SOON);
     assert_clean(&w);
@@ -524,7 +558,7 @@ static void a_drain_says_goodbye(void **s) {
 }
 
 UNIT_MAIN(T(a_login_becomes_the_link), T(a_shared_placeholder_is_no_twin), T(only_the_needed_port_counts),
-          T(wrong_logins_are_listed), T(a_silent_connection_ends),
+          T(wrong_logins_are_listed), T(a_password_with_a_nul_is_wrong), T(a_silent_connection_ends),
           T(a_login_without_forwards_comes_up_or_ends), T(before_login_little_is_read),
           T(a_browser_is_told_where_it_is), T(an_address_holds_so_many), T(pending_and_all_are_limited),
           T(the_newest_login_wins), T(cut_anywhere), T(one_record_login_moves_whole),
