@@ -271,7 +271,7 @@ static void a_byte_a_record(struct peer *p) {
 
 static void wrong_password_again_and_again(struct peer *p) {
     for (int i = 0; i < 40; i++) {
-        char word[16];
+        char word[24];
         snprintf(word, sizeof word, "wrong-%d", i);
         must(p, !tunnel_login(p, p->user, word), "a wrong password was taken");
         peer_drop(p, false);
