@@ -117,7 +117,7 @@ static bool step(struct world *w, enum apf_role from) {
 static void exchange(struct world *w) {
     note(w, APF_DEVICE, apf_login(w->side[APF_DEVICE], &LOGIN));
     while (!w->err[0] && !w->err[1])
-        if (!(step(w, APF_DEVICE) | step(w, APF_SERVER)))
+        if (!step(w, APF_DEVICE) && !step(w, APF_SERVER))
             break;
     note(w, APF_SERVER, ERR_CLOSED);
     note(w, APF_DEVICE, ERR_CLOSED);
