@@ -123,7 +123,7 @@ void host_init(struct host *h, const char *id, uint64_t spread) {
     h->next_read = MONO_NEVER;
     h->next_info = MONO_NEVER;
     h->spread = (uint32_t)(spread % 1000);
-    h->decided.look_again = MONO_NEVER;
+    h->decided = (struct decision){.kind = DECIDE_LINK_DOWN, .look_again = MONO_NEVER};
 }
 
 void host_fini(struct host *h) {

@@ -76,4 +76,16 @@ static void every_decision_explains_itself(void **s) {
     rig_free(r);
 }
 
-UNIT_MAIN(T(never_acts_on_what_it_does_not_know), T(every_decision_explains_itself))
+static void a_host_that_never_connected_says_so(void **s) {
+    struct host h;
+    char text[600];
+    host_init(&h, "host-00000001", 0);
+    h.intent.desired = POWER_ON;
+    struct host_policy p = HOST_POLICY_DEFAULT;
+    host_explain(&h, &p, (struct host_now){{1000000}, {1800000000000000}}, text, sizeof text);
+    assert_non_null(strstr(text, "has never opened an AMT link"));
+    host_fini(&h);
+}
+
+UNIT_MAIN(T(a_host_that_never_connected_says_so), T(never_acts_on_what_it_does_not_know),
+          T(every_decision_explains_itself))
