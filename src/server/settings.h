@@ -20,17 +20,17 @@ enum { SETTING_TEXT_CAP = 256 };
 #define SETTING_TABLE(DURATION, SIZE, COUNT, BOOL, TEXT, ADDRESS, CHOICE)                                    \
     TEXT(data_dir, "data.dir", "/var/lib/outband", false,                                                    \
          "Directory of the database, keys and certificates")                                                 \
-    ADDRESS(https_listen, "https.listen", "0.0.0.0:8443", false,                                             \
+    ADDRESS(https_listen, "https.listen", ":8443", false,                                                    \
             "Where the REST API, event stream and web console listen. Port 0 picks one")                     \
-    ADDRESS(cira_listen, "cira.listen", "0.0.0.0:4433", false, "Where AMT devices open their CIRA tunnels")  \
+    ADDRESS(cira_listen, "cira.listen", ":4433", false, "Where AMT devices open their CIRA tunnels")         \
     BOOL(cira_proxy_protocol, "cira.proxy_protocol", "false", false,                                         \
          "Expect a PROXY protocol header (v1 or v2) before TLS, as a load balancer sends it")                \
     ADDRESS(cira_legacy_listen, "cira.legacy_listen", "", false,                                             \
             "Second CIRA listener that also allows TLS 1.0 and 1.1, for old firmware. Empty: none")          \
-    COUNT(cira_handshakes_max, "cira.handshakes_max", "256", 1, 20000, true,                                 \
+    COUNT(cira_handshakes_max, "cira.handshakes_max", "256", 1, 20000, false,                                \
           "Connections per loop that may be in the TLS handshake or not logged in at once; more wait "       \
           "unaccepted")                                                                                      \
-    DURATION(cira_auth_timeout, "cira.auth_timeout", "10s", "1s", "5m", true,                                \
+    DURATION(cira_auth_timeout, "cira.auth_timeout", "10s", "1s", "5m", false,                               \
              "A device that has not logged in after this time is disconnected")                              \
     SIZE(cira_preauth, "cira.preauth_bytes", "8192", 1024, 1 << 20, true,                                    \
          "Bytes taken from a device before it has logged in")                                                \
@@ -74,8 +74,8 @@ enum { SETTING_TEXT_CAP = 256 };
     COUNT(wsman_burst, "wsman.burst", "8", 1, 100, true, "Requests to one device at once after a rest")      \
     DURATION(wsman_refill, "wsman.refill", "250ms", "1ms", "1m", true, "… and one more each this long")      \
     CHOICE(wsman_port_policy, "wsman.port_policy", "auto", "auto|tls|plain", true,                           \
-           "Port of the device inside the tunnel: 16993 (tls), 16992 (plain), or TLS where the device "      \
-           "offers it (auto)")                                                                               \
+           "Port of the device inside the tunnel: 16993 (tls), 16992 (plain), or the plain one where the "   \
+           "device forwards it, else TLS (auto)")                                                            \
     COUNT(apf_channels_max, "apf.channels_max", "8", 1, 64, true,                                            \
           "Channels in one tunnel. AMT itself has 8")                                                        \
     SIZE(apf_window, "apf.window", "32KiB", 1024, 16 << 20, true, "Receive window of a channel")             \

@@ -69,7 +69,7 @@ static void uuids_tell_twins(void **s) {
     char other[HOST_ID_CAP], left[HOST_ID_CAP];
     struct uuid u = {{1, 2, 3}}, v = {{9}}, nil = {{0}};
     for (int i = 1; i <= 3; i++) {
-        char id[16], n[16];
+        char id[HOST_ID_CAP + 16], n[16];
         snprintf(id, sizeof id, "host-%d", i);
         snprintf(n, sizeof n, "n%d", i);
         struct directory_entry e = entry(id, n, n);
