@@ -59,7 +59,7 @@ static void defaults_are_those_of_the_rooms(void **state) {
     assert_int_equal(o.flush_ms, wo.flush_ms);
     assert_int_equal(o.events_max, wo.events_max);
     assert_true(o.reserve_bytes == wo.reserve_bytes);
-    assert_string_equal(s.https_listen, "0.0.0.0:8443");
+    assert_string_equal(s.https_listen, ":8443");
     assert_string_equal(s.cira_legacy_listen, "");
     assert_int_equal(s.log_level, LOG_INFO);
     assert_int_equal(s.tls_leaf_key, LEAF_KEY_RSA_2048);
