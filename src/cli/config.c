@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/config.h"
 
+#include "base/file.h"
 #include "base/json.h"
 #include "base/ossl.h"
 #include "cli/jget.h"
@@ -187,41 +188,11 @@ static void config_print(const struct config *c, struct buf *out) {
     buf_puts(out, "\n");
 }
 
-static int write_all(int fd, struct slice s) {
-    while (s.n) {
-        ssize_t n = write(fd, s.p, s.n);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return ERR_IO;
-        s = slice_skip(s, (size_t)n);
-    }
-    return 0;
-}
-
 int config_save(const struct config *c, const char *path, struct errinfo *ei) {
-    char temp[PATH_BYTES + 16];
-    int len = snprintf(temp, sizeof temp, "%.4090s.XXXXXX", path);
-    if (len < 0 || strlen(path) > PATH_BYTES - 6)
-        return err_set(ei, ERR_LIMIT, "", "the path of the configuration file is too long");
     struct buf text = {0};
     config_print(c, &text);
-    int fd = mkostemp(temp, O_CLOEXEC); /* mode 0600 from the start */
-    int rc = fd < 0 || text.failed ? ERR_IO : write_all(fd, buf_slice(&text));
-    if (rc == 0 && (fchmod(fd, 0600) < 0 || fsync(fd) < 0))
-        rc = ERR_IO;
-    int why = errno;
-    if (fd >= 0 && close(fd) < 0)
-        rc = ERR_IO;
-    if (rc == 0 && rename(temp, path) < 0) {
-        why = errno;
-        rc = ERR_IO;
-    }
-    if (rc < 0) {
-        if (fd >= 0)
-            unlink(temp);
-        err_set(ei, rc, "", "cannot write %.300s: %s", path, strerror(why));
-    }
+    int rc = text.failed ? err_set(ei, ERR_NOMEM, "", "out of memory")
+                         : file_replace(path, buf_slice(&text), 0600, "", ei);
     if (text.mem)
         OPENSSL_cleanse(text.mem, text.cap);
     buf_free(&text);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sim/plan.h"
 
+#include "base/file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -40,45 +42,11 @@ int sim_plan_csv(const struct sim_plan *p, struct buf *out) {
     return out->failed ? ERR_NOMEM : 0;
 }
 
-static int write_all(int fd, struct slice s) {
-    while (s.n) {
-        ssize_t n = write(fd, s.p, s.n);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return ERR_IO;
-        s = slice_skip(s, (size_t)n);
-    }
-    return 0;
-}
-
 int sim_plan_write_csv(const struct sim_plan *p, const char *path, struct errinfo *ei) {
     struct buf text = {0};
-    char temp[4096];
-    int fd = -1, r = sim_plan_csv(p, &text);
-    if (r < 0) {
-        err_set(ei, r, "csv-out", "out of memory");
-        goto out;
-    }
-    if (snprintf(temp, sizeof temp, "%s.XXXXXX", path) >= (int)sizeof temp) {
-        r = err_set(ei, ERR_INVALID, "csv-out", "the path %.60s… is too long", path);
-        goto out;
-    }
-    fd = mkstemp(temp); /* mode 0600 */
-    if (fd < 0) {
-        r = err_set(ei, ERR_IO, "csv-out", "cannot write %s: %s", path, strerror(errno));
-        goto out;
-    }
-    r = write_all(fd, buf_slice(&text));
-    if (r == 0 && rename(temp, path) < 0)
-        r = ERR_IO;
-    if (r < 0) {
-        err_set(ei, r, "csv-out", "cannot write %s: %s", path, strerror(errno));
-        unlink(temp);
-    }
-out:
-    if (fd >= 0)
-        close(fd);
+    int r = sim_plan_csv(p, &text);
+    r = r < 0 ? err_set(ei, r, "csv-out", "out of memory")
+              : file_replace(path, buf_slice(&text), 0600, "csv-out", ei);
     if (text.mem)
         explicit_bzero(text.mem, text.cap);
     buf_free(&text);

@@ -17,6 +17,7 @@ story() {
     t1=$(now_ms)
     say "On again after $(((t1 - t0) / 1000)) s."
     [ $((t1 - t0)) -lt 60000 ] || fail "recovery took $((t1 - t0)) ms, must be under 60 s"
+    wait_until 5 "the history has it (events are written lazily)" eval "history $id | grep -q ' recovered: '"
     say "The history tells detection, power-on and confirmation with their times:"
     history "$id" | sed 's/^/    /'
     history "$id" | grep -q 'operation: .*(power on) done: on observed' || fail "no confirmed power-on in the history"

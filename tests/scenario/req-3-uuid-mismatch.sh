@@ -9,7 +9,10 @@ story() {
     ga=$(host $a .oob.link.generation) gb=$(host $b .oob.link.generation)
     finding $a uuid-placeholder | grep -q "factory placeholder" || fail "finding uuid-placeholder"
     say "Finding: $(finding $a uuid-placeholder | cut -d'|' -f1)"
-    finding $a uuid-duplicate | grep -q . || fail "finding uuid-duplicate"
+    ctl uuid 3-4 7a7a7a7a-1111-2222-3333-444444444444 >/dev/null || fail "ctl uuid"
+    wait_until 30 "two nodes with one UUID are seen" host_is node004 '.oob.findings | map(.id) | index("uuid-duplicate")'
+    wait_until 30 "both are linked" test_summary '.link.up == 4'
+    say "Finding: $(finding node003 uuid-duplicate | cut -d'|' -f1)"
     cli set host $a --power off --wait --timeout 60 >/dev/null || fail "power off of $a"
     host_is $a '.oob.power.state == "off"' || fail "$a is not off"
     host_is $b '.oob.power.state == "on"' || fail "the twin $b was switched instead"
