@@ -81,8 +81,11 @@ static struct change *change_new(struct request *r, const char *name) {
     ch->c.from = r->shard;
     ch->c.done = change_done;
     ch->c.ctx = ch;
-    snprintf(ch->c.name, sizeof ch->c.name, "%s", name);
-    snprintf(r->target, sizeof r->target, "%s", name);
+    if (!slice_to_str(slice_str(name), ch->c.name, sizeof ch->c.name)) {
+        reply_fail(r, ERR_INVALID, "name", "a user name has at most %d bytes", STORE_USER_CAP - 1);
+        return NULL; /* cut short it would be somebody else's */
+    }
+    slice_to_str(slice_str(name), r->target, sizeof r->target);
     return ch;
 }
 
