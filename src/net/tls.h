@@ -18,8 +18,9 @@ struct tls_lib *tls_lib_new(void);
 void tls_lib_unref(struct tls_lib **lib);
 
 enum tls_policy {
-    TLS_MODERN, /* TLS 1.2 and 1.3, Debian's default security level */
-    TLS_LEGACY, /* TLS 1.0 up, SECLEVEL=0: the separate listener for old firmware only */
+    TLS_MODERN,  /* TLS 1.2 and 1.3, Debian's default security level */
+    TLS_ONLY_12, /* 1.2 alone, which is what AMT speaks through its tunnels; for simulated devices */
+    TLS_LEGACY,  /* TLS 1.0 up, SECLEVEL=0: the separate listener for old firmware only */
 };
 /* Each context makes a tls_lib of its own; the _in forms take one that is there.
  * Server context: certificate chain and key in PEM text. Groups X25519:P-256:P-384, server preference, no

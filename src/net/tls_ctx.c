@@ -116,14 +116,15 @@ void tls_ctx_unref(struct tls_ctx **cp) {
 }
 
 struct policy {
-    int min_version;
+    int min_version, max_version; /* 0: none */
     const char *ciphers;
     uint64_t extra_options;
 };
 static const struct policy policies[] = {
     /* a library context of our own does not read openssl.cnf, so Debian's level is said here */
-    [TLS_MODERN] = {TLS1_2_VERSION, "DEFAULT:@SECLEVEL=2", 0},
-    [TLS_LEGACY] = {TLS1_VERSION, "DEFAULT:@SECLEVEL=0", SSL_OP_LEGACY_SERVER_CONNECT},
+    [TLS_MODERN] = {TLS1_2_VERSION, 0, "DEFAULT:@SECLEVEL=2", 0},
+    [TLS_ONLY_12] = {TLS1_2_VERSION, TLS1_2_VERSION, "DEFAULT:@SECLEVEL=2", 0},
+    [TLS_LEGACY] = {TLS1_VERSION, 0, "DEFAULT:@SECLEVEL=0", SSL_OP_LEGACY_SERVER_CONNECT},
 };
 
 static bool apply(SSL_CTX *s, const struct policy *p) {
@@ -133,6 +134,7 @@ static bool apply(SSL_CTX *s, const struct policy *p) {
     SSL_CTX_set_session_cache_mode(s, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_num_tickets(s, 0);
     return SSL_CTX_set_min_proto_version(s, p->min_version) == 1 &&
+           SSL_CTX_set_max_proto_version(s, p->max_version) == 1 &&
            SSL_CTX_set_cipher_list(s, p->ciphers) == 1 &&
            SSL_CTX_set1_groups_list(s, "X25519:P-256:P-384") == 1; /* P-384 costs four times as much */
 }

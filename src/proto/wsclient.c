@@ -42,7 +42,6 @@ static void settle(struct wsclient *c) {
     struct wsc_busy *b = c->busy;
     if (!b || !list_empty(&b->jobs))
         return;
-    wsman_parser_free(&b->spare);
     if (list_empty(&b->chans) && list_empty(&b->results) && !b->delivered) {
         free(b);
         c->busy = NULL;
@@ -255,6 +254,24 @@ struct wsclient *wsc_new(const struct wsc_limits *lim, const struct wsc_io *io, 
     return c;
 }
 
+struct wsc_pool *wsc_pool_new(void) {
+    return calloc(1, sizeof(struct wsc_pool));
+}
+
+void wsc_pool_free(struct wsc_pool **pp) {
+    struct wsc_pool *p = *pp;
+    if (!p)
+        return;
+    while (p->nidle > 0)
+        wsman_parser_free(&p->idle[--p->nidle]);
+    free(p);
+    *pp = NULL;
+}
+
+void wsc_set_pool(struct wsclient *c, struct wsc_pool *p) {
+    c->pool = p;
+}
+
 /* Drop all channels and jobs; results that wait stay. */
 static void drop_all(struct wsclient *c, bool tell) {
     LIST_EACH (n, &c->busy->chans)
@@ -276,7 +293,6 @@ void wsc_free(struct wsclient **cp) {
             waiter_free(&w);
         }
         waiter_free(&b->delivered);
-        wsman_parser_free(&b->spare);
         free(b);
     }
     wipe_secrets(c);

@@ -79,6 +79,14 @@ struct wsclient *wsc_new(const struct wsc_limits *lim, const struct wsc_io *io, 
                          const char *password);
 /* Jobs that wait or run end without a result; open channels are closed through io. Secrets are wiped. */
 void wsc_free(struct wsclient **c);
+/* Parsers without work, shared by the clients of one loop. A parser is twelve kilobytes of expat, and needed
+ * only while an answer comes in. NULL when out of memory. */
+struct wsc_pool;
+struct wsc_pool *wsc_pool_new(void);
+/* After its clients. */
+void wsc_pool_free(struct wsc_pool **p);
+/* Without one the client makes a parser for each answer. p must outlive the client. */
+void wsc_set_pool(struct wsclient *c, struct wsc_pool *p);
 /* For the requests to come; the challenge is kept. Out of memory: the old ones stay, ERR_NOMEM. */
 NODISCARD int wsc_set_password(struct wsclient *c, const char *user, const char *password);
 

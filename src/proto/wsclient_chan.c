@@ -39,26 +39,27 @@ static void chan_set_state(struct wsc_chan *ch, enum wsc_chan_state state, struc
     }
 }
 
-/* The parser is expat's memory: one spare is kept while there is work. */
 static void parser_release(struct wsclient *c, struct wsc_chan *ch) {
-    if (ch->parser && !c->busy->spare) {
+    struct wsc_pool *pool = c->pool;
+    if (ch->parser && pool && pool->nidle < WSC_POOL_MAX && pool->bytes_max == c->lim.response_bytes_max) {
         wsman_parser_reset(ch->parser);
-        c->busy->spare = ch->parser;
+        pool->idle[pool->nidle++] = ch->parser;
         ch->parser = NULL;
     }
     wsman_parser_free(&ch->parser);
 }
 
 static struct wsman_parser *parser_of(struct wsclient *c, struct wsc_chan *ch) {
-    if (!ch->parser && c->busy->spare) {
-        ch->parser = c->busy->spare;
-        c->busy->spare = NULL;
-    } else if (!ch->parser) {
-        struct wsman_limits lim = WSMAN_LIMITS_DEFAULT;
-        lim.bytes_max = c->lim.response_bytes_max;
-        ch->parser = wsman_parser_new(&lim);
-    }
-    return ch->parser;
+    struct wsc_pool *pool = c->pool;
+    if (ch->parser)
+        return ch->parser;
+    if (pool && pool->nidle == 0)
+        pool->bytes_max = c->lim.response_bytes_max;
+    if (pool && pool->nidle > 0 && pool->bytes_max == c->lim.response_bytes_max)
+        return ch->parser = pool->idle[--pool->nidle];
+    struct wsman_limits lim = WSMAN_LIMITS_DEFAULT;
+    lim.bytes_max = c->lim.response_bytes_max;
+    return ch->parser = wsman_parser_new(&lim);
 }
 
 void wsc_chan_drop(struct wsclient *c, struct wsc_chan *ch, bool tell) {

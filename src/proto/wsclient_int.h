@@ -18,6 +18,7 @@ enum {
     WSC_PULLS_MAX = 100,      /* of one enumeration, 6.2 */
     WSC_INSTANCES_MAX = 1000, /* of one enumeration, 6.2 */
     WSC_BREAKER_GROWTH_MAX = 16,
+    WSC_POOL_MAX = 8, /* stops one crowded moment from keeping its memory for ever */
 };
 
 /* The device card is shared by all results of one job. */
@@ -83,17 +84,23 @@ struct wsc_chan {
     struct mono idle_since;
 };
 
+struct wsc_pool {
+    struct wsman_parser *idle[WSC_POOL_MAX];
+    uint32_t nidle;
+    uint32_t bytes_max; /* the limit that they were made with */
+};
+
 /* All that an idle client does not need. */
 struct wsc_busy {
     struct list jobs, chans, results;
     uint32_t waiting, in_flight;  /* jobs in those states */
     struct wsc_waiter *delivered; /* its card is still looked at */
-    struct wsman_parser *spare;
 };
 
 struct wsclient {
     struct wsc_limits lim;
     struct wsc_io io;
+    struct wsc_pool *pool; /* may be NULL */
     char *user, *password; /* one block, wiped before it is freed */
     size_t secret_bytes;
     struct digest_client digest;

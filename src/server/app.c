@@ -21,7 +21,8 @@ static struct shard *shard_new(struct app *a, unsigned index, struct loop *l) {
     s->index = index;
     s->hosts.seed = a->instance;
     list_init(&s->later);
-    if (!(s->tunnels = tunnels_new(s))) {
+    if (!(s->tunnels = tunnels_new(s)) || !(s->wsc_pool = wsc_pool_new())) {
+        tunnels_free(&s->tunnels);
         free(s);
         return NULL;
     }
@@ -38,6 +39,7 @@ static void shard_free(struct shard **sp) {
         fleet_host_drop(&fh);
     }
     tunnels_free(&s->tunnels);
+    wsc_pool_free(&s->wsc_pool);
     map_free(&s->hosts);
     actions_free(&s->actions);
     for (struct list_node *n; (n = list_pop(&s->later));)

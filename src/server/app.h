@@ -71,9 +71,10 @@ struct shard {
     struct tunnels *tunnels;
     struct httpd *httpd;
     struct tls_ctx *amt_tls; /* client context for port 16993; NULL: not offered */
-    struct list later;       /* events for host machines that arose while one was being fed */
-    bool feeding;            /* actions of a host machine are being done */
-    uint64_t last_token;     /* of commands */
+    struct wsc_pool *wsc_pool;
+    struct list later;   /* events for host machines that arose while one was being fed */
+    bool feeding;        /* actions of a host machine are being done */
+    uint64_t last_token; /* of commands */
 };
 
 struct app {

@@ -23,7 +23,7 @@ struct tunnel *tunnel_new(struct tunnels *ts, struct stream *s) {
     t->timer.fn = on_timer;
     t->turn.fn = tunnel_turn_fn;
     t->login_by = mono_add_ms(loop_now(ts->shard->loop), tls ? lim->login_ms / 2 : lim->login_ms);
-    t->quiet_at = t->wsman_free_at = MONO_NEVER;
+    t->quiet_at = t->step_at = t->wsman_free_at = MONO_NEVER;
     list_push(&ts->all, &t->node);
     tunnel_set_state(t, TUNNEL_HELLO);
     stream_handle(s, &tunnel_stream_handler, t);

@@ -47,6 +47,8 @@ struct tunnel {
     struct buf in;        /* input not worked off yet */
     struct mono login_by; /* MONO_NEVER once up */
     struct mono quiet_at; /* forwards are complete then; MONO_NEVER when that was seen */
+    struct mono step_at;  /* of the last answer that the device waits for before its next forward */
+    uint32_t slowest_ms;  /* its longest pause between two of them */
     struct mono wsman_free_at;
     struct uuid uuid;
     uint32_t generation; /* of the host's link; 0 before */

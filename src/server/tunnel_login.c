@@ -100,6 +100,7 @@ static void authenticate(struct tunnel *t) {
     fh->joining = t;
     t->fh = fh;
     apf_auth_accept(t->apf);
+    t->step_at = loop_now(s->loop);
     tunnel_set_state(t, TUNNEL_FORWARDING);
 }
 
@@ -189,9 +190,23 @@ static void on_arrival(struct loop *l, struct loop_msg *m) {
 
 /* --- becoming the link --- */
 
+/* Forwards come one at a time, each after our answer to the one before. A device far away, or one of
+ * thousands that come at once, pauses for longer than the usual quiet time: believing it to be done would
+ * miss the plain port, and pay for TLS inside TLS from then on. */
+static void expect_forward(struct tunnel *t) {
+    enum { PAUSES = 3, LONGEST_MS = 5000 };
+    struct mono now = loop_now(tunnel_shard(t)->loop);
+    int64_t pause = mono_is_never(t->step_at) ? 0 : mono_ms_between(t->step_at, now);
+    if (pause > t->slowest_ms)
+        t->slowest_ms = pause < LONGEST_MS ? (uint32_t)pause : LONGEST_MS;
+    uint32_t quiet = t->slowest_ms * PAUSES < LONGEST_MS ? t->slowest_ms * PAUSES : LONGEST_MS;
+    t->step_at = now;
+    t->quiet_at = mono_add_ms(now, quiet > tunnel_lim(t)->quiet_ms ? quiet : tunnel_lim(t)->quiet_ms);
+}
+
 void tunnel_on_ready(struct tunnel *t, const struct apf_ev *ev) {
     (void)ev;
-    t->quiet_at = mono_add_ms(loop_now(tunnel_shard(t)->loop), tunnel_lim(t)->quiet_ms);
+    expect_forward(t);
 }
 
 /* The newest authenticated login wins; what it replaces is closed, and its late end changes nothing. */
@@ -211,7 +226,7 @@ static void come_up(struct tunnel *t) {
 
 void tunnel_on_forward(struct tunnel *t, const struct apf_ev *ev) {
     if (!mono_is_never(t->quiet_at))
-        t->quiet_at = mono_add_ms(loop_now(tunnel_shard(t)->loop), tunnel_lim(t)->quiet_ms);
+        expect_forward(t);
     /* the plain port is all we need; the TLS one often comes before it, so that one waits for the quiet */
     if (t->state == TUNNEL_FORWARDING && ev->port == PORT_HTTP)
         come_up(t);

@@ -127,6 +127,8 @@ static int make_client(struct wsman *w) {
     const struct wsc_io io = {w, io_open, io_send, io_close, io_random};
     w->c = wsc_new(&a->wsc_limits, &io, fh->h.amt_user, secret);
     explicit_bzero(secret, sizeof secret);
+    if (w->c)
+        wsc_set_pool(w->c, tunnel_shard(w->t)->wsc_pool);
     return w->c ? 0 : ERR_NOMEM;
 }
 

@@ -102,7 +102,7 @@ static int shard_open(struct amtsim *s, size_t index, struct errinfo *ei) {
     if (!h->part.loop)
         return err_set(ei, ERR_NOMEM, "", "no memory or descriptors for a loop");
     struct tls_ctx *tls =
-        tls_client_ctx(buf_slice(&s->ca), false, o->legacy_tls ? TLS_LEGACY : TLS_MODERN, ei);
+        tls_client_ctx(buf_slice(&s->ca), false, o->legacy_tls ? TLS_LEGACY : TLS_ONLY_12, ei);
     if (!tls)
         return ERR_TLS;
     struct sim_fleet_config cfg = {.loop = h->part.loop,
