@@ -22,7 +22,7 @@ int world_server_start(struct world *w) {
     if (fleet_load(w->app, &ei) < 0)
         goto bad;
     for (unsigned i = 0; i < w->cfg.shards; i++)
-        if (app_open_cira(w->app->shards[i], "10.1.0.1:4433", NULL, true, &ei) < 0)
+        if (app_open_cira(w->app->shards[i], "10.1.0.1:4433", w->server_tls, true, &ei) < 0)
             goto bad;
     return 0;
 bad:

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* simulate: run worlds. simulate [--seed S] [--seeds N] [--hours H] [--nodes K] [--shards N] [--poll MS]
- * [--broken] [--calm]
- * [--verbose]. H are node-hours a seed. Exit 1 and the seed when an invariant breaks. */
+ * [--broken] [--calm] [--tls]
+ * [--verbose]. H are node-hours a seed. Exit 1 and the seed when an invariant breaks; with --broken
+ * (a careless decide() in place of the real one) exit 0 when it was caught. */
 #include "base/log.h"
 #include "world.h"
 
@@ -49,11 +50,17 @@ static void tell(const uint64_t counts[WORLD_EVENT_COUNT]) {
 }
 
 int main(int argc, char **argv) {
-    static const struct option opts[] = {{"seed", 1, 0, 's'},    {"seeds", 1, 0, 'n'},
-                                         {"hours", 1, 0, 'h'},   {"nodes", 1, 0, 'k'},
-                                         {"shards", 1, 0, 'l'},  {"poll", 1, 0, 'p'},
-                                         {"broken", 0, 0, 'b'},  {"calm", 0, 0, 'c'},
-                                         {"verbose", 0, 0, 'v'}, {0}};
+    static const struct option opts[] = {{"seed", 1, 0, 's'},
+                                         {"seeds", 1, 0, 'n'},
+                                         {"hours", 1, 0, 'h'},
+                                         {"nodes", 1, 0, 'k'},
+                                         {"shards", 1, 0, 'l'},
+                                         {"poll", 1, 0, 'p'},
+                                         {"broken", 0, 0, 'b'},
+                                         {"calm", 0, 0, 'c'},
+                                         {"tls", 0, 0, 't'},
+                                         {"verbose", 0, 0, 'v'},
+                                         {0}};
     struct world_config cfg = {.seed = 1, .nodes = 20, .shards = 2, .poll_ms = 120000};
     double node_hours = 20;
     uint64_t seeds = 1, events = 0, counts[WORLD_EVENT_COUNT] = {0};
@@ -83,13 +90,16 @@ int main(int argc, char **argv) {
         case 'c':
             cfg.calm = true;
             break;
+        case 't':
+            cfg.tls = true;
+            break;
         case 'v':
             cfg.verbose = true;
             break;
         default:
             fprintf(stderr, "usage: simulate [--seed S] [--seeds N] [--hours NODE-HOURS] [--nodes K] "
                             "[--shards N] [--poll MS] "
-                            "[--broken] [--calm] [--verbose]\n");
+                            "[--broken] [--calm] [--tls] [--verbose]\n");
             return 2;
         }
     if (cfg.nodes < 1 || cfg.nodes > WORLD_NODES_MAX || cfg.shards < 1 || cfg.shards > 4) {
@@ -100,8 +110,16 @@ int main(int argc, char **argv) {
     log_setup(LOG_ERROR, false, NULL);
     for (uint64_t i = 0; i < seeds; i++, cfg.seed++) {
         int r = run_one(&cfg, &events, counts);
+        if (cfg.decide && r == 1) {
+            printf("caught\n");
+            return 0;
+        }
         if (r)
             return r;
+    }
+    if (cfg.decide) {
+        fprintf(stderr, "a broken decide() passed every invariant\n");
+        return 1;
     }
     printf("%llu seeds, %g node-hours, %llu events: every invariant held\n", (unsigned long long)seeds,
            node_hours * (double)seeds, (unsigned long long)events);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "world.h"
 
+#include "net/pki.h"
+
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,9 +21,29 @@ static void before_connect(void *ctx, struct sim_node *n) {
         }
 }
 
+/* A root, and a leaf for the server's address. */
+static bool make_tls(struct world *w, struct errinfo *ei) {
+    static const char *const names[] = {"10.1.0.1"};
+    struct buf root_key = {0}, root = {0}, key = {0}, leaf = {0};
+    bool ok = pki_make_key(PKI_P256, &root_key, ei) == 0 && pki_make_key(PKI_P256, &key, ei) == 0 &&
+              pki_make_root(buf_slice(&root_key), "Simulated", START, 3650, &root, ei) == 0 &&
+              pki_make_leaf(buf_slice(&root), buf_slice(&root_key), buf_slice(&key), names, 1, START, 3650,
+                            &leaf, ei) == 0;
+    if (ok) {
+        w->server_tls = tls_server_ctx(buf_slice(&leaf), buf_slice(&key), TLS_MODERN, ei);
+        w->node_tls = tls_client_ctx(buf_slice(&root), false, TLS_MODERN, ei);
+    }
+    buf_free(&root_key);
+    buf_free(&root);
+    buf_free(&key);
+    buf_free(&leaf);
+    return w->server_tls && w->node_tls;
+}
+
 static bool make_nodes(struct world *w) {
     struct sim_fleet_config fc = {.loop = w->outside,
                                   .server = "10.1.0.1:4433",
+                                  .tls = w->node_tls,
                                   .times = SIM_TIMES_DEFAULT,
                                   .seed = w->cfg.seed,
                                   .ctx = w,
@@ -87,6 +109,8 @@ struct world *world_new(const struct world_config *cfg) {
     snprintf(key, sizeof key, "%s/master.key", w->dir);
     if (seal_key_create(key, &ei) < 0 || seal_key_load(key, &w->seal, &ei) < 0)
         goto bad;
+    if (cfg->tls && !make_tls(w, &ei))
+        goto bad;
     if (!make_nodes(w) || !make_rows(w))
         goto bad;
     sim_run_until(w->sim, mono_add_ms(sim_now(w->sim), 1000));
@@ -118,6 +142,8 @@ void world_free(struct world **wp) {
     loop_free(&w->outside);
     sim_world_free(&w->sim);
     seal_key_free(&w->seal);
+    tls_ctx_unref(&w->server_tls);
+    tls_ctx_unref(&w->node_tls);
     snprintf(key, sizeof key, "%s/master.key", w->dir);
     unlink(key);
     rmdir(w->dir);

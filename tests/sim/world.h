@@ -5,6 +5,7 @@
 
 #include "disk.h"
 #include "net/sim.h"
+#include "net/tls.h"
 #include "server/app.h"
 #include "server/fleet.h"
 #include "sim/node.h"
@@ -63,6 +64,7 @@ struct world {
     struct loop *outside; /* loop of nodes, disk and fate: survives the server */
     struct disk *disk;
     struct seal_key *seal;
+    struct tls_ctx *server_tls, *node_tls; /* NULL: plain, as most seeds are */
     char dir[64];
     struct sim_fleet *fleet;
     struct sim_node *nodes[WORLD_NODES_MAX];
