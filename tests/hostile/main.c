@@ -139,6 +139,8 @@ static bool whole_answer(struct buf *got) {
 static int probe(const struct target *to, const char *path, const char *stop_file) {
     static const struct kind kind = {"probe", HTTPS, AT_TLS, EITHER, NULL, NULL};
     static double took[PROBES_MAX];
+    /* one host, and all of them: the second needs every loop of the server */
+    const char *const paths[] = {path, "/v1/projects/default/compute/hosts/summary"};
     struct peer p = {.to = to, .kind = &kind, .fd = -1};
     unsigned n = 0, errors = 0;
     while (n < PROBES_MAX && access(stop_file, F_OK) != 0) {
@@ -146,7 +148,7 @@ static int probe(const struct target *to, const char *path, const char *stop_fil
             peer_connect(&p);
         char rq[4096];
         snprintf(rq, sizeof rq, "GET %s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n\r\n",
-                 path, to->token);
+                 paths[n % 2], to->token);
         double start = us_now();
         buf_free(&p.got);
         peer_send(&p, slice_str(rq));
