@@ -248,7 +248,7 @@ static void keepalive_storm_unread(struct peer *p) {
     for (uint32_t i = 0; i < 2000; i++)
         put_u32s(&b, 208, 1, i);
     tunnel_flush(p);
-    int64_t until = now_ms() + 10000;
+    int64_t until = now_ms() + 20000;
     while (now_ms() < until && peer_send(p, buf_slice(&b)))
         ;
     buf_free(&b);
