@@ -81,6 +81,19 @@ static bool offers(const struct observation *o, uint8_t cim) {
     return false;
 }
 
+/* What was never sent, and will not be, is not done later by reconcile either: what was desired before it is
+ * desired again. */
+static void give_back_intent(struct turn *t, const struct operation *o, const char *why) {
+    struct intent *i = &t->h->intent;
+    if (o->by_reconcile || i->desired != power_op_row(o->kind)->intent || i->desired == o->prior)
+        return;
+    i->desired = o->prior;
+    i->since = t->now.wall;
+    act_persist(t, PERSIST_INTENT);
+    act_event(t, HOST_EVENT_INTENT, "Desired power %s again: operation %s %s", power_state_text(o->prior),
+              o->id, why);
+}
+
 static void finish_not_available(struct turn *t, const struct power_op_row *row) {
     const struct observation *ob = &t->h->power;
     char list[96] = "";
@@ -89,6 +102,7 @@ static void finish_not_available(struct turn *t, const struct power_op_row *row)
         if (offers(ob, power_op_row((enum power_op)op)->cim))
             n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "",
                                   power_op_row((enum power_op)op)->kind);
+    give_back_intent(t, t->h->op, "is not offered by the firmware");
     operation_finish(t, OP_FAILED, OP_CODE_NOT_AVAILABLE,
                      "the firmware does not offer %s while the node is %s; it offers: %s", row->kind,
                      power_cim_text(ob->cim), list[0] ? list : "nothing");
@@ -237,18 +251,6 @@ static void give_up_confirming(struct turn *t) {
                      power_state_text(h->power.state), wall_hms(h->power.at, seen));
 }
 
-/* What ran out of time before it was sent is not done later by reconcile either. */
-static void give_back_intent(struct turn *t, const struct operation *o) {
-    struct intent *i = &t->h->intent;
-    if (o->by_reconcile || i->desired != power_op_row(o->kind)->intent || i->desired == o->prior)
-        return;
-    i->desired = o->prior;
-    i->since = t->now.wall;
-    act_persist(t, PERSIST_INTENT);
-    act_event(t, HOST_EVENT_INTENT, "Desired power %s again: operation %s expired",
-              power_state_text(o->prior), o->id);
-}
-
 void operation_turn(struct turn *t) {
     static void (*const steps[])(struct turn *) = {
         [OP_STEP_READ] = step_read, [OP_STEP_SEND] = step_send, [OP_STEP_CONFIRM] = step_confirm};
@@ -256,7 +258,7 @@ void operation_turn(struct turn *t) {
     if (h->journal)
         return;
     if (h->next && mono_due(h->next->expires, t->now.mono)) {
-        give_back_intent(t, h->next);
+        give_back_intent(t, h->next, "expired");
         operation_set_state(h->next, OP_EXPIRED, OP_CODE_DEADLINE, t->now.wall,
                             "its deadline passed while it waited");
         persist_op(t, h->next);
@@ -268,7 +270,7 @@ void operation_turn(struct turn *t) {
     for (int turns = 0; h->op && !h->journal && turns < 4; turns++) {
         struct operation *o = h->op;
         if (operation_unsent(o) && mono_due(o->expires, t->now.mono)) {
-            give_back_intent(t, o);
+            give_back_intent(t, o, "expired");
             operation_finish(t, OP_EXPIRED, OP_CODE_DEADLINE, "its deadline passed while it waited%s",
                              link_usable(&h->link) ? "" : " for the AMT link");
             continue;

@@ -125,6 +125,8 @@ static void what_the_firmware_does_not_offer_is_refused_with_the_list(void **s) 
     assert_int_equal(r->h.last->state, OP_FAILED);
     assert_int_equal(r->h.last->code, OP_CODE_NOT_AVAILABLE);
     assert_non_null(strstr(r->h.last->text, "power-off, reset, power-cycle"));
+    assert_int_equal(r->h.intent.desired,
+                     POWER_ON); /* the node is not called out of line for what it cannot do */
     rig_free(r);
 }
 
