@@ -232,7 +232,7 @@ static void got_op(struct conn *c) {
 /* A line of the event stream: "…Operation op-… (power off) done: …" */
 static void event_line(struct load *l, struct slice line) {
     char id[ID_CAP];
-    const uint8_t *p = line.n ? memmem(line.p, line.n, "\"Operation op-", 14) : NULL;
+    const uint8_t *p = line.p ? memmem(line.p, line.n, "\"Operation op-", 14) : NULL;
     if (!p)
         return;
     struct slice text = slice_skip(line, (size_t)(p - line.p) + 11);

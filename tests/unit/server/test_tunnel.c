@@ -416,7 +416,7 @@ static void one_record_login_moves_whole(void **s) {
     world_make(&w, 2, false);
     world_listen(&w, NULL);
     for (int i = 0; i < 6; i++) {
-        char id[HOST_ID_CAP], name[8];
+        char id[HOST_ID_CAP], name[16];
         snprintf(name, sizeof name, "n%d", i);
         world_host(&w, name, id);
         struct device d = {0};
