@@ -237,6 +237,8 @@ static void (*const doers[])(struct world *w, uint32_t node) = {
 };
 
 static double rate_of(const struct world *w, unsigned k) {
+    if (w->cfg.no_crash && (k == WORLD_CRASH || k == WORLD_CRASH_MIDWAY))
+        return 0;
     return kinds[k].of_server ? kinds[k].per_hour : kinds[k].per_hour * w->cfg.nodes;
 }
 

@@ -43,6 +43,16 @@ void world_server_crash(struct world *w) {
     disk_crash(w->disk);
 }
 
+void world_server_stop(struct world *w) {
+    for (unsigned i = 0; i < w->cfg.shards; i++)
+        app_drain_shard(w->app->shards[i]);
+    sim_run_until(w->sim, mono_add_ms(sim_now(w->sim), 10000));
+    app_free(&w->app);
+    for (unsigned i = 0; i < w->cfg.shards; i++)
+        loop_free(&w->loops[i]);
+    world_orders_lost(w);
+}
+
 struct fleet_host *world_host(struct world *w, uint32_t node) {
     return w->app ? fleet_host_find(app_shard_of(w->app, w->ids[node]), w->ids[node]) : NULL;
 }

@@ -132,7 +132,9 @@ void world_free(struct world **wp) {
     char key[96];
     loop_timer_stop(w->outside, &w->fate);
     loop_timer_stop(w->outside, &w->revive);
-    if (w->app)
+    if (w->app && w->cfg.no_crash)
+        world_server_stop(w);
+    else if (w->app)
         world_server_crash(w);
     for (uint32_t i = 0; i < w->cfg.nodes; i++)
         sim_node_free(&w->nodes[i]);

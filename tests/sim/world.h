@@ -49,7 +49,8 @@ struct world_config {
     uint32_t nodes;
     uint32_t shards;
     double hours;
-    bool calm; /* no faults */
+    bool no_crash; /* all faults but a crash: such a world must not leak */
+    bool calm;     /* no faults */
     bool tls;
     uint32_t poll_ms; /* 0: default */
     /* NULL: the real decide() */
@@ -99,6 +100,8 @@ int world_converge(struct world *w, int64_t limit_ms);
 /* server.c */
 int world_server_start(struct world *w);
 void world_server_crash(struct world *w);
+/* The orderly end: drained, then freed. */
+void world_server_stop(struct world *w);
 /* fate.c */
 void world_orders_lost(struct world *w); /* the server died with unanswered orders */
 void world_fate_start(struct world *w);
