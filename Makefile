@@ -29,12 +29,12 @@ fuzz:
 	@tools/deps fuzz
 	@tools/fuzz $(T) $(SECONDS)
 
-bench: all
+bench:
 	@tools/deps bench
-	@bench/run $(BUILD)
+	@bench/run build-bench
 
 format:
 	@git ls-files '*.c' '*.h' | xargs clang-format-14 -i
 
 clean:
-	rm -rf build build-asan build-clang build-fuzz build-tsan
+	rm -rf build build-bench build-asan build-clang build-fuzz build-tsan

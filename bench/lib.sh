@@ -90,8 +90,10 @@ fleet_start() {
     local n=$1
     shift
     rm -f "$dir/fleet.out"
-    taskset -c $fleet_core "$build/src/sim/amtsim" --server "$CIRA" --ca "$dir/data/ca.pem" --count "$n" \
-        --csv-out "$dir/nodes.csv" --control "$dir/fleet.sock" --wait "$@" >"$dir/fleet.out" 2>>"$dir/fleet.log" &
+    local ca="$dir/data/ca.pem"
+    [ -f "$ca" ] && set -- --ca "$ca" "$@"
+    taskset -c $fleet_core "$build/src/sim/amtsim" --server "$CIRA" --count "$n" --csv-out "$dir/nodes.csv" \
+        --control "$dir/fleet.sock" --wait "$@" >"$dir/fleet.out" 2>>"$dir/fleet.log" &
     FLEET=$!
     await 60 test -S "$dir/fleet.sock" || die "amtsim does not start"
 }

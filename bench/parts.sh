@@ -1,16 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # The parts of bench/run that measure outbandd itself: part_NAME each. Sourced by bench/run.
-# shellcheck disable=SC2154 # variables of the other files
+# shellcheck disable=SC2034,SC2154 # variables of the other files
 
 # --- connect storm: everybody at once ---
-# storm NAME LATENCY: leaves cpu (us) and wall (ms) until all are connected
+# storm NAME LATENCY: leaves cpu (us) and wall (ms) until all are connected, and rss_before (KiB)
 storm() {
     local from began
     server_init "$1" <<<'loops = 1'
     server_start
     import "$storm_n"
     fleet_start "$storm_n" --hold --threads 2 --latency "$2"
+    rss_before=$(rss_kb "$SERVER")
     from=$(cpu_us "$SERVER") began=$(date +%s%3N)
     fleet start '*' >/dev/null || die "the fleet does not start"
     await 120 all_connected || die "not all nodes connected"

@@ -38,6 +38,11 @@ struct tls_ctx *tls_client_ctx_in(struct tls_lib *lib, struct slice ca_pem, bool
 struct tls_ctx *tls_ctx_ref(struct tls_ctx *c);
 void tls_ctx_unref(struct tls_ctx **c);
 
+/* Certificates that the sessions of a client context are shown again and again are kept once, not nine
+ * kilobytes a session. For programs with thousands of sessions to a few servers; the context must then be
+ * used by one thread only. ERR_NOMEM. */
+NODISCARD int tls_share_peers(struct tls_ctx *c);
+
 struct tls;
 /* server: role. verify_name: see connect_opts. NULL when out of memory. */
 struct tls *tls_new(struct tls_ctx *c, bool server, const char *verify_name);

@@ -111,6 +111,7 @@ void tls_ctx_unref(struct tls_ctx **cp) {
     if (!c || atomic_fetch_sub(&c->refs, 1) != 1)
         return;
     SSL_CTX_free(c->ssl);
+    sk_X509_pop_free(c->seen, X509_free);
     tls_lib_unref(&c->lib);
     free(c);
 }
@@ -258,4 +259,43 @@ struct tls_ctx *tls_client_ctx(struct slice ca_pem, bool use_system, enum tls_po
     struct tls_ctx *c = tls_client_ctx_in(lib, ca_pem, use_system, policy, ei);
     tls_lib_unref(&lib);
     return c;
+}
+
+/* --- peers' certificates, kept once --- */
+
+enum { SEEN_MAX = 16 }; /* stops a peer that shows another one each time */
+
+/* The certificate seen before that equals x; x itself when it is new. */
+static X509 *first_seen(struct tls_ctx *c, X509 *x) {
+    for (int i = 0; i < sk_X509_num(c->seen); i++)
+        if (X509_cmp(sk_X509_value(c->seen, i), x) == 0)
+            return sk_X509_value(c->seen, i);
+    if (sk_X509_num(c->seen) < SEEN_MAX && X509_up_ref(x) == 1 && sk_X509_push(c->seen, x) == 0)
+        X509_free(x);
+    return x;
+}
+
+static void share(struct tls_ctx *c, STACK_OF(X509) * chain) {
+    for (int i = 0; i < sk_X509_num(chain); i++) {
+        X509 *own = sk_X509_value(chain, i), *kept = first_seen(c, own);
+        if (kept == own || X509_up_ref(kept) != 1)
+            continue;
+        sk_X509_set(chain, i, kept);
+        X509_free(own);
+    }
+}
+
+/* What the session will keep are these two stacks. */
+static int verify_and_share(X509_STORE_CTX *x, void *arg) {
+    int ok = X509_verify_cert(x);
+    share(arg, X509_STORE_CTX_get0_chain(x));
+    share(arg, X509_STORE_CTX_get0_untrusted(x));
+    return ok;
+}
+
+int tls_share_peers(struct tls_ctx *c) {
+    if (!c->seen && !(c->seen = sk_X509_new_null()))
+        return ERR_NOMEM;
+    SSL_CTX_set_cert_verify_callback(c->ssl, verify_and_share, c);
+    return 0;
 }

@@ -17,6 +17,7 @@ struct tls_ctx {
     atomic_uint refs;
     struct tls_lib *lib;
     SSL_CTX *ssl;
+    STACK_OF(X509) * seen; /* of tls_share_peers(); NULL: every session has its own */
 };
 
 struct tls {

@@ -105,6 +105,10 @@ static int shard_open(struct amtsim *s, size_t index, struct errinfo *ei) {
         tls_client_ctx(buf_slice(&s->ca), false, o->legacy_tls ? TLS_LEGACY : TLS_ONLY_12, ei);
     if (!tls)
         return ERR_TLS;
+    if (tls_share_peers(tls) < 0) {
+        tls_ctx_unref(&tls);
+        return err_set(ei, ERR_NOMEM, "", "out of memory");
+    }
     struct sim_fleet_config cfg = {.loop = h->part.loop,
                                    .server = o->server,
                                    .tls = tls,

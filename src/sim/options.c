@@ -16,6 +16,8 @@
     O(profile, "A11|A15|A16|A19", "firmware (A15)")                                                          \
     O(start_state, "on|off", "the hosts' power state at the start (on)")                                     \
     O(desired, "on|off", "DesiredPowerState in the CSV file (as the start state)")                           \
+    O(cira, "USER:PASSWORD",                                                                                 \
+      "CIRA login of all nodes, for servers that know one a group (each has its own)")                       \
     O(ccm, "K", "the first K nodes are in client control mode")                                              \
     O(bios, "me-in-sleep=off[:K]", "BIOS switch of all nodes, or of the first K")                            \
     O(uuid, "placeholder:K|same:K", "the first K nodes have a placeholder UUID, or share one")               \
@@ -143,6 +145,13 @@ static int take_plan(struct sim_options *o, enum option_id id, const char *v, st
     case OPT_desired:
         p->desired_set = true;
         return on_off(ei, id, v, &p->desired_off);
+    case OPT_cira:
+        p->cira_password = slice_str(v);
+        p->cira_user = slice_cut(&p->cira_password, ':');
+        return p->cira_user.n && p->cira_user.n < SIM_SECRET_CAP && p->cira_password.n &&
+                       p->cira_password.n < SIM_SECRET_CAP
+                   ? 0
+                   : bad(ei, id, v);
     case OPT_ccm:
         return number(ei, id, slice_str(v), UINT32_MAX, &p->ccm_first);
     case OPT_bios:

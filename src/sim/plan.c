@@ -18,6 +18,10 @@ void sim_plan_node(const struct sim_plan *p, uint32_t number, struct sim_node_co
                                     .no_lms = p->no_lms,
                                     .modern = p->modern};
     sim_identity_make(&out->id, p->seed, p->prefix, number);
+    if (p->cira_user.n) {
+        slice_to_str(p->cira_user, out->id.cira_user, sizeof out->id.cira_user);
+        slice_to_str(p->cira_password, out->id.cira_password, sizeof out->id.cira_password);
+    }
     if (number <= p->placeholder_first) {
         (void)uuid_parse(SLICE_LIT("03000200-0400-0500-0006-000700080009"), &out->id.uuid);
     } else if (number <= p->same_first) {

@@ -17,6 +17,7 @@ struct sim_plan {
     uint32_t placeholder_first;    /* … have a placeholder UUID in the firmware */
     uint32_t same_first;           /* … share one UUID */
     bool no_lms, modern;
+    struct slice cira_user, cira_password; /* of every node; empty: each has its own */
 };
 /* number from 1. */
 void sim_plan_node(const struct sim_plan *p, uint32_t number, struct sim_node_config *out);

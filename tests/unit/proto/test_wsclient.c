@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The queue: sharing, priorities, deadlines, results, memory. */
+#include "proto/wsclient_int.h"
 #include "wsclient_testing.h"
 
 #include <malloc.h>
@@ -254,6 +255,37 @@ static void an_idle_client_is_small(void **s) {
         wsc_free(&all[i]);
 }
 
+/* Answers that come one after the other need one parser, whatever the number of clients. */
+static void clients_share_parsers(void **s) {
+    enum { N = 20 };
+    struct wsc_pool *pool = wsc_pool_new(), *none = NULL;
+    struct fake f[N] = {{0}};
+    assert_non_null(pool);
+    for (int i = 0; i < N; i++) {
+        f[i] = (struct fake){.rules = POWER_RULES, .password = "P@ssw0rd"};
+        fake_start(&f[i]);
+        wsc_set_pool(f[i].c, pool);
+        for (int k = 0; k < 3; k++)
+            assert_int_equal(fake_job(&f[i], WSC_POWER_READ, 0).err, 0);
+        assert_int_equal(pool->nidle, 1);
+    }
+    for (int i = 0; i < N; i++)
+        fake_stop(&f[i]);
+    assert_int_equal(pool->nidle, 1);
+    /* of another limit: not taken from the pool */
+    struct wsc_limits lim = WSC_LIMITS_DEFAULT;
+    lim.response_bytes_max = 400;
+    f[0] = (struct fake){.rules = POWER_RULES, .password = "P@ssw0rd"};
+    fake_start_with(&f[0], &lim);
+    wsc_set_pool(f[0].c, pool);
+    assert_int_equal(fake_job(&f[0], WSC_POWER_READ, 0).err, ERR_LIMIT);
+    assert_int_equal(pool->nidle, 1);
+    fake_stop(&f[0]);
+    wsc_pool_free(&pool);
+    wsc_pool_free(&none);
+}
+
 UNIT_MAIN(T(equal_reads_are_shared), T(power_changes_are_not_shared), T(each_sharer_has_its_deadline),
           T(urgent_goes_first), T(few_requests_in_flight), T(the_queue_is_bounded), T(a_lost_tunnel_ends_all),
-          T(freed_in_the_middle), T(one_401_for_many_jobs), T(an_idle_client_is_small))
+          T(freed_in_the_middle), T(one_401_for_many_jobs), T(an_idle_client_is_small),
+          T(clients_share_parsers))

@@ -3,6 +3,7 @@
 #include "base/rd.h"
 #include "server/peers.h"
 #include "server/quarantine.h"
+#include "server/tunnel_impl.h"
 #include "unit.h"
 #include "world.h"
 
@@ -103,6 +104,30 @@ static void only_the_needed_port_counts(void **s) {
     assert_true(link_is(&w, id, LINK_UP));
     device_close(&d);
     world_run(&w, SOON);
+    assert_clean(&w);
+    world_unmake(&w);
+}
+
+/* Its forwards come slower than the quiet time, one after the answer to the other: the first one is not all.
+ */
+static void a_far_device_gets_time(void **s) {
+    enum { ONE_WAY_MS = 200 };
+    struct world w;
+    char id[HOST_ID_CAP];
+    world_make(&w, 1, false);
+    world_listen(&w, NULL);
+    world_host(&w, "n1", id);
+    sim_weather_set(w.sim, &(struct sim_weather){.delay_min_ms = ONE_WAY_MS, .delay_max_ms = ONE_WAY_MS});
+    struct device d = {0};
+    device_open(&d, &w, "10.0.1.1:5000", "u-n1", "p-n1"); /* 16993 comes before 16992 */
+    for (int ms = 0; ms < 10000 && !link_is(&w, id, LINK_UP); ms += 10)
+        world_run(&w, 10);
+    assert_true(link_is(&w, id, LINK_UP));
+    assert_true(apf_forwards(world_find(&w, id)->tunnel->apf, 16992));
+    world_run(&w, 5000);
+    assert_int_equal(d.keepalive_interval, 15); /* and its forwards end, too */
+    device_close(&d);
+    world_run(&w, 1000);
     assert_clean(&w);
     world_unmake(&w);
 }
@@ -558,9 +583,9 @@ static void a_drain_says_goodbye(void **s) {
 }
 
 UNIT_MAIN(T(a_login_becomes_the_link), T(a_shared_placeholder_is_no_twin), T(only_the_needed_port_counts),
-          T(wrong_logins_are_listed), T(a_password_with_a_nul_is_wrong), T(a_silent_connection_ends),
-          T(a_login_without_forwards_comes_up_or_ends), T(before_login_little_is_read),
-          T(a_browser_is_told_where_it_is), T(an_address_holds_so_many), T(pending_and_all_are_limited),
-          T(the_newest_login_wins), T(cut_anywhere), T(one_record_login_moves_whole),
-          T(a_flood_waits_its_turn), T(who_does_not_read_is_closed), T(silence_is_noticed_and_ended),
-          T(a_drain_says_goodbye))
+          T(a_far_device_gets_time), T(wrong_logins_are_listed), T(a_password_with_a_nul_is_wrong),
+          T(a_silent_connection_ends), T(a_login_without_forwards_comes_up_or_ends),
+          T(before_login_little_is_read), T(a_browser_is_told_where_it_is), T(an_address_holds_so_many),
+          T(pending_and_all_are_limited), T(the_newest_login_wins), T(cut_anywhere),
+          T(one_record_login_moves_whole), T(a_flood_waits_its_turn), T(who_does_not_read_is_closed),
+          T(silence_is_noticed_and_ended), T(a_drain_says_goodbye))
