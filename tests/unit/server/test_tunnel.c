@@ -25,7 +25,7 @@ static void a_login_becomes_the_link(void **s) {
     world_listen(&w, NULL);
     /* enough hosts that both shards have some, and some logins move */
     struct device d[8] = {0};
-    char id[8][HOST_ID_CAP], name[16], user[16], pass[16], source[32];
+    char id[8][HOST_ID_CAP], name[16], user[32], pass[32], source[64];
     unsigned on_shard[2] = {0};
     for (int i = 0; i < 8; i++) {
         snprintf(name, sizeof name, "n%d", i);
