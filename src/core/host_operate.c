@@ -119,6 +119,19 @@ static void journal_running(struct turn *t) {
         t->h->op->due = mono_add_ms(t->now.mono, REREAD_MS);
 }
 
+/* The firmware takes no power away from an open session (reference 5.2): wait visibly, or end the sessions.
+ */
+static void wait_for_session(struct turn *t) {
+    struct operation *o = t->h->op;
+    char who[128], text[OP_TEXT_CAP];
+    session_describe(host_session_blocking(t->h), who, sizeof who);
+    if (o->force)
+        session_force(t, o->actor);
+    snprintf(text, sizeof text, o->force ? "ends the %s first" : "waits for the end of the %s", who);
+    wait_for(t, OP_CODE_SESSION, text);
+    o->due = MONO_NEVER; /* SESSION_RELEASED goes on */
+}
+
 /* Fresh knowledge is there: what does the operation need now? */
 static void after_read(struct turn *t) {
     struct host *h = t->h;
@@ -152,6 +165,10 @@ static void after_read(struct turn *t) {
     }
     if (h->power.available_told && !offers(&h->power, row->cim)) {
         finish_not_available(t, row);
+        return;
+    }
+    if (row->blocked && host_session_blocking(h)) {
+        wait_for_session(t);
         return;
     }
     if (mono_before(t->now.mono, h->settle_until)) {

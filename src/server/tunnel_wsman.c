@@ -178,7 +178,7 @@ void tunnel_forget_amt_secret(struct tunnel *t) {
         t->wsman_free_at = loop_now(tunnel_shard(t)->loop);
 }
 
-int tunnel_submit(struct tunnel *t, enum wsc_job_kind job, uint8_t arg, enum wsc_priority prio,
+int tunnel_submit(struct tunnel *t, enum wsc_job_kind job, uint32_t arg, enum wsc_priority prio,
                   uint32_t deadline_ms) {
     if (t->state != TUNNEL_UP)
         return ERR_CLOSED;
