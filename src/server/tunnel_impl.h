@@ -125,6 +125,8 @@ void tunnel_chan_on_closed(struct tunnel *t, const struct apf_ev *ev);
 void tunnel_chans_cut(struct tunnel *t);
 
 /* --- tunnel_wsman.c --- */
+/* The AMT password of the tunnel's host, "" when it has none; wipe it. ERR_CRYPTO. */
+NODISCARD int tunnel_amt_secret(const struct tunnel *t, char secret[SEALED_MAX]);
 /* Deadlines of the client; gives finished jobs to the host. */
 void wsman_turn(struct tunnel *t);
 struct mono wsman_deadline(const struct tunnel *t);

@@ -110,12 +110,22 @@ static void io_random(void *ctx, uint8_t *out, size_t n) {
 
 /* --- life --- */
 
+int tunnel_amt_secret(const struct tunnel *t, char secret[SEALED_MAX]) {
+    const struct fleet_host *fh = t->fh;
+    char context[HOST_ID_CAP + 8];
+    secret[0] = 0;
+    snprintf(context, sizeof context, "%s/amt", fh->h.id);
+    if (fh->amt_secret.n &&
+        seal_open(tunnel_shard(t)->app->seal, context, &fh->amt_secret, secret, SEALED_MAX) < 0)
+        return ERR_CRYPTO;
+    return 0;
+}
+
 static int make_client(struct wsman *w) {
     struct fleet_host *fh = w->t->fh;
     const struct app *a = tunnel_shard(w->t)->app;
-    char secret[SEALED_MAX] = "", context[HOST_ID_CAP + 8];
-    snprintf(context, sizeof context, "%s/amt", fh->h.id);
-    if (fh->amt_secret.n && seal_open(a->seal, context, &fh->amt_secret, secret, sizeof secret) < 0)
+    char secret[SEALED_MAX];
+    if (tunnel_amt_secret(w->t, secret) < 0)
         return ERR_CRYPTO;
     const struct wsc_io io = {w, io_open, io_send, io_close, io_random};
     w->c = wsc_new(&a->wsc_limits, &io, fh->h.amt_user, secret);
@@ -152,9 +162,8 @@ void tunnel_forget_amt_secret(struct tunnel *t) {
     struct wsman *w = t->ws;
     if (!w || !w->c)
         return;
-    char secret[SEALED_MAX] = "", context[HOST_ID_CAP + 8];
-    snprintf(context, sizeof context, "%s/amt", t->fh->h.id);
-    int r = seal_open(tunnel_shard(t)->app->seal, context, &t->fh->amt_secret, secret, sizeof secret);
+    char secret[SEALED_MAX];
+    int r = tunnel_amt_secret(t, secret);
     if (r == 0)
         r = wsc_set_password(w->c, t->fh->h.amt_user, secret);
     explicit_bzero(secret, sizeof secret);
