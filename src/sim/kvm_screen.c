@@ -152,6 +152,7 @@ static inline uint32_t noise(unsigned x, unsigned y) {
 
 /* The bottom strip, so that every way to write a tile is the best one somewhere. */
 static inline uint32_t strip_pixel(unsigned section, unsigned x, unsigned y) {
+    static const uint32_t GREYS[] = {1, 3, 15};
     uint32_t v;
     switch (section) {
     case 0: /* a gradient */
@@ -161,12 +162,14 @@ static inline uint32_t strip_pixel(unsigned section, unsigned x, unsigned y) {
         return (v & 3) * 85 << 16 | (v >> 2 & 3) * 85 << 8 | (v >> 4 & 3) * 85;
     case 2: /* short runs of any colour */
         return noise(x / 8, y) & 0xffffff;
-    default: /* no runs at all */
+    case 3: /* no runs at all */
         return noise(x, y) & 0xffffff;
+    default: /* 2, 4 or 16 greys; at the right edge, where a packed row may end within a byte */
+        return (noise(x, y) >> 8 & GREYS[y / KVM_TILE % 3]) * (255 / GREYS[y / KVM_TILE % 3]) * 0x010101u;
     }
 }
 
-enum { SECTIONS = 4, BARS = 8 };
+enum { SECTIONS = 5, BARS = 8 };
 
 static void draw_strip(const struct canvas *c, const struct kvm_screen *s) {
     for (unsigned i = 0; i < SECTIONS; i++) {
@@ -187,6 +190,14 @@ static void draw_bars(const struct canvas *c, const struct kvm_screen *s) {
         unsigned from = s->w * i / BARS, to = s->w * (i + 1) / BARS;
         fill(c, (struct kvm_rect){from, 0, to - from, s->h - s->h / 4u}, COLOURS[i]);
     }
+}
+
+/* Shows at once when a viewer loses the last row or column. */
+static void draw_border(const struct canvas *c, const struct kvm_screen *s) {
+    fill(c, (struct kvm_rect){0, 0, s->w, 1}, 0xffffff);
+    fill(c, (struct kvm_rect){0, s->h - 1u, s->w, 1}, 0xffffff);
+    fill(c, (struct kvm_rect){0, 0, 1, s->h}, 0xffffff);
+    fill(c, (struct kvm_rect){s->w - 1u, 0, 1, s->h}, 0xffffff);
 }
 
 static void draw_lines(const struct canvas *c, const struct kvm_screen *s) {
@@ -218,6 +229,7 @@ void kvm_screen_draw(const struct kvm_screen *s, struct kvm_rect r, uint32_t *rg
     }
     draw_bars(&c, s);
     draw_strip(&c, s);
+    draw_border(&c, s);
     draw_lines(&c, s);
     struct kvm_rect block = block_at(s);
     fill(&c, block, 0xff8000);

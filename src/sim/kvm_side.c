@@ -396,6 +396,8 @@ void sim_kvm_set_size(struct sim_kvm *k, uint16_t w, uint16_t h) {
         return;
     kvm_screen_resize(&k->screen, w, h);
     k->size_changed = k->state == KVM_RUNNING;
+    if (k->size_changed && kvm_over_cap(k, kvm_format_pixel_bytes(k->format)))
+        kvm_end(k, SIM_KVM_END_CAP);
 }
 
 void sim_kvm_animate(struct sim_kvm *k, bool on, struct mono now) {
