@@ -25,8 +25,10 @@ struct kvm_wish {
 };
 
 struct kvm_rig kvm_rig_of(const struct sim_kvm_config *cfg);
-/* Handshake, SetPixelFormat, SetEncodings, compression. */
+/* The handshake, and kvm_rig_setup(). */
 void kvm_rig_open(struct kvm_rig *r, struct kvm_wish wish);
+/* SetPixelFormat, SetEncodings, compression. */
+void kvm_rig_setup(struct kvm_rig *r, struct kvm_wish wish);
 void kvm_rig_done(struct kvm_rig *r);
 /* Client to firmware; then what the firmware says goes to the client until it is silent. */
 void kvm_rig_send(struct kvm_rig *r, const void *bytes, size_t n);
