@@ -200,6 +200,39 @@ static int run_session(struct run *r) {
     return e;
 }
 
+/* "kvm", "sol", "ider" */
+static int kind(struct run *r, unsigned i, enum redir_kind *k) {
+    return redir_kind_parse(arg(r, i), k) ? 0 : bad(r, i, "kvm, sol, ider");
+}
+
+static int run_sessions(struct run *r) {
+    return sim_node_sessions_describe(r->node, r->lines);
+}
+static int run_session_close(struct run *r) {
+    enum redir_kind k;
+    int e = kind(r, 0, &k);
+    if (e == 0 && sim_node_session_close(r->node, k) < 0)
+        e = err_set(r->ei, ERR_NOT_FOUND, "", "no %s session is open", redir_kind_name(k));
+    return e;
+}
+static int run_busy(struct run *r) {
+    enum redir_kind k;
+    bool on;
+    int e = kind(r, 0, &k);
+    if (e == 0)
+        e = on_off(r, 1, &on);
+    if (e == 0)
+        sim_node_busy(r->node, k, on);
+    return e;
+}
+static int run_getty(struct run *r) {
+    bool on;
+    int e = on_off(r, 0, &on);
+    if (e == 0)
+        sim_node_getty(r->node, on);
+    return e;
+}
+
 static int run_log(struct run *r) {
     uint64_t n = MACHINE_RECORDS;
     if (r->cmd->nargs && !slice_to_u64(slice_str(arg(r, 0)), 1000000, &n))
@@ -248,6 +281,12 @@ const struct sim_command SIM_COMMANDS[] = {
     {"latency", MUST_NODES, 1, 1, "MIN-MAX|default", "milliseconds until firmware answers", run_latency, 0},
     {"consent", MUST_NODES, 1, 2, "show | policy none|kvm|all", "the code on the screen, and who needs it",
      run_consent, 0},
+    {"sessions", MUST_NODES, 0, 0, "", "the open redirection sessions: kind, since, bytes", run_sessions, 0},
+    {"session-close", MUST_NODES, 1, 1, "KIND", "the firmware closes its kvm, sol or ider session",
+     run_session_close, 0},
+    {"busy", MUST_NODES, 2, 2, "KIND on|off", "pretend a foreign session: the next is refused as busy",
+     run_busy, 0},
+    {"getty", MUST_NODES, 1, 1, "on|off", "does anything answer on the serial line (SOL)?", run_getty, 0},
     {"session", MUST_NODES, 1, 2, "on|off [queue]", "pretend a KVM session: power-off is refused, or queued",
      run_session, 0},
 };

@@ -6,6 +6,7 @@
 #include "base/list.h"
 #include "base/rng.h"
 #include "proto/digest.h"
+#include "proto/redir.h"
 #include "proto/wsman.h"
 #include "sim/node.h"
 #include "sim/optin.h"
@@ -68,6 +69,14 @@ struct fw_enum {
     struct mono until;
 };
 
+/* Redirection: the connection that holds each kind, and knobs. Sessions have their memory elsewhere. */
+struct redir_conn;
+struct node_redir {
+    struct redir_conn *conns[REDIR_KIND_COUNT];
+    uint8_t busy;  /* bit a kind: pretends a foreign session */
+    bool no_getty; /* the serial line swallows all and says nothing */
+};
+
 struct sim_tunnel;
 
 struct sim_node {
@@ -97,8 +106,10 @@ struct sim_node {
     uint16_t kvm_session_timeout;
     int32_t clock_offset_s;                  /* device clock minus wall clock */
     uint32_t latency_min_ms, latency_max_ms; /* min > max: the fleet's */
-    struct listener *direct;
-    struct list conns; /* direct connections */
+    struct listener *direct, *direct_redir;
+    char *redir_address; /* of direct_redir, also while that is closed */
+    struct list conns;   /* direct connections */
+    struct node_redir redir;
     char consent_text[8];
 };
 
