@@ -17,7 +17,6 @@ enum {
     UNREAD_MAX = 1 << 16,          /* answers that a client does not read */
     OPT_IN_POLICY_MS = 300 * 1000, /* OptInPolicyTimeout (4.7) */
 };
-enum { START_OK = 0, START_TYPE = 1, START_BUSY = 2, START_DISABLED = 3 };
 
 enum redir_conn_state {
     REDIR_CONN_LOGIN,
@@ -155,23 +154,24 @@ static uint8_t start_status(struct redir_conn *c, enum redir_kind k, struct mono
         return (uint8_t)n->faults.arg[SIM_FAULT_REDIR_STATUS];
     *why = "there is no such kind";
     if (!redir_app_find(k) || (k == REDIR_KVM && n->cfg.no_kvm))
-        return START_TYPE;
+        return REDIR_START_STATUS_TYPE;
     *why = "disabled";
     if (!kind_enabled(n, k))
-        return START_DISABLED;
+        return REDIR_START_STATUS_UNSUPPORTED;
     *why = "another session of the kind is open";
     if (n->redir.conns[k] || (n->redir.busy & (1u << k)))
-        return START_BUSY;
+        return REDIR_START_STATUS_BUSY;
     *why = "the user at the machine has not consented";
     /* KVM opens without (4.2), and ends when its picture would begin */
-    return k != REDIR_KVM && consent_missing(n, k, now) ? START_DISABLED : START_OK;
+    return k != REDIR_KVM && consent_missing(n, k, now) ? REDIR_START_STATUS_UNSUPPORTED
+                                                        : REDIR_START_STATUS_OK;
 }
 
 static void on_start(struct redir_conn *c, enum redir_kind k, struct mono now) {
     struct sim_node *n = c->node;
     const char *why;
     uint8_t status = start_status(c, k, now, &why);
-    if (status == START_OK) {
+    if (status == REDIR_START_STATUS_OK) {
         c->kind = k;
         n->redir.conns[k] = c;
     } else {

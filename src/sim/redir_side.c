@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sim/redir_side.h"
 
-#include "base/rd.h"
-
 #include <stdlib.h>
 
 enum side_state {
@@ -13,9 +11,7 @@ enum side_state {
     SIDE_OPEN,
     SIDE_FINISHED,
 };
-enum { HEAD_AUTH = 9, IANA_INTEL = 343 };
-enum { STATUS_OK = 0, STATUS_FAIL = 1, STATUS_TYPE = 2 };
-enum { AUTH_QUERY = 0, AUTH_PLAIN = 1, AUTH_DIGEST_OLD = 3, AUTH_DIGEST = 4 };
+enum { IANA_INTEL = 343, HEAD_AUTH = 9 /* of 0x14 */ };
 
 struct redir_side {
     struct redir_side_config cfg;
@@ -82,10 +78,10 @@ void redir_side_start(struct redir_side *r, uint8_t status) {
     struct wr w = wr_of(raw, sizeof raw);
     if (r->state != SIDE_HELD)
         return;
-    wr_u8(&w, 0x11);
+    wr_u8(&w, REDIR_MSG_START_REPLY);
     wr_u8(&w, status);
     wr_zero(&w, 2);
-    if (status == STATUS_OK) {
+    if (status == REDIR_START_STATUS_OK) {
         wr_le16(&w, 1); /* protocol 1.0 */
         wr_u8(&w, r->cfg.major);
         wr_u8(&w, r->cfg.minor);
@@ -93,7 +89,7 @@ void redir_side_start(struct redir_side *r, uint8_t status) {
         wr_u8(&w, 0); /* no OEM data */
     }
     buf_put(&r->out, wr_done(&w));
-    side_set_state(r, status == STATUS_OK ? SIDE_AUTH : SIDE_FINISHED);
+    side_set_state(r, status == REDIR_START_STATUS_OK ? SIDE_AUTH : SIDE_FINISHED);
 }
 
 static int on_end(struct redir_side *r, struct slice msg, struct redir_side_ev *ev) {
@@ -103,66 +99,52 @@ static int on_end(struct redir_side *r, struct slice msg, struct redir_side_ev *
 
 /* --- login --- */
 
-static void put_reply(struct redir_side *r, uint8_t status, uint8_t type, struct slice data) {
-    uint8_t raw[HEAD_AUTH];
+static void put_reply(struct redir_side *r, uint8_t status, enum redir_auth type, struct slice data) {
+    uint8_t raw[HEAD_AUTH + 3];
     struct wr w = wr_of(raw, sizeof raw);
-    wr_u8(&w, 0x14);
-    wr_u8(&w, status);
-    wr_zero(&w, 2);
-    wr_u8(&w, type);
-    wr_le32(&w, (uint32_t)data.n);
+    redir_put_auth_reply(&w, status, type, data);
     buf_put(&r->out, wr_done(&w));
-    buf_put(&r->out, data);
 }
 
-/* u8 length, then the bytes. */
-static struct slice take_field(struct rd *r) {
-    return rd_take(r, rd_u8(r));
-}
-static void put_field(struct wr *w, struct slice s) {
-    wr_u8(w, (uint8_t)s.n);
-    wr_bytes(w, s);
-}
-
-static void put_challenge(struct redir_side *r, uint8_t type) {
-    uint8_t raw[3 + REDIR_SIDE_REALM_CAP + REDIR_SIDE_NONCE_CAP + 4];
+static void put_challenge(struct redir_side *r, enum redir_auth type) {
+    uint8_t raw[HEAD_AUTH + 3 + REDIR_SIDE_REALM_CAP + REDIR_SIDE_NONCE_CAP + 4];
     struct wr w = wr_of(raw, sizeof raw);
-    put_field(&w, slice_str(r->cfg.realm));
-    put_field(&w, slice_str(r->cfg.nonce));
-    if (type == AUTH_DIGEST)
-        put_field(&w, SLICE_LIT("auth"));
+    redir_put_challenge(&w, type,
+                        &(struct redir_challenge){.realm = slice_str(r->cfg.realm),
+                                                  .nonce = slice_str(r->cfg.nonce),
+                                                  .qop = SLICE_LIT("auth")});
     if (r->cfg.bad_length)
-        raw[0] = 255;
-    put_reply(r, STATUS_FAIL, type, wr_done(&w));
+        raw[HEAD_AUTH] = 255; /* of the realm */
+    buf_put(&r->out, wr_done(&w));
 }
 
-static bool knows_type(const struct redir_side *r, uint8_t type) {
-    if (type == AUTH_PLAIN)
+static bool knows_type(const struct redir_side *r, enum redir_auth type) {
+    if (type == REDIR_AUTH_PLAIN)
         return r->cfg.legacy || r->cfg.no_digest;
-    if (type == AUTH_DIGEST_OLD)
+    if (type == REDIR_AUTH_DIGEST_OLD)
         return r->cfg.legacy && !r->cfg.no_digest;
-    return type == AUTH_DIGEST && !r->cfg.no_digest;
+    return type == REDIR_AUTH_DIGEST && !r->cfg.no_digest;
 }
 
 static void put_types(struct redir_side *r) {
     uint8_t list[3], n = 0;
-    for (uint8_t type = AUTH_PLAIN; type <= AUTH_DIGEST; type++)
-        if (knows_type(r, type))
+    for (uint8_t type = REDIR_AUTH_PLAIN; type <= REDIR_AUTH_DIGEST; type++)
+        if (knows_type(r, (enum redir_auth)type))
             list[n++] = type;
-    put_reply(r, STATUS_OK, AUTH_QUERY, slice_of(list, n));
+    put_reply(r, REDIR_AUTH_OK, REDIR_AUTH_QUERY, slice_of(list, n));
 }
 
-static int accept_login(struct redir_side *r, uint8_t type, struct redir_side_ev *ev) {
-    put_reply(r, STATUS_OK, type, SLICE_EMPTY);
+static int accept_login(struct redir_side *r, enum redir_auth type, struct redir_side_ev *ev) {
+    put_reply(r, REDIR_AUTH_OK, type, SLICE_EMPTY);
     side_set_state(r, r->kind == REDIR_KVM ? SIDE_KVM : SIDE_OPEN);
     ev->kind = REDIR_SIDE_LOGIN;
     return 1;
 }
 
 /* 5.7: status 1, then close. */
-static int reject_login(struct redir_side *r, uint8_t type, struct redir_side_ev *ev) {
-    if (r->cfg.bare_reject || type == AUTH_PLAIN)
-        put_reply(r, STATUS_FAIL, type, SLICE_EMPTY);
+static int reject_login(struct redir_side *r, enum redir_auth type, struct redir_side_ev *ev) {
+    if (r->cfg.bare_reject || type == REDIR_AUTH_PLAIN)
+        put_reply(r, REDIR_AUTH_FAIL, type, SLICE_EMPTY);
     else
         put_challenge(r, type);
     side_set_state(r, SIDE_FINISHED);
@@ -172,55 +154,47 @@ static int reject_login(struct redir_side *r, uint8_t type, struct redir_side_ev
 
 static int on_plain(struct redir_side *r, struct slice data, struct redir_side_ev *ev) {
     struct rd in = rd_of(data);
-    struct slice user = take_field(&in), password = take_field(&in);
+    struct slice user = rd_str8(&in), password = rd_str8(&in);
     if (in.bad || rd_left(&in))
         return ERR_PROTO;
     bool right = slice_is(user, r->cfg.user) && slice_eq_secret(password, slice_str(r->cfg.password));
-    return right ? accept_login(r, AUTH_PLAIN, ev) : reject_login(r, AUTH_PLAIN, ev);
+    return right ? accept_login(r, REDIR_AUTH_PLAIN, ev) : reject_login(r, REDIR_AUTH_PLAIN, ev);
 }
 
-static int on_digest(struct redir_side *r, uint8_t type, struct slice data, struct redir_side_ev *ev) {
-    struct rd in = rd_of(data);
-    struct digest_answer a = {0};
-    a.user = take_field(&in);
-    a.realm = take_field(&in);
-    a.nonce = take_field(&in);
-    a.uri = take_field(&in);
-    a.cnonce = take_field(&in);
-    a.nc = take_field(&in);
-    a.response = take_field(&in);
-    if (type == AUTH_DIGEST)
-        a.qop = take_field(&in);
-    if (in.bad || rd_left(&in))
+static int on_digest(struct redir_side *r, enum redir_auth type, struct slice data,
+                     struct redir_side_ev *ev) {
+    struct digest_answer a;
+    if (!redir_get_digest(data, type, &a))
         return ERR_PROTO;
     if (a.response.n == 0) {
         put_challenge(r, type);
         return 0;
     }
     bool right = slice_is(a.user, r->cfg.user) && slice_is(a.realm, r->cfg.realm) &&
-                 slice_is(a.nonce, r->cfg.nonce) && slice_is(a.uri, "/RedirectionService") &&
-                 slice_is(a.qop, type == AUTH_DIGEST ? "auth" : "") && digest_verify(&a, r->cfg.ha1, "POST");
+                 slice_is(a.nonce, r->cfg.nonce) && slice_is(a.uri, REDIR_DIGEST_URI) &&
+                 slice_is(a.qop, type == REDIR_AUTH_DIGEST ? "auth" : "") &&
+                 digest_verify(&a, r->cfg.ha1, REDIR_DIGEST_METHOD);
     return right ? accept_login(r, type, ev) : reject_login(r, type, ev);
 }
 
 static int on_auth(struct redir_side *r, struct slice msg, struct redir_side_ev *ev) {
-    uint8_t type = msg.p[4];
-    struct slice data = slice_skip(msg, HEAD_AUTH);
-    if (type == AUTH_QUERY) {
+    struct redir_auth_msg m = redir_get_auth(msg);
+    enum redir_auth type = (enum redir_auth)m.type;
+    if (type == REDIR_AUTH_QUERY) {
         put_types(r);
         return 0;
     }
     if (!knows_type(r, type)) {
-        put_reply(r, STATUS_TYPE, type, SLICE_EMPTY);
+        put_reply(r, REDIR_AUTH_UNSUPPORTED, type, SLICE_EMPTY);
         return 0;
     }
-    return type == AUTH_PLAIN ? on_plain(r, data, ev) : on_digest(r, type, data, ev);
+    return type == REDIR_AUTH_PLAIN ? on_plain(r, m.data, ev) : on_digest(r, type, m.data, ev);
 }
 
 /* --- KVM's own opening (1.6) --- */
 
 static int on_open(struct redir_side *r, struct slice msg, struct redir_side_ev *ev) {
-    static const uint8_t REPLY[8] = {0x41};
+    static const uint8_t REPLY[8] = {REDIR_MSG_KVM_OPEN_REPLY};
     buf_put(&r->out, slice_of(REPLY, sizeof REPLY));
     side_set_state(r, SIDE_OPEN);
     return 0;
@@ -229,14 +203,13 @@ static int on_open(struct redir_side *r, struct slice msg, struct redir_side_ev 
 /* --- input --- */
 
 static const struct message {
-    uint8_t id, head; /* bytes of it that are always there */
-    uint8_t states;   /* in which it may come, a bit each */
+    uint8_t id, states; /* in which it may come, a bit each */
     int (*handle)(struct redir_side *r, struct slice msg, struct redir_side_ev *ev);
 } MESSAGES[] = {
-    {0x10, 8, 1u << SIDE_START, on_start},
-    {0x12, 4, 1u << SIDE_START | 1u << SIDE_AUTH | 1u << SIDE_KVM, on_end},
-    {0x13, HEAD_AUTH, 1u << SIDE_AUTH, on_auth},
-    {0x40, 8, 1u << SIDE_KVM, on_open},
+    {REDIR_MSG_START, 1u << SIDE_START, on_start},
+    {REDIR_MSG_END, 1u << SIDE_START | 1u << SIDE_AUTH | 1u << SIDE_KVM, on_end},
+    {REDIR_MSG_AUTH, 1u << SIDE_AUTH, on_auth},
+    {REDIR_MSG_KVM_OPEN, 1u << SIDE_KVM, on_open},
 };
 
 static const struct message *message_find(const struct redir_side *r, uint8_t id) {
@@ -246,27 +219,21 @@ static const struct message *message_find(const struct redir_side *r, uint8_t id
     return NULL;
 }
 
-/* How long the message is, as far as its beginning tells. */
-static int message_length(const struct redir_side *r, const struct message *m, size_t *want) {
-    *want = m->head;
-    if (m->handle != on_auth || r->in.len < m->head)
-        return 0;
-    struct rd in = rd_of(slice_skip(buf_slice(&r->in), 5));
-    uint32_t n = rd_le32(&in);
-    *want += n;
-    return n > REDIR_SIDE_AUTH_MAX ? ERR_LIMIT : 0;
-}
-
 /* Move bytes from *in until the message is complete: 1; 0 when *in is used up. */
 static int gather(struct redir_side *r, const struct message *m, struct slice *in) {
     for (;;) {
-        size_t want;
-        int e = message_length(r, m, &want);
-        if (e < 0 || r->in.len >= want)
-            return e < 0 ? e : 1;
+        size_t want = redir_msg_head(m->id), have = r->in.len;
+        if (have >= want) {
+            int length = redir_msg_length(REDIR_FROM_CLIENT, buf_slice(&r->in));
+            if (length < 0)
+                return length;
+            want = (size_t)length;
+            if (have == want)
+                return 1;
+        }
         if (in->n == 0)
             return 0;
-        struct slice part = slice_head(*in, want - r->in.len);
+        struct slice part = slice_head(*in, want - have);
         if (buf_put(&r->in, part) < 0)
             return ERR_NOMEM;
         *in = slice_skip(*in, part.n);

@@ -7,10 +7,9 @@
 #include "proto/redir.h"
 
 #include "base/buf.h"
-#include "proto/digest.h"
+#include "proto/redir_wire.h"
 
 enum {
-    REDIR_SIDE_AUTH_MAX = 1024, /* data of one message 0x13: a login of eight fields needs some 200 */
     REDIR_SIDE_REALM_CAP = 48,
     REDIR_SIDE_NONCE_CAP = 33,
 };

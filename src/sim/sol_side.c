@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sim/sol_side.h"
 
-#include "base/rd.h"
+#include "proto/redir_wire.h"
 #include "sim/sol_shell.h"
 
 #include <stdlib.h>
 
 enum { CONTROL_RTS = 1, CONTROL_DTR = 2 };
-enum { STATUS_OVERFLOW = 1, STATUS_POWER = 4, STATUS_RX_FLUSH = 8 };
-enum { HEAD_DATA = 10 };
+enum { HEAD_DATA = 10 /* of 0x28 and 0x2A */ };
 
 enum sol_state {
     SOL_WAIT, /* for 0x20 */
@@ -87,16 +86,16 @@ static void put_head(struct sol_side *s, uint8_t id) {
 
 static void put_status(struct sol_side *s, uint8_t more) {
     uint8_t control = s->os_up ? CONTROL_RTS | CONTROL_DTR : 0;
-    uint8_t status = (uint8_t)(more | (s->cfg.host_on ? STATUS_POWER : 0));
+    uint8_t status = (uint8_t)(more | (s->cfg.host_on ? REDIR_SOL_POWER : 0));
     if (s->state != SOL_RUN)
         return;
-    put_head(s, 0x29);
+    put_head(s, REDIR_MSG_SOL_HOST_CONTROLS);
     buf_put(&s->out, slice_of((uint8_t[]){control, status}, 2));
 }
 
 static void put_data(struct sol_side *s, size_t n) {
     uint8_t length[2] = {(uint8_t)n, (uint8_t)(n >> 8)};
-    put_head(s, 0x2A);
+    put_head(s, REDIR_MSG_SOL_FROM_HOST);
     buf_put(&s->out, slice_of(length, sizeof length));
     buf_put(&s->out, slice_head(buf_slice(&s->tx), n));
     buf_consume(&s->tx, n);
@@ -118,7 +117,7 @@ static void tx_spill(struct sol_side *s, struct slice text, struct mono now) {
     tx_begin(s, had, now);
     if (text.n > room && !s->spilt) {
         s->spilt = true;
-        put_status(s, STATUS_OVERFLOW);
+        put_status(s, REDIR_SOL_TX_OVERFLOW);
     }
 }
 
@@ -171,7 +170,7 @@ static int on_start(struct sol_side *s, struct slice msg, struct mono now) {
         s->max_tx = SOL_SIDE_TX_BYTES;
     uint8_t raw[23];
     struct wr w = wr_of(raw, sizeof raw);
-    wr_u8(&w, 0x21);
+    wr_u8(&w, REDIR_MSG_SOL_START_REPLY);
     wr_zero(&w, 3); /* status 0 */
     wr_le32(&w, s->seq++);
     const uint16_t settings[] = {s->max_tx, s->tx_ms, s->overflow_ms, s->rx_ms, s->flush_ms, s->beat_ms};
@@ -187,7 +186,7 @@ static int on_start(struct sol_side *s, struct slice msg, struct mono now) {
 }
 
 static int on_end(struct sol_side *s, struct slice msg, struct mono now) {
-    put_head(s, 0x23);
+    put_head(s, REDIR_MSG_SOL_END_REPLY);
     sol_set_state(s, SOL_ENDED);
     return 0;
 }
@@ -196,7 +195,7 @@ static int on_finish(struct sol_side *s, struct slice msg, struct mono now) {
     return 0;
 }
 static int on_ping(struct sol_side *s, struct slice msg, struct mono now) {
-    put_head(s, 0x25);
+    put_head(s, REDIR_MSG_SOL_PONG);
     return 0;
 }
 static int on_controls(struct sol_side *s, struct slice msg, struct mono now) {
@@ -218,16 +217,16 @@ static int on_data(struct sol_side *s, struct slice msg, struct mono now) {
 
 enum { IN_WAIT = 1u << SOL_WAIT, IN_RUN = 1u << SOL_RUN, IN_ENDED = 1u << SOL_ENDED };
 static const struct message {
-    uint8_t id, length, states;
+    uint8_t id, states;
     int (*handle)(struct sol_side *s, struct slice msg, struct mono now);
 } MESSAGES[] = {
-    {0x12, 4, IN_WAIT | IN_RUN | IN_ENDED, on_finish},
-    {0x20, 24, IN_WAIT, on_start},
-    {0x22, 8, IN_RUN, on_end},
-    {0x24, 8, IN_RUN | IN_ENDED, on_ping}, /* amtterm goes on talking after 0x22 */
-    {0x27, 14, IN_RUN | IN_ENDED, on_controls},
-    {0x28, HEAD_DATA, IN_RUN | IN_ENDED, on_data},
-    {0x2B, 8, IN_RUN | IN_ENDED, on_heartbeat},
+    {REDIR_MSG_END, IN_WAIT | IN_RUN | IN_ENDED, on_finish},
+    {REDIR_MSG_SOL_START, IN_WAIT, on_start},
+    {REDIR_MSG_SOL_END, IN_RUN, on_end},
+    {REDIR_MSG_SOL_PING, IN_RUN | IN_ENDED, on_ping}, /* amtterm goes on talking after 0x22 */
+    {REDIR_MSG_SOL_CONTROLS, IN_RUN | IN_ENDED, on_controls},
+    {REDIR_MSG_SOL_TO_HOST, IN_RUN | IN_ENDED, on_data},
+    {REDIR_MSG_SOL_HEARTBEAT, IN_RUN | IN_ENDED, on_heartbeat},
 };
 
 static const struct message *message_find(const struct sol_side *s, uint8_t id) {
@@ -237,34 +236,23 @@ static const struct message *message_find(const struct sol_side *s, uint8_t id) 
     return NULL;
 }
 
-/* Length of the message at the beginning of in, as far as it tells. */
-static int message_length(const struct message *m, struct slice in, size_t *want) {
-    *want = m->length;
-    if (m->handle != on_data || in.n < HEAD_DATA)
-        return 0;
-    size_t n = (size_t)in.p[8] | (size_t)in.p[9] << 8;
-    *want += n;
-    return n > SOL_SIDE_DATA_MAX ? ERR_LIMIT : 0;
-}
-
 /* Work off the complete messages of in; how many bytes those were. */
 static int take_messages(struct sol_side *s, struct slice in, struct mono now) {
     int used = 0;
     while (in.n && s->state != SOL_FINISHED) {
         const struct message *m = message_find(s, in.p[0]);
-        size_t want;
-        if (!m)
-            return ERR_PROTO;
-        int e = message_length(m, in, &want);
-        if (e < 0)
-            return e;
-        if (in.n < want)
+        int want = m ? redir_msg_length(REDIR_FROM_CLIENT, in) : ERR_PROTO;
+        if (want > HEAD_DATA + SOL_SIDE_DATA_MAX)
+            want = ERR_LIMIT;
+        if (want < 0)
+            return want;
+        if (want == 0 || in.n < (size_t)want)
             break;
-        e = m->handle(s, slice_head(in, want), now);
+        int e = m->handle(s, slice_head(in, (size_t)want), now);
         if (e < 0)
             return e;
-        in = slice_skip(in, want);
-        used += (int)want;
+        in = slice_skip(in, (size_t)want);
+        used += want;
     }
     return used;
 }
@@ -301,12 +289,12 @@ int sol_side_tick(struct sol_side *s, struct mono now) {
         return ERR_TIMEOUT;
     if (mono_due(s->beat_at, now)) {
         if (s->state == SOL_RUN)
-            put_head(s, 0x2B);
+            put_head(s, REDIR_MSG_SOL_HEARTBEAT);
         s->beat_at = mono_add_ms(now, s->beat_ms);
     }
     if (mono_due(s->flush_at, now)) {
         s->flush_at = MONO_NEVER;
-        put_status(s, STATUS_RX_FLUSH);
+        put_status(s, REDIR_SOL_RX_FLUSH_TIMEOUT);
     }
     if (s->cfg.host_on && !s->os_up && mono_due(s->cfg.up_at, now)) {
         s->os_up = true;
