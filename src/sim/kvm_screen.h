@@ -51,5 +51,8 @@ void kvm_screen_key(struct kvm_screen *s, uint32_t keysym, bool down);
 void kvm_screen_pointer(struct kvm_screen *s, uint8_t buttons, uint16_t x, uint16_t y);
 void kvm_screen_sprite(struct kvm_screen *s, const char *text);
 
+/* Count the tiles that r touches as changed, as far as they lie inside. */
+void kvm_screen_touch(struct kvm_screen *s, struct kvm_rect r);
+
 /* Draw r, row by row, as 0x00RRGGBB. r lies inside the screen. */
 void kvm_screen_draw(const struct kvm_screen *s, struct kvm_rect r, uint32_t *rgb);
