@@ -275,7 +275,8 @@ struct sim_node *sim_node_new(struct sim_fleet *f, const struct sim_node_config 
     n->redir_state = 32771;
     n->listener = n->listener_told = true;
     n->kvm_enabled = !cfg->no_kvm;
-    n->kvm_session_timeout = 3;
+    n->redir.kvm.session_timeout_min = 3;
+    n->redir.kvm.opt_in_timeout_s = 300;
     n->latency_min_ms = 1; /* min > max: the fleet's */
     n->connect_at = n->graves_until = MONO_NEVER;
     n->backoff_ms = t->reconnect_ms;

@@ -11,6 +11,7 @@
 #include "net/loop.h"
 #include "proto/redir.h"
 #include "sim/fault.h"
+#include "sim/kvm_side.h"
 #include "sim/machine.h"
 
 struct sim_fleet;
@@ -202,9 +203,17 @@ NODISCARD int sim_node_session_close(struct sim_node *n, enum redir_kind k);
 void sim_node_busy(struct sim_node *n, enum redir_kind k, bool on);
 /* Does something answer on the serial line? */
 void sim_node_getty(struct sim_node *n, bool on);
+/* KVM: the display's size, the moving part of its picture, filled rows in packed palettes, and what is wrong
+ * with the stream (sim/kvm_side.h). */
+void sim_node_kvm_size(struct sim_node *n, uint16_t w, uint16_t h);
+void sim_node_kvm_still(struct sim_node *n, bool on);
+void sim_node_kvm_padded(struct sim_node *n, bool on);
+void sim_node_kvm_fault(struct sim_node *n, enum sim_kvm_fault f, bool on);
 /* The consent code on the screen, "" when none; valid until the next call on the node. */
 const char *sim_node_consent_code(struct sim_node *n);
 /* "not-started", "displayed" … with its clocks, appended. */
 int sim_node_consent_describe(struct sim_node *n, struct buf *out);
+/* The next new code is this one, of six digits. */
+void sim_node_consent_next(struct sim_node *n, uint32_t code);
 /* OptInRequired: 0 none, 1 KVM only, 4294967295 all. */
 void sim_node_consent_policy(struct sim_node *n, uint32_t required);

@@ -159,6 +159,21 @@ int sim_node_consent_describe(struct sim_node *n, struct buf *out) {
     return out->failed ? ERR_NOMEM : 0;
 }
 
+void sim_node_consent_next(struct sim_node *n, uint32_t code) {
+    n->next_code = 1 + code % 1000000u;
+}
+
+uint32_t node_consent_start(struct sim_node *n, struct mono now) {
+    uint32_t digits = n->next_code - 1;
+    if (!n->next_code)
+        loop_random(n->fleet->cfg.loop, &digits, sizeof digits);
+    optin_advance(&n->optin, node_screen(n), now);
+    uint32_t rv = optin_start(&n->optin, digits, node_screen(n), now);
+    if (rv == OPTIN_RV_OK && n->optin.code == digits)
+        n->next_code = 0;
+    return rv;
+}
+
 void sim_node_consent_policy(struct sim_node *n, uint32_t required) {
     n->optin.required = required;
 }

@@ -11,11 +11,10 @@
 #include <stdlib.h>
 
 enum {
-    LOGIN_MS = 30000,              /* a connection that does not log in is dropped [G] */
-    LINGER_MS = 5000,              /* for what is unsent at the end */
-    OUT_BYTES = 4096,              /* made ahead of what the transport has taken */
-    UNREAD_MAX = 1 << 16,          /* answers that a client does not read */
-    OPT_IN_POLICY_MS = 300 * 1000, /* OptInPolicyTimeout (4.7) */
+    LOGIN_MS = 30000,     /* a connection that does not log in is dropped [G] */
+    LINGER_MS = 5000,     /* for what is unsent at the end */
+    OUT_BYTES = 4096,     /* made ahead of what the transport has taken */
+    UNREAD_MAX = 1 << 16, /* answers that a client does not read */
 };
 
 enum redir_conn_state {
@@ -198,10 +197,9 @@ static void open_app(struct redir_conn *c, struct mono now) {
             end(c, REDIR_CONN_FINISHED, "the user at the machine has not consented");
             return;
         }
-        redir_conn_set_state(c, REDIR_CONN_PROMPT, mono_add_ms(now, OPT_IN_POLICY_MS));
-        uint32_t random;
-        loop_random(c->node->fleet->cfg.loop, &random, sizeof random);
-        (void)optin_start(&c->node->optin, random, node_screen(c->node), now);
+        int64_t ms = (int64_t)c->node->redir.kvm.opt_in_timeout_s * 1000;
+        redir_conn_set_state(c, REDIR_CONN_PROMPT, mono_add_ms(now, ms));
+        (void)node_consent_start(c->node, now); /* one that is displayed already will do */
     }
     c->app = redir_app_find(c->kind);
     c->machine = c->app->make(c->node, now);
@@ -375,7 +373,7 @@ void redir_changed(struct sim_node *n, bool boots) {
     }
 }
 
-/* --- commands --- */
+/* --- what is told and asked of them --- */
 
 int sim_node_sessions_describe(const struct sim_node *n, struct buf *out) {
     for (int k = 0; k < REDIR_KIND_COUNT; k++) {
@@ -397,15 +395,4 @@ int sim_node_session_close(struct sim_node *n, enum redir_kind k) {
     end(n->redir.conns[k], REDIR_CONN_BROKEN, "closed at the firmware");
     node_settle(n);
     return 0;
-}
-
-void sim_node_busy(struct sim_node *n, enum redir_kind k, bool on) {
-    unsigned bit = 1u << k;
-    n->redir.busy = (uint8_t)(on ? n->redir.busy | bit : n->redir.busy & ~bit);
-}
-
-void sim_node_getty(struct sim_node *n, bool on) {
-    n->redir.no_getty = !on;
-    redir_changed(n, false);
-    node_settle(n);
 }
