@@ -40,34 +40,38 @@ static int64_t code_ms(const struct consent *c) {
 static int64_t display_ms(const struct consent *c) {
     return (int64_t)(c->fw.display_s ? c->fw.display_s : DISPLAY_S) * 1000;
 }
+static bool shows(uint32_t state) {
+    return state == AMT_OPTIN_REQUESTED || state == AMT_OPTIN_DISPLAYED;
+}
+static bool is_given(uint32_t state) {
+    return state == AMT_OPTIN_RECEIVED || state == AMT_OPTIN_IN_SESSION;
+}
 static bool on_screen(const struct consent *c) {
-    return c->known && (c->fw.state == AMT_OPTIN_REQUESTED || c->fw.state == AMT_OPTIN_DISPLAYED);
+    return c->known && shows(c->fw.state);
 }
 static bool given(const struct consent *c) {
-    return c->known && (c->fw.state == AMT_OPTIN_RECEIVED || c->fw.state == AMT_OPTIN_IN_SESSION);
+    return c->known && is_given(c->fw.state);
 }
 
 void consent_forget(struct consent *c) {
-    /* what was on the screen, and how often it was wrong, outlives a link */
-    struct consent kept = {.ours = c->ours,
-                           .wrong = c->wrong,
-                           .shown_at = c->shown_at,
-                           .new_code_at = c->new_code_at,
-                           .refused = c->refused,
-                           .blocked = c->blocked};
-    *c = kept;
+    /* its clocks, and how often the code was wrong, outlive a link: they are compared with the next reading
+     */
+    c->known = false;
 }
 
 void consent_read(struct consent *c, const struct amt_optin *fw, struct mono now, struct wall wall) {
-    bool was_shown = on_screen(c), was_given = given(c);
+    uint32_t was = c->fw.state;
+    /* over a new link: the same code when it can still be on the screen */
+    bool was_shown = shows(was) && (c->known || mono_before(now, mono_add_ms(c->shown_at, display_ms(c))));
+    bool was_given = is_given(was);
     c->fw = *fw;
     c->known = true;
     c->at = wall;
     c->at_mono = now;
-    if (on_screen(c) && !was_shown) {
-        c->shown_at = now; /* at the latest */
+    if (on_screen(c) && !was_shown)
         c->wrong = 0;
-    }
+    if (on_screen(c) && (!was_shown || (was == AMT_OPTIN_REQUESTED && fw->state == AMT_OPTIN_DISPLAYED)))
+        c->shown_at = now; /* at the latest */
     if (on_screen(c) || given(c))
         c->refused = c->blocked = false;
     if (given(c) && !was_given)
@@ -79,12 +83,13 @@ void consent_read(struct consent *c, const struct amt_optin *fw, struct mono now
 }
 
 void consent_started(struct consent *c, int64_t return_value, struct mono now) {
-    c->refused = return_value != AMT_OPTIN_RV_OK && !on_screen(c) && !given(c);
+    /* what the return value says is not enough: a code must be there */
+    c->refused = c->fw.required != 0 && !on_screen(c) && !given(c);
     c->blocked = c->refused && return_value == AMT_OPTIN_RV_BLOCKED;
-    if (!c->refused) {
-        c->ours = on_screen(c);
+    if (return_value == AMT_OPTIN_RV_OK)
+        c->ours = on_screen(c); /* else another one's, who was faster */
+    if (!c->refused)
         return;
-    }
     /* a code that is still within its display time keeps a new one from being made */
     struct mono display_over = mono_add_ms(c->shown_at, display_ms(c));
     bool by_display = c->shown_at.us && c->wrong < CONSENT_TRIES && mono_before(now, display_over);
@@ -95,6 +100,11 @@ void consent_failed(struct consent *c, uint32_t retry_ms, struct mono now) {
     c->at_mono = now;
     c->refused = true;
     c->new_code_at = mono_add_ms(now, retry_ms);
+}
+
+void consent_cancelled(struct consent *c, uint32_t retry_ms, struct mono now) {
+    if (on_screen(c))
+        consent_failed(c, retry_ms, now);
 }
 
 int consent_sent(struct consent *c, int64_t return_value, struct mono now, struct errinfo *ei) {
@@ -144,7 +154,7 @@ void consent_session(struct consent *c, bool open, struct mono now) {
 }
 
 bool consent_covers(const struct consent *c, enum redir_kind kind) {
-    return c->known && (c->fw.required == AMT_OPTIN_ALL || (c->fw.required == 1 && kind == REDIR_KVM));
+    return c->known && (c->fw.required > 1 || (c->fw.required == 1 && kind == REDIR_KVM));
 }
 
 bool consent_needed(const struct consent *c, enum redir_kind kind) {
@@ -154,15 +164,19 @@ bool consent_needed(const struct consent *c, enum redir_kind kind) {
 enum consent_ask consent_next(const struct consent *c, bool waiting, uint32_t poll_ms, struct mono now,
                               struct mono *at) {
     *at = MONO_NEVER;
+    bool pause = c->refused && !mono_due(c->new_code_at, now);
     if (!waiting) {
-        if (c->known && on_screen(c) && c->ours)
+        if (!on_screen(c) || !c->ours)
+            return CONSENT_ASK_NOTHING;
+        if (!pause)
             return CONSENT_ASK_CANCEL; /* nobody wants it any more: take it off the screen */
+        *at = c->new_code_at;
         return CONSENT_ASK_NOTHING;
     }
     if (!c->known)
         return CONSENT_ASK_READ;
     if (c->fw.state == AMT_OPTIN_NOT_STARTED) {
-        if (!c->refused || mono_due(c->new_code_at, now))
+        if (!pause)
             return CONSENT_ASK_START;
         *at = c->new_code_at;
         return CONSENT_ASK_NOTHING;
@@ -178,13 +192,14 @@ static int64_t seconds_left(struct mono until, struct mono now) {
 
 static void view_on_screen(const struct consent *c, struct mono now, struct consent_view *v) {
     v->action = CONSENT_ENTER_CODE;
-    v->display_s = seconds_left(mono_add_ms(c->shown_at, display_ms(c)), now);
     v->tries_left = CONSENT_TRIES - c->wrong;
-    if (c->fw.state == AMT_OPTIN_REQUESTED)
+    if (c->fw.state == AMT_OPTIN_REQUESTED) {
         snprintf(v->text, sizeof v->text,
                  "A code was asked for; enter the six digits when the node's screen shows them");
-    else
-        snprintf(v->text, sizeof v->text, "Enter the six digits that the node's screen shows");
+        return; /* its display time has not begun */
+    }
+    v->display_s = seconds_left(mono_add_ms(c->shown_at, display_ms(c)), now);
+    snprintf(v->text, sizeof v->text, "Enter the six digits that the node's screen shows");
 }
 
 static void view_given(const struct consent *c, struct mono now, struct consent_view *v) {
@@ -201,7 +216,7 @@ static void view_given(const struct consent *c, struct mono now, struct consent_
 static void view_not_started(const struct consent *c, struct mono now, struct wall wall,
                              struct consent_view *v) {
     if (!c->refused || mono_due(c->new_code_at, now)) {
-        v->action = c->fw.required ? CONSENT_ENTER_CODE : CONSENT_NONE;
+        v->action = CONSENT_ENTER_CODE;
         snprintf(v->text, sizeof v->text, "No code is on the node's screen yet: ask for one");
         return;
     }

@@ -27,12 +27,12 @@ const char *consent_state_id(uint32_t optin_state);
 enum { CONSENT_CODE_DIGITS = 6, CONSENT_TRIES = 3 };
 
 struct consent {
-    bool known; /* fw was read over the present link */
-    struct amt_optin fw;
-    struct wall at; /* of fw */
+    bool known;          /* fw was read over the present link */
+    struct amt_optin fw; /* as read last, whichever link */
+    struct wall at;      /* of fw */
     struct mono at_mono;
     bool ours;               /* the code on the screen was asked for by this server */
-    bool refused;            /* the firmware refused the last StartOptIn */
+    bool refused;            /* the firmware refused what was asked last: not again before new_code_at */
     bool blocked;            /* … because of wrong codes, or of the display time of the last one */
     uint8_t wrong;           /* wrong entries of this code */
     struct mono shown_at;    /* when the last code came up, as far as we know; 0 = never */
@@ -41,7 +41,7 @@ struct consent {
     bool in_session;         /* one of our sessions is open at the firmware */
 };
 
-/* The link is new or gone: nothing is known. */
+/* The link is new or gone: nothing is known until the next reading. */
 void consent_forget(struct consent *c);
 /* The firmware's values were read. */
 void consent_read(struct consent *c, const struct amt_optin *fw, struct mono now, struct wall wall);
@@ -52,6 +52,9 @@ void consent_started(struct consent *c, int64_t return_value, struct mono now);
 int consent_sent(struct consent *c, int64_t return_value, struct mono now, struct errinfo *ei);
 /* The firmware could not be asked: not again before retry_ms. */
 void consent_failed(struct consent *c, uint32_t retry_ms, struct mono now);
+/* CancelOptIn was answered; a code that is shown all the same is cancelled again after retry_ms. */
+void consent_cancelled(struct consent *c, uint32_t retry_ms, struct mono now);
+/* One of our connections to the redirection port opened, or the last one is closed: the reuse time begins. */
 void consent_session(struct consent *c, bool open, struct mono now);
 
 /* Does the policy ask for consent to this kind? */

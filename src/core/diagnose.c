@@ -146,7 +146,9 @@ static void say_consent(const struct ask *a, struct finding *f) {
 }
 
 static bool power_waits_for_session(const struct ask *a) {
-    return a->h->op && a->h->op->state == OP_WAITING && a->h->op->code == OP_CODE_SESSION;
+    /* after a restart of the server no session is left, whatever the operation's text says */
+    return a->h->op && a->h->op->state == OP_WAITING && a->h->op->code == OP_CODE_SESSION &&
+           host_session_blocking(a->h);
 }
 static void say_power_waits(const struct ask *a, struct finding *f) {
     const struct operation *o = a->h->op;
@@ -155,8 +157,8 @@ static void say_power_waits(const struct ask *a, struct finding *f) {
              power_op_row(o->kind)->verb, o->actor, o->text, wall_hms(o->deadline, until));
     snprintf(f->remedy, sizeof f->remedy,
              "It runs by itself when the session ends. Stop the session (orch-cli set host %s --session-type "
-             "kvm --session-state stop), force the operation (--force), or cancel it.",
-             a->h->name[0] ? a->h->name : a->h->id);
+             "%s --session-state stop), force the operation (--force), or cancel it.",
+             a->h->name[0] ? a->h->name : a->h->id, redir_kind_id(host_session_blocking(a->h)->kind));
 }
 
 static bool kvm_is_idle(const struct ask *a) {
@@ -166,14 +168,14 @@ static bool kvm_is_idle(const struct ask *a) {
 static void say_kvm_idle(const struct ask *a, struct finding *f) {
     const struct host_sessions *hs = a->h->sessions;
     const struct session *s = hs->open[REDIR_KVM];
-    char who[128];
+    char who[128], idle[WALL_TEXT_CAP];
     if (s && s->idle_warned)
         snprintf(f->sentence, sizeof f->sentence, "Nobody does anything in the %s: it will be ended",
                  session_describe(s, who, sizeof who));
     else
         snprintf(f->sentence, sizeof f->sentence,
-                 "The last KVM session was ended because nobody did anything for %u minutes",
-                 a->p->kvm_idle_ms / 60000);
+                 "The last KVM session was ended because nobody did anything for %s",
+                 duration_text(a->p->kvm_idle_ms, idle));
     snprintf(f->remedy, sizeof f->remedy,
              "Press a key or move the pointer to keep a session. The time is the setting session.kvm_idle; 0 "
              "never ends one. A new session can be started at once.");

@@ -42,13 +42,13 @@ void consent_order(struct turn *t, const struct session_order *o) {
 }
 
 static void ask(struct turn *t, enum wsc_job_kind job, uint32_t arg) {
+    t->h->sessions->asked = true; /* out of memory: the link starts over, and ends it */
     struct action *x = act(t, ACT_WSMAN);
     if (!x)
         return;
     x->job = job;
     x->arg = arg;
     x->prio = WSC_URGENT;
-    t->h->sessions->asked = true;
 }
 
 /* The first order's job. False: it was answered without one. */
@@ -85,18 +85,31 @@ static bool any_in(const struct host_sessions *hs, enum session_state state) {
     return false;
 }
 
+static bool any_may_go_on(const struct host_sessions *hs) {
+    for (unsigned k = 0; k < REDIR_KIND_COUNT; k++)
+        if (hs->open[k] && session_may_go_on(hs, hs->open[k]))
+            return true;
+    return false;
+}
+
+/* What sessions need of the firmware next; *at: when, if not now. */
+static enum consent_ask next_for_sessions(const struct host_sessions *hs, const struct host_policy *p,
+                                          struct mono now, struct mono *at) {
+    bool waiting = any_in(hs, SESSION_CONSENT);
+    *at = MONO_NEVER;
+    if (any_may_go_on(hs))
+        return CONSENT_ASK_READ;
+    if (!waiting && any_in(hs, SESSION_OPENING))
+        return CONSENT_ASK_NOTHING; /* it may want the code that is shown */
+    return consent_next(&hs->consent, waiting, p->consent_poll_ms, now, at);
+}
+
 static void ask_for_sessions(struct turn *t) {
     static const enum wsc_job_kind jobs[] = {[CONSENT_ASK_READ] = WSC_OPTIN_READ,
                                              [CONSENT_ASK_START] = WSC_OPTIN_START,
                                              [CONSENT_ASK_CANCEL] = WSC_OPTIN_CANCEL};
-    struct host_sessions *hs = t->h->sessions;
     struct mono at;
-    if (any_in(hs, SESSION_OPENING)) {
-        ask(t, WSC_OPTIN_READ, 0);
-        return;
-    }
-    enum consent_ask next =
-        consent_next(&hs->consent, any_in(hs, SESSION_CONSENT), t->p->consent_poll_ms, t->now.mono, &at);
+    enum consent_ask next = next_for_sessions(t->h->sessions, t->p, t->now.mono, &at);
     if (next != CONSENT_ASK_NOTHING)
         ask(t, jobs[next], 0);
 }
@@ -112,21 +125,33 @@ void consent_turn(struct turn *t) {
     }
 }
 
+struct mono consent_deadline(const struct host *h, const struct host_policy *p) {
+    const struct host_sessions *hs = h->sessions;
+    struct mono at = MONO_NEVER;
+    if (hs && !hs->asked && link_usable(&h->link))
+        next_for_sessions(hs, p, (struct mono){0}, &at);
+    return at;
+}
+
 /* Sessions go on with what is known now. */
 static void tell_sessions(struct turn *t) {
     struct host_sessions *hs = t->h->sessions;
     for (unsigned k = 0; k < REDIR_KIND_COUNT; k++) {
         struct session *s = hs->open[k];
-        if (s && (s->state == SESSION_OPENING || s->state == SESSION_CONSENT))
+        if (s && (session_may_go_on(hs, s) || s->state == SESSION_CONSENT))
             session_consent_known(t, s);
     }
+}
+
+/* A firmware without this class knows no consent. */
+static bool class_absent(const struct wsc_result *r) {
+    return r->err == ERR_FAULT && r->kind == WSC_OPTIN_READ && strstr(r->why, "DestinationUnreachable");
 }
 
 static void job_failed(struct turn *t, const struct wsc_result *r, const struct session_order *order) {
     struct host_sessions *hs = t->h->sessions;
     struct errinfo ei = {0};
-    if (r->err == ERR_FAULT && r->kind == WSC_OPTIN_READ) {
-        /* a firmware without this class knows no consent */
+    if (class_absent(r)) {
         const struct amt_optin none = {0};
         consent_read(&hs->consent, &none, t->now.mono, t->now.wall);
         tell_sessions(t);
@@ -141,7 +166,7 @@ static void job_failed(struct turn *t, const struct wsc_result *r, const struct 
     if (order)
         reply(t, order->token, &ei);
     for (unsigned k = 0; k < REDIR_KIND_COUNT; k++)
-        if (hs->open[k] && hs->open[k]->state == SESSION_OPENING)
+        if (hs->open[k] && session_may_go_on(hs, hs->open[k]))
             session_refused(t, hs->open[k], SESSION_WHY_DEVICE_ERROR, &ei);
 }
 
@@ -152,7 +177,9 @@ static void tell_change(struct turn *t, const struct wsc_result *r, int err) {
         [WSC_OPTIN_SEND] = "The consent code was right",
         [WSC_OPTIN_CANCEL] = "The consent was cancelled",
     };
-    if (r->kind == WSC_OPTIN_READ)
+    if (r->kind == WSC_OPTIN_READ || (r->kind == WSC_OPTIN_CANCEL && r->return_value != AMT_OPTIN_RV_OK))
+        return;
+    if (r->kind == WSC_OPTIN_START && c->fw.required == 0)
         return;
     if (err)
         act_event(t, HOST_EVENT_CONSENT, "A consent code was refused (%d wrong)", c->wrong);
@@ -184,6 +211,8 @@ void consent_result(struct turn *t, const struct wsc_result *r) {
         consent_started(&hs->consent, r->return_value, t->now.mono);
     if (has_order && r->kind == WSC_OPTIN_START)
         hs->consent.ours = false; /* a person asked for it: it is not ours to take off the screen */
+    if (r->kind == WSC_OPTIN_CANCEL)
+        consent_cancelled(&hs->consent, t->p->consent_poll_ms, t->now.mono);
     if (r->kind == WSC_OPTIN_SEND)
         err = consent_sent(&hs->consent, r->return_value, t->now.mono, &ei);
     tell_change(t, r, err);
@@ -192,12 +221,10 @@ void consent_result(struct turn *t, const struct wsc_result *r) {
     tell_sessions(t);
 }
 
-void consent_link_gone(struct turn *t) {
+void consent_link_gone(struct turn *t, const struct errinfo *ei) {
     struct host_sessions *hs = t->h->sessions;
-    struct errinfo ei = {0};
-    host_unreachable(t->h, t->now, &ei);
     while (hs->nwaits) {
-        reply(t, hs->waits[0].token, &ei);
+        reply(t, hs->waits[0].token, ei);
         pop_order(hs);
     }
     hs->asked = hs->asked_order = false;

@@ -56,12 +56,14 @@ bool operation_unsent(const struct operation *o);
 void session_order_came(struct turn *t, const struct session_order *o);
 void session_reported(struct turn *t, const struct session_report *r);
 void session_result(struct turn *t, const struct wsc_result *r);
-void session_link_up(struct turn *t);
-void session_link_gone(struct turn *t);
+/* why: of the link that is gone, or is replaced by the one that just came up. */
+void session_link_gone(struct turn *t, enum link_reason why);
 void session_turn(struct turn *t);
 struct mono session_deadline(const struct host *h, const struct host_policy *p);
 /* End every session whose device's side is open, for a forced operation. */
 void session_force(struct turn *t, const char *actor);
+/* It waits for the firmware's consent state only: nothing of its kind is open at the firmware any more. */
+bool session_may_go_on(const struct host_sessions *hs, const struct session *s);
 /* The consent state was read anew: an OPENING or CONSENT session goes on. */
 void session_consent_known(struct turn *t, struct session *s);
 /* It cannot be opened: whoever started it is told so. */
@@ -72,10 +74,11 @@ void session_free_gone(struct host *h);
 /* host_consent.c */
 /* Ask the firmware what is due, and answer the orders that waited. */
 void consent_turn(struct turn *t);
+struct mono consent_deadline(const struct host *h, const struct host_policy *p);
 void consent_order(struct turn *t, const struct session_order *o);
 void consent_result(struct turn *t, const struct wsc_result *r);
 /* No answer will come any more: the link is gone. */
-void consent_link_gone(struct turn *t);
+void consent_link_gone(struct turn *t, const struct errinfo *ei);
 
 /* reconcile.c */
 void reconcile_turn(struct turn *t);

@@ -41,6 +41,24 @@ const struct session *host_session_blocking(const struct host *h) {
     return NULL;
 }
 
+static bool kind_is_open(const struct host_sessions *hs, enum redir_kind kind) {
+    if (hs->open[kind] && hs->open[kind]->device_open)
+        return true;
+    for (unsigned i = 0; i < SESSIONS_PAST_MAX; i++)
+        if (hs->past[i] && hs->past[i]->kind == kind && hs->past[i]->device_open)
+            return true;
+    return false;
+}
+
+/* The firmware takes one session of a kind at a time (reference 5.7): the one before must be closed there. */
+bool session_may_go_on(const struct host_sessions *hs, const struct session *s) {
+    return s->state == SESSION_OPENING && !kind_is_open(hs, s->kind);
+}
+
+static bool attached(const struct session *s) {
+    return s->state == SESSION_CONNECTING || s->state == SESSION_ACTIVE;
+}
+
 /* --- telling --- */
 
 static void reply(struct turn *t, uint64_t token, const struct errinfo *ei, struct session *s) {
@@ -85,12 +103,16 @@ void session_fini(struct host *h) {
     h->sessions = NULL;
 }
 
-/* Out of its slot; the oldest of the past makes room. */
+/* Out of its slot; the oldest of the past that is closed at the firmware makes room. At most one of a kind is
+ * not. */
 static void retire(struct host_sessions *hs, struct session *s) {
+    unsigned i = SESSIONS_PAST_MAX - 1;
     hs->open[s->kind] = NULL;
+    while (i && hs->past[i] && hs->past[i]->device_open)
+        i--;
     free(hs->gone);
-    hs->gone = hs->past[SESSIONS_PAST_MAX - 1];
-    memmove(hs->past + 1, hs->past, (SESSIONS_PAST_MAX - 1) * sizeof *hs->past);
+    hs->gone = hs->past[i];
+    memmove(hs->past + 1, hs->past, i * sizeof *hs->past);
     hs->past[0] = s;
 }
 
@@ -105,12 +127,14 @@ static void answer_waiting(struct turn *t, struct session *s, const struct errin
 static void close_down(struct turn *t, struct session *s, enum session_reason why, const char *text) {
     struct errinfo ei = {0};
     s->why = why;
+    s->idle_warned = false;
     snprintf(s->text, sizeof s->text, "%s", text[0] ? text : session_reason_row(why)->text);
     explicit_bzero(s->ticket, sizeof s->ticket);
     struct action *x = act(t, ACT_SESSION_END);
     if (x)
         x->session = s;
-    err_set(&ei, ERR_CANCELLED, "", "The session ended meanwhile: %.150s", s->text);
+    err_set(&ei, ERR_CANCELLED, "", "The session %s meanwhile: %.150s",
+            s->state == SESSION_ENDED ? "ended" : "was interrupted", s->text);
     answer_waiting(t, s, &ei);
 }
 
@@ -135,9 +159,9 @@ static void interrupt_session(struct turn *t, struct session *s, enum session_re
               s->user, s->text);
 }
 
+/* What was open once stays resumable on its way to be open again. */
 static void leave(struct turn *t, struct session *s, enum session_reason why, const char *text) {
-    bool attached = s->state == SESSION_CONNECTING || s->state == SESSION_ACTIVE;
-    if (session_reason_row(why)->resumable && attached)
+    if (session_reason_row(why)->resumable && (attached(s) || s->opened_at.us))
         interrupt_session(t, s, why, text);
     else
         end_session(t, s, why, text);
@@ -145,7 +169,10 @@ static void leave(struct turn *t, struct session *s, enum session_reason why, co
 
 void session_refused(struct turn *t, struct session *s, enum session_reason why, const struct errinfo *ei) {
     answer_waiting(t, s, ei);
-    end_session(t, s, why, ei->text);
+    if (s->opened_at.us)
+        interrupt_session(t, s, s->why, ei->text);
+    else
+        end_session(t, s, why, ei->text);
 }
 
 /* --- the way to ready --- */
@@ -185,6 +212,7 @@ static void answer_when_known(struct turn *t, struct session *s) {
             err_set(&ei, ERR_STATE, "",
                     "The consent has run out: the code on the node's screen is wanted again");
             err_remedy(&ei, "Enter the code, then fetch the ticket");
+            explicit_bzero(s->ticket, sizeof s->ticket);
         }
         answer_waiting(t, s, ei.code ? &ei : NULL);
     }
@@ -220,8 +248,7 @@ static bool make_room(struct turn *t, const struct session_order *o) {
     if (!s)
         return true;
     bool own = strcmp(s->user, o->user) == 0;
-    bool idle = s->state == SESSION_INTERRUPTED ||
-                (own && s->state != SESSION_CONNECTING && s->state != SESSION_ACTIVE);
+    bool idle = s->state == SESSION_INTERRUPTED || (own && !attached(s));
     if (idle || (o->take_over && may_end(s, o))) {
         snprintf(text, sizeof text, "taken over by %s", o->user);
         end_session(t, s, SESSION_WHY_TAKEN_OVER, text);
@@ -254,8 +281,11 @@ static bool resume_known(struct turn *t, const struct session_order *o) {
 static void say_resumed(struct turn *t, const struct session_order *o, struct session *s) {
     char at[WALL_TEXT_CAP];
     const struct session *old = host_session_find(t->h, o->resume);
-    if (old)
+    if (old && old->state == SESSION_ENDED)
         snprintf(s->resumed, sizeof s->resumed, "Session %s had ended: %.140s", old->id, old->text);
+    else if (old)
+        snprintf(s->resumed, sizeof s->resumed, "Session %s is the %s session of %s", old->id,
+                 redir_kind_name(old->kind), old->user);
     else
         snprintf(s->resumed, sizeof s->resumed, "The server was restarted at %s",
                  wall_hms(t->p->started, at));
@@ -270,7 +300,7 @@ static void ask_kvm_timeout(struct turn *t) {
     if (!x)
         return;
     uint32_t idle = t->p->kvm_idle_ms;
-    uint32_t minutes = idle ? idle / MINUTE_MS + 2 : 0;
+    uint32_t minutes = idle ? idle / MINUTE_MS + 2 : KVM_TIMEOUT_MAX;
     x->job = WSC_KVM_TIMEOUT;
     x->arg = minutes > KVM_TIMEOUT_MAX ? KVM_TIMEOUT_MAX : minutes;
     x->prio = WSC_URGENT;
@@ -324,7 +354,7 @@ static void ticket(struct turn *t, const struct session_order *o) {
     struct session *s = find_order(t, o);
     if (!s)
         return;
-    if (s->state == SESSION_CONNECTING || s->state == SESSION_ACTIVE) {
+    if (attached(s)) {
         /* its owner comes anew: the viewer of before is gone, or should be */
         interrupt_session(t, s, SESSION_WHY_VIEWER_LOST, "its owner opened it elsewhere");
     }
@@ -334,7 +364,9 @@ static void ticket(struct turn *t, const struct session_order *o) {
     } else if (s->state != SESSION_INTERRUPTED) {
         err_set(&ei, ERR_STATE, "session", "Session %s is in state %s%s%s", s->id, session_state_id(s->state),
                 s->text[0] ? ": " : "", s->text);
-        err_remedy(&ei, s->state == SESSION_CONSENT ? "Enter the consent code first" : "Start a new one");
+        err_remedy(&ei, s->state == SESSION_CONSENT   ? "Enter the consent code first"
+                        : s->state == SESSION_OPENING ? "Try again in a moment"
+                                                      : "Start a new one");
         reply(t, o->token, &ei, NULL);
     } else if (host_unreachable(t->h, t->now, &ei) < 0) {
         reply(t, o->token, &ei, NULL);
@@ -344,6 +376,8 @@ static void ticket(struct turn *t, const struct session_order *o) {
         s->ticket_until = (struct mono){0};
         s->token = o->token;
         s->token_ticket = true;
+        if (s->kind == REDIR_KVM && !t->h->sessions->kvm_known)
+            ask_kvm_timeout(t);
     }
 }
 
@@ -405,6 +439,21 @@ void session_order_came(struct turn *t, const struct session_order *o) {
 
 /* --- reports --- */
 
+/* The operation that waits for the end of sessions; NULL. */
+static const struct operation *queued(const struct host *h) {
+    const struct operation *o = h->op;
+    return o && o->state == OP_WAITING && o->code == OP_CODE_SESSION ? o : NULL;
+}
+
+static void note_queued(struct turn *t, struct session *s) {
+    const struct operation *o = queued(t->h);
+    char text[SESSION_TEXT_CAP] = "", at[WALL_TEXT_CAP];
+    if (o)
+        snprintf(text, sizeof text, "A %s by %s waits for the end of this session, until %s",
+                 power_op_row(o->kind)->verb, o->actor, wall_hms(o->deadline, at));
+    note(t, s, SESSION_NOTE_QUEUED, 0, text);
+}
+
 static void opened(struct turn *t, struct session *s) {
     if (s->state != SESSION_CONNECTING)
         return;
@@ -414,15 +463,21 @@ static void opened(struct turn *t, struct session *s) {
     consent_session(&t->h->sessions->consent, true, t->now.mono);
     act_event(t, HOST_EVENT_SESSION, "%s session %s of %s is open%s", redir_kind_name(s->kind), s->id,
               s->user, s->view_only ? ", view only" : "");
+    if (queued(t->h))
+        note_queued(t, s); /* waits already */
 }
 
 static void heard(struct session *s, struct host_sessions *hs) {
+    if (!attached(s))
+        return;
     s->heard = true;
     if (s->kind == REDIR_SOL)
         hs->sol_mute = false;
 }
 
 static void input_came(struct turn *t, struct session *s) {
+    if (!attached(s))
+        return;
     s->last_input = s->last_nudge = t->now.mono;
     if (s->idle_warned)
         note(t, s, SESSION_NOTE_IDLE, 0, "");
@@ -430,6 +485,8 @@ static void input_came(struct turn *t, struct session *s) {
 }
 
 static void released(struct turn *t, struct session *s) {
+    if (!s->device_open || attached(s)) /* told already, or of an earlier stream of it */
+        return;
     s->device_open = false;
     if (!host_session_blocking(t->h))
         consent_session(&t->h->sessions->consent, false, t->now.mono);
@@ -453,7 +510,7 @@ void session_reported(struct turn *t, const struct session_report *r) {
         break;
     case SESSION_DEVICE_GONE:
     case SESSION_VIEWER_GONE:
-        if (s->state == SESSION_CONNECTING || s->state == SESSION_ACTIVE)
+        if (attached(s))
             leave(t, s, r->why, r->text ? r->text : "");
         break;
     case SESSION_RELEASED:
@@ -474,33 +531,33 @@ void session_force(struct turn *t, const char *actor) {
 
 /* --- link --- */
 
-void session_link_up(struct turn *t) {
+void session_link_gone(struct turn *t, enum link_reason why) {
     struct host_sessions *hs = t->h->sessions;
+    struct errinfo ei = {0};
     if (!hs)
         return;
-    session_link_gone(t); /* what ran over an older tunnel is over */
-    hs->kvm_known = false;
-}
-
-void session_link_gone(struct turn *t) {
-    struct host_sessions *hs = t->h->sessions;
-    if (!hs)
-        return;
-    consent_link_gone(t);
-    hs->kvm_asked = false;
+    bool was_open = host_session_blocking(t->h) != NULL;
+    if (host_unreachable(t->h, t->now, &ei) == 0) {
+        err_set(&ei, ERR_UNREACHABLE, "", "The AMT link was %s", link_reason_text(why));
+        err_remedy(&ei, "Try again");
+    }
+    consent_link_gone(t, &ei);
+    hs->kvm_asked = hs->kvm_known = false;
     for (unsigned k = 0; k < REDIR_KIND_COUNT; k++) {
         struct session *s = hs->open[k];
-        if (!s || s->state == SESSION_INTERRUPTED)
-            continue;
         char text[SESSION_TEXT_CAP];
-        snprintf(text, sizeof text, "the AMT link was lost (%s)", link_reason_text(t->h->link.why));
-        leave(t, s, SESSION_WHY_LINK_LOST, text);
+        if (!s)
+            continue;
+        snprintf(text, sizeof text, "the AMT link was lost (%s)", link_reason_text(why));
+        if (s->state != SESSION_INTERRUPTED)
+            leave(t, s, SESSION_WHY_LINK_LOST, text);
         s->device_open = false; /* channels die with their tunnel */
     }
     for (unsigned i = 0; i < SESSIONS_PAST_MAX; i++)
         if (hs->past[i])
             hs->past[i]->device_open = false;
-    consent_session(&hs->consent, false, t->now.mono);
+    if (was_open)
+        consent_session(&hs->consent, false, t->now.mono);
 }
 
 /* --- clocks --- */
@@ -539,9 +596,9 @@ static void session_clock(struct turn *t, struct session *s) {
         return;
     }
     if (mono_due(idle_at(s, t->p), now)) {
-        char text[SESSION_TEXT_CAP];
-        snprintf(text, sizeof text, "no input for %u minutes", t->p->kvm_idle_ms / MINUTE_MS);
-        end_session(t, s, SESSION_WHY_IDLE, t->p->kvm_idle_ms >= MINUTE_MS ? text : "");
+        char text[SESSION_TEXT_CAP], idle[WALL_TEXT_CAP];
+        snprintf(text, sizeof text, "no input for %s", duration_text(t->p->kvm_idle_ms, idle));
+        end_session(t, s, SESSION_WHY_IDLE, text);
         return;
     }
     if (mono_due(warn_at(s, t->p), now)) {
@@ -564,19 +621,14 @@ static void session_clock(struct turn *t, struct session *s) {
 static void tell_queued(struct turn *t) {
     struct host *h = t->h;
     struct host_sessions *hs = h->sessions;
-    const struct operation *o = h->op;
-    bool waits = o && o->state == OP_WAITING && o->code == OP_CODE_SESSION;
-    const char *id = waits ? o->id : "";
+    const struct operation *o = queued(h);
+    const char *id = o ? o->id : "";
     if (strcmp(hs->queued, id) == 0)
         return;
-    char text[SESSION_TEXT_CAP] = "", at[WALL_TEXT_CAP];
     snprintf(hs->queued, sizeof hs->queued, "%s", id);
-    if (waits)
-        snprintf(text, sizeof text, "A %s by %s waits for the end of this session, until %s",
-                 power_op_row(o->kind)->verb, o->actor, wall_hms(o->deadline, at));
     for (unsigned k = 0; k < REDIR_KIND_COUNT; k++)
-        if (hs->open[k] && hs->open[k]->device_open)
-            note(t, hs->open[k], SESSION_NOTE_QUEUED, 0, text);
+        if (hs->open[k] && hs->open[k]->state == SESSION_ACTIVE)
+            note_queued(t, hs->open[k]);
 }
 
 void session_turn(struct turn *t) {
@@ -595,23 +647,16 @@ void session_turn(struct turn *t) {
 
 struct mono session_deadline(const struct host *h, const struct host_policy *p) {
     const struct host_sessions *hs = h->sessions;
-    struct mono at = MONO_NEVER;
+    struct mono at = consent_deadline(h, p);
     if (!hs)
         return at;
-    bool waiting = false;
     for (unsigned k = 0; k < REDIR_KIND_COUNT; k++) {
         const struct session *s = hs->open[k];
         if (!s)
             continue;
-        waiting |= s->state == SESSION_CONSENT;
         at = mono_min(at, mono_min(s->until, idle_at(s, p)));
         at = mono_min(at, mono_min(warn_at(s, p), mute_at(s, p)));
         at = mono_min(at, nudge_at(hs, s));
-    }
-    struct mono ask_at;
-    if (!hs->asked && link_usable(&h->link) && waiting) {
-        consent_next(&hs->consent, true, p->consent_poll_ms, (struct mono){0}, &ask_at);
-        at = mono_min(at, ask_at);
     }
     return at;
 }
