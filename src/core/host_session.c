@@ -513,6 +513,10 @@ void session_reported(struct turn *t, const struct session_report *r) {
         if (attached(s))
             leave(t, s, r->why, r->text ? r->text : "");
         break;
+    case SESSION_REVOKED:
+        if (s->state != SESSION_ENDED)
+            end_session(t, s, SESSION_WHY_USER_GONE, "");
+        break;
     case SESSION_RELEASED:
         released(t, s);
         break;

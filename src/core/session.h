@@ -116,6 +116,7 @@ enum session_report_kind {
     SESSION_INPUT,       /* a person did something */
     SESSION_DEVICE_GONE, /* why, text: the device's side failed or closed */
     SESSION_VIEWER_GONE, /* why: CLOSED or VIEWER_LOST, or PROTOCOL */
+    SESSION_REVOKED,     /* its user was removed */
     SESSION_RELEASED,    /* nothing of it is open at the firmware any more */
 };
 struct session_report {

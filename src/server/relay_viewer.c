@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The viewer's side of a relay: its WebSocket. */
-#include "server/auth.h"
 #include "server/relay_int.h"
 
 #include <stdio.h>
@@ -219,7 +218,6 @@ struct mono relay_viewer_deadline(const struct relay *r) {
 
 void relay_viewer_tick(struct relay *r) {
     struct mono now = relay_now(r);
-    struct store_user u;
     if (!r->stream)
         return;
     if (!mono_is_never(r->farewell_at)) {
@@ -237,10 +235,6 @@ void relay_viewer_tick(struct relay *r) {
     if (!mono_due(r->ping_at, now))
         return;
     r->ping_at = mono_add_ms(now, RELAY_PING_MS);
-    if (r->shard->app->auth && auth_user_get(r->shard->app->auth, r->user, &u) == ERR_NOT_FOUND) {
-        lost(r, SESSION_WHY_USER_GONE, "");
-        return;
-    }
     int err = ws_ping(r->ws);
     (void)err; /* no memory: the next one */
     flush(r);

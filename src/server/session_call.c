@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/session_call.h"
 
+#include "base/json.h"
 #include "base/text.h"
-#include "server/reading.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 void session_new_id(struct loop *l, char out[REDIR_SESSION_ID_CAP]) {
     uint8_t r[6];
@@ -42,8 +43,9 @@ static void on_reply(struct fleet_call *call, struct fleet_host *fh, const struc
 
 static void run(struct shard *s, struct fleet_host *fh, struct fleet_call *call) {
     struct session_call *c = CONTAINER_OF(call, struct session_call, call);
-    call->err = host_check(fh, c->project, call->host, &call->error);
-    if (call->err) {
+    if (!fh || strcmp(fh->h.project, c->project) != 0) {
+        call->err = err_set(&call->error, ERR_NOT_FOUND, "host", "there is no host %s in the project %s",
+                            call->host, c->project);
         fleet_answer(call);
         return;
     }
@@ -69,6 +71,48 @@ void session_call_free(struct session_call *c) {
     explicit_bzero(&c->order, sizeof c->order);
     explicit_bzero(&c->session, sizeof c->session);
     buf_free(&c->json);
+}
+
+/* --- a user is gone --- */
+
+struct revocation {
+    struct fleet_scan scan; /* first */
+    char user[OP_ACTOR_CAP];
+};
+
+static void revoke_of(struct fleet_host *fh, const char *user) {
+    for (unsigned k = 0; fh->h.sessions && k < REDIR_KIND_COUNT; k++) {
+        const struct session *s = fh->h.sessions->open[k];
+        if (!s || strcmp(s->user, user) != 0)
+            continue;
+        char id[REDIR_SESSION_ID_CAP];
+        memcpy(id, s->id, sizeof id);
+        struct session_report rep = {.what = SESSION_REVOKED, .id = id};
+        struct host_ev ev = {.kind = HOST_EV_SESSION_REPORT, .report = &rep};
+        fleet_host_input(fh, &ev);
+    }
+}
+
+static void revoke_visit(struct shard *s, struct fleet_scan *scan, unsigned part) {
+    struct revocation *rv = CONTAINER_OF(scan, struct revocation, scan);
+    struct map_iter it = {0};
+    (void)part;
+    for (struct map_node *n; (n = map_next(&s->hosts, &it));)
+        revoke_of(CONTAINER_OF(n, struct fleet_host, node), rv->user);
+}
+
+static void revoked(struct fleet_scan *scan) {
+    free(CONTAINER_OF(scan, struct revocation, scan));
+}
+
+void sessions_revoke(struct shard *s, const char *user) {
+    struct revocation *rv = calloc(1, sizeof *rv);
+    if (!rv)
+        return; /* the sessions go on; who has them cannot start another */
+    rv->scan = (struct fleet_scan){.from = s, .visit = revoke_visit, .done = revoked};
+    slice_to_str(slice_str(user), rv->user, sizeof rv->user);
+    if (fleet_scan(&rv->scan) < 0)
+        free(rv);
 }
 
 /* --- JSON --- */

@@ -21,6 +21,9 @@ struct session_call {
 void session_call(struct session_call *c);
 void session_call_free(struct session_call *c);
 
+/* A user was removed: end the sessions of that name, everywhere. From s's thread; nothing is answered. */
+void sessions_revoke(struct shard *s, const char *user);
+
 void session_json(struct json *j, const struct fleet_host *fh, const struct session *s);
 void consent_json(struct json *j, const struct host *h, struct host_now now);
 /* {"sessions":[…],"totalElements":n} */
