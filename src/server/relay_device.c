@@ -64,6 +64,8 @@ static void on_open(struct relay *r) {
         relay_flush_front(r);
         if (err < 0)
             gone(r, SESSION_WHY_PROTOCOL, redir_front_error(r->front));
+        else
+            relay_front_go_on(r);
     }
     relay_resume_viewer(r);
 }

@@ -62,6 +62,8 @@ void relay_to_viewer(struct relay *r, struct slice data);
 void relay_tell(struct relay *r, struct slice json);
 /* Bytes for the viewer that front has ready. */
 void relay_flush_front(struct relay *r);
+/* The device is open: what an old client sent meanwhile goes on. */
+void relay_front_go_on(struct relay *r);
 void relay_close_viewer(struct relay *r, uint16_t code, const char *text);
 void relay_viewer_tick(struct relay *r);
 struct mono relay_viewer_deadline(const struct relay *r);
