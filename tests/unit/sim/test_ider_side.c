@@ -19,7 +19,7 @@ struct pair {
     int client_err, side_err;
     unsigned opened, enabled, resets, closed, reads;
     uint32_t longest; /* piece that was asked for */
-    bool unreadable;  /* the image, from its second piece on */
+    bool unreadable;  /* the second piece of the image */
 };
 
 static uint8_t image[IDER_DRIVE_COUNT][IMAGE_MAX];
@@ -54,7 +54,7 @@ static void on_event(struct pair *p, const struct ider_ev *ev) {
     if (ev->kind != IDER_EV_READ)
         return;
     p->longest = ev->n > p->longest ? ev->n : p->longest;
-    if (p->unreadable && p->reads++)
+    if (p->unreadable && p->reads++ == 1)
         assert_int_equal(ider_read_failed(p->client), 0);
     else
         assert_int_equal(ider_data(p->client, slice_of(image[ev->drive] + ev->offset, ev->n)), 0);
@@ -179,6 +179,20 @@ static void whole_media_by_dma_and_pio(void **s) {
                 }
 }
 
+static void reads_are_sent_ahead(void **s) {
+    struct sim_ider_config cfg = SIM_IDER_DEFAULT;
+    cfg.reads_ahead = 4;
+    struct pair p = enabled_pair(&cfg, 0);
+    assert_int_equal(sim_ider_read(p.side, IDER_CD, 0, 0), 0);
+    for (int i = 0; i < 3; i++) { /* twice ready, and the capacity */
+        assert_int_equal(sim_ider_report(p.side).commands, i + 1);
+        to_client(&p);
+        to_side(&p);
+    }
+    assert_int_equal(sim_ider_report(p.side).commands, 3 + 4);
+    pair_free(&p);
+}
+
 static void beyond_the_medium(void **s) {
     struct sim_ider_config cfg = SIM_IDER_DEFAULT;
     cfg.reads_ahead = 4;
@@ -291,6 +305,21 @@ static void a_reset_in_the_middle(void **s) {
         pair_free(&p);
     }
     assert_in_range(partial, 10, 40);
+}
+
+/* What the client had answered before it heard of the reset counts no more. */
+static void an_answer_that_was_on_its_way(void **s) {
+    struct sim_ider_config cfg = SIM_IDER_DEFAULT;
+    struct pair p = enabled_pair(&cfg, 0);
+    assert_int_equal(sim_ider_read(p.side, IDER_CD, 0, 0), 0);
+    to_client(&p);
+    assert_int_equal(ider_output(p.client).n, 31);
+    assert_int_equal(sim_ider_reset(p.side), 0);
+    run(&p);
+    must_be_whole(&p);
+    assert_int_equal(sim_ider_report(p.side).resets, 1);
+    assert_int_equal(sim_ider_report(p.side).attentions, 0);
+    pair_free(&p);
 }
 
 /* --- what goes wrong --- */
@@ -415,7 +444,51 @@ static void a_client_that_errs(void **s) {
     }
 }
 
-UNIT_MAIN(T(whole_media_by_dma_and_pio), T(beyond_the_medium), T(an_unreadable_image), T(no_medium),
-          T(refusals), T(drives_appear_at_reboot), T(a_reset_in_the_middle), T(a_sequence_gap_of_the_device),
+/* What the device says, but with one byte changed on the way: the client does what it is told, and the side
+ * sees that it is not what was asked. */
+static void a_client_that_misunderstood(void **s) {
+    static const struct {
+        uint8_t id, at, value; /* of the first message of that id; a CDB: READ(10) */
+        const char *text;
+    } rows[] = {
+        {0x41, 17, 0x20, "DATA_TO_HOST with wrong"},                   /* a read buffer of 8192, not 4096 */
+        {0x50, 16 + 8, 1, "2048 of 4096 bytes, and it says the last"}, /* one block, not two */
+        {0x50, 16 + 8, 3, "4096 of 4096 bytes, and it says more"},     /* three */
+        {0x50, 16 + 0, 0x1b, "COMMAND_END is good, but"},              /* START STOP */
+        {0x50, 14, 0xa0, "DATA_TO_HOST with wrong"},                   /* the other drive */
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct sim_ider_config cfg = SIM_IDER_DEFAULT;
+        cfg.read_buffer = 4096;
+        cfg.blocks_per_read = rows[i].id == 0x41 ? 16 : 2;
+        struct pair p = pair_of(&cfg, IDER_NOW, 0);
+        bool changed = false;
+        for (int round = 0; round < 100 && p.side_err == 0; round++) {
+            uint8_t copy[128];
+            struct ider_ev ev;
+            to_side(&p);
+            struct slice in = take_piece(&p, sim_ider_output(p.side), copy, sizeof copy);
+            sim_ider_sent(p.side, in.n);
+            if (in.n && !changed && copy[0] == rows[i].id && (copy[0] != 0x50 || copy[16] == 0x28)) {
+                copy[rows[i].at] = rows[i].value;
+                changed = true;
+            }
+            while ((p.client_err = ider_input(p.client, &in, p.now, &ev)) == 1)
+                on_event(&p, &ev);
+            assert_int_equal(p.client_err, 0);
+            if (sim_ider_report(p.side).drives && sim_ider_report(p.side).commands == 0)
+                assert_int_equal(sim_ider_read(p.side, IDER_CD, 0, 100), 0);
+        }
+        assert_int_equal(p.side_err, ERR_PROTO);
+        assert_true(changed);
+        if (!strstr(sim_ider_error(p.side), rows[i].text))
+            fail_msg("row %zu: \"%s\" does not say \"%s\"", i, sim_ider_error(p.side), rows[i].text);
+        pair_free(&p);
+    }
+}
+
+UNIT_MAIN(T(whole_media_by_dma_and_pio), T(reads_are_sent_ahead), T(beyond_the_medium),
+          T(an_unreadable_image), T(no_medium), T(refusals), T(drives_appear_at_reboot),
+          T(a_reset_in_the_middle), T(an_answer_that_was_on_its_way), T(a_sequence_gap_of_the_device),
           T(an_error_of_the_device), T(heartbeats_for_an_hour), T(a_silent_client), T(both_ends_close),
-          T(the_end_of_the_redirection_is_left), T(a_client_that_errs))
+          T(the_end_of_the_redirection_is_left), T(a_client_that_errs), T(a_client_that_misunderstood))
