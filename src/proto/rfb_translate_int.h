@@ -36,7 +36,8 @@ struct rfb_translate {
     /* the viewer */
     struct rfb_format wish; /* of the viewer: the next update has it */
     uint32_t encodings_left;
-    uint8_t minor; /* 3, 7 or 8; 0: its banner is not in */
+    uint8_t message; /* the row of the message under way */
+    uint8_t minor;   /* 3, 7 or 8; 0: its banner is not in */
     bool offered, let_in, follows_size, lists_size, refused, told;
     uint16_t shown_width, shown_height; /* what it believes */
     char reason[256];                   /* of a refusal, until it can be said */

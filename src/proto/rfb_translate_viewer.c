@@ -100,9 +100,9 @@ static int take_format(struct rfb_translate *t, struct rd *r) {
 static int take_encoding(struct rfb_translate *t, struct rd *r) {
     t->lists_size |= rd_be32(r) == (uint32_t)RFB_ENC_DESKTOP_SIZE;
     if (--t->encodings_left > 0)
-        rfb_expect(t, RFB_VIEWER, 4, take_encoding);
-    else
-        t->follows_size = t->lists_size;
+        return 0;
+    t->follows_size = t->lists_size;
+    rfb_expect(t, RFB_VIEWER, 1, viewer_message);
     return 0;
 }
 
@@ -172,13 +172,18 @@ static const struct {
     {0, 19, take_format}, {2, 3, take_encodings}, {3, 9, take_request},
     {4, 7, take_key},     {5, 5, take_pointer},   {6, 7, take_cut_text},
 };
-static const size_t N_MESSAGES = sizeof MESSAGES / sizeof *MESSAGES;
+enum { N_MESSAGES = sizeof MESSAGES / sizeof *MESSAGES };
+
+static int viewer_rest(struct rfb_translate *t, struct rd *r) {
+    rfb_expect(t, RFB_VIEWER, 1, viewer_message); /* unless who takes it wants more */
+    return MESSAGES[t->message].take(t, r);
+}
 
 static int viewer_message(struct rfb_translate *t, struct rd *r) {
     uint8_t type = rd_u8(r);
-    for (size_t i = 0; i < N_MESSAGES; i++)
-        if (MESSAGES[i].type == type) {
-            rfb_expect(t, RFB_VIEWER, MESSAGES[i].bytes, MESSAGES[i].take);
+    for (t->message = 0; t->message < N_MESSAGES; t->message++)
+        if (MESSAGES[t->message].type == type) {
+            rfb_expect(t, RFB_VIEWER, MESSAGES[t->message].bytes, viewer_rest);
             return 0;
         }
     return rfb_fail(t, RFB_VIEWER, ERR_PROTO, "the viewer sent a message of type %u, which nobody offered",
