@@ -6,13 +6,7 @@
 
 #include "cli/cli.h"
 #include "cli/stream.h"
-
-enum session_kind { SESSION_KVM, SESSION_SOL, SESSION_IDER };
-/* "kvm", as the API and the command line have it; "KVM", as people do. */
-const char *session_kind_id(enum session_kind k);
-const char *session_kind_name(enum session_kind k);
-/* False when id is none. */
-bool session_kind_parse(const char *id, enum session_kind *k);
+#include "proto/redir.h"
 
 enum session_ev_kind {
     SESSION_EV_OPEN,  /* the device's side is open, for the first time or again: data may be sent. KVM begins
@@ -34,37 +28,48 @@ struct session_ev {
 
 /* How a command that owns the terminal lets a session speak; all may be NULL: plain lines to stderr. */
 struct session_ui {
-    void (*say)(void *ctx, const char *text); /* one sentence */
+    void (*say)(void *ctx, const char *text); /* one line */
     void (*cooked)(void *ctx, bool cooked);   /* the consent prompt needs the terminal; gives it back */
     void *ctx;
 };
 
-enum session_phase { SESSION_NEW, SESSION_UP, SESSION_WAITING, SESSION_OVER };
-
-struct session {
-    struct cli *c;
-    enum session_kind kind;
-    const char *host;          /* as the user named it; outlives the session */
-    bool view_only, take_over; /* set before session_start() */
-    const char *consent_code;  /* NULL: asked for on the terminal; "-": first line of standard input */
-    struct session_ui ui;
-    /* read-only for others */
-    enum session_phase phase;
-    char id[64], host_name[128], target[512], ended_text[512];
-    const char *ended_reason;
-    bool ended_resumable, opened, code_used;
-    struct stream *stream;
-    struct client *client; /* quicker to give up than c->client */
-    json_t *json;          /* what the server said last */
-    json_t *note;          /* the note being given out */
-    struct mono down_since, down_until, next_try, open_since;
-    int64_t pause_ms;
-    struct buf scratch;
+enum session_phase {
+    SESSION_NEW,     /* the server has it; no stream yet */
+    SESSION_UP,      /* the stream is there */
+    SESSION_WAITING, /* interrupted; tried again at next_try, until down_until */
+    SESSION_OVER,
 };
 
-/* Make the session and get its consent. EXIT_OK, or an exit code with the reason printed (and nothing left
- * open at the server). *s is zeroed but for the fields named above. */
-int session_start(struct session *s);
+struct session {
+    /* set before session_start(), the rest zero */
+    struct cli *c;
+    enum redir_kind kind;
+    const char *host; /* as the user named it; outlives the session */
+    bool view_only, take_over;
+    const char *consent_code; /* NULL: asked for on the terminal; "-": first line of standard input */
+    struct session_ui ui;
+
+    /* for others to read */
+    enum session_phase phase;
+    char id[64], host_name[128];
+    bool open; /* the device's side: data pass */
+
+    /* session.c's own */
+    struct stream *stream;
+    struct client *client; /* sooner gives up than c->client */
+    json_t *json;          /* what the server said last */
+    struct mono json_at;   /* when */
+    json_t *note;          /* the one being given out */
+    json_t *end;           /* the note "end"; NULL: none came */
+    struct mono up_since, down_since, down_until, next_try;
+    int64_t pause_ms;
+    char why[512]; /* of the last failure */
+    int exit;
+};
+
+/* Make the session and get its consent. EXIT_OK, or an exit code with the reason printed. The caller should
+ * have called signals_begin(): then a signal cancels. */
+NODISCARD int session_start(struct session *s);
 /* The next event. Opens the stream at the first call. others: as stream_next(); they are watched in an
  * interruption, too. */
 void session_next(struct session *s, struct pollfd *others, size_t n, struct mono deadline,
@@ -73,7 +78,9 @@ void session_next(struct session *s, struct pollfd *others, size_t n, struct mon
 NODISCARD int session_send(struct session *s, struct slice data);
 /* Bytes queued and not sent yet. */
 size_t session_queued(const struct session *s);
-/* Read nothing from the server while true. */
+/* Read nothing from the server while true. Not for long: its pings are not answered either. */
 void session_hold(struct session *s, bool hold);
-/* End it at the server when it is not over, and free all. Call in every case. */
+/* End it at the server when it is not over, and free all. Call in every case, also when it did not start. */
 void session_end(struct session *s);
+/* A line for the operator, by ui. */
+void session_say(struct session *s, const char *fmt, ...) PRINTF_LIKE(2, 3);

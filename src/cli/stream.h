@@ -29,23 +29,16 @@ struct stream_ev {
 };
 
 struct stream;
-struct stream_config {
-    const struct url *url;
-    const struct trust *trust; /* both outlive the stream */
-    const char *target;        /* path of the stream, without the endpoint's prefix */
-    const char *ticket;
-    int64_t answer_ms;
-};
-
-/* Connect and upgrade. 0; ERR_REFUSED with the server's answer in *refused (answer_free()) when it does not
- * upgrade; or as client_call(), with a sentence. */
-NODISCARD int stream_open(struct stream **s, const struct stream_config *cfg, struct answer *refused,
-                          struct errinfo *ei);
+/* Connect by a client (which is free again afterwards) and upgrade. target: path of the stream, without the
+ * endpoint's prefix. 0; ERR_REFUSED with the server's answer in *refused when it does not upgrade; or as
+ * client_call(), with a sentence. *refused is to be freed in every case. */
+NODISCARD int stream_open(struct stream **s, struct client *c, const char *target, const char *ticket,
+                          struct answer *refused, struct errinfo *ei);
 /* Sends a close frame (1000) when none was sent, without waiting for the answer. */
 void stream_free(struct stream **s);
 
-/* Send what is queued, and wait for the next event. others: n descriptors with events; their revents are
- * valid in every case. Those of a busy stream are not starved, nor is the stream by them. */
+/* Send what is queued, and wait for the next event. others: n descriptors with events, looked at between any
+ * two pieces of input, so that neither side starves the other. */
 void stream_next(struct stream *s, struct pollfd *others, size_t n, struct mono deadline,
                  struct stream_ev *ev);
 /* Queue binary data; sent by stream_next(). 0; ERR_CLOSED after the end; ERR_FULL over STREAM_QUEUE_MAX;
