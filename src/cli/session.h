@@ -65,6 +65,7 @@ struct session {
     int64_t pause_ms;
     char why[512]; /* of the last failure */
     int exit;
+    bool gone; /* over at the server, too */
 };
 
 /* Make the session and get its consent. EXIT_OK, or an exit code with the reason printed. The caller should
