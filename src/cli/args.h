@@ -46,7 +46,11 @@
     O(KIND, "kind", 0, TEXT, "KIND")                                                                         \
     O(SINCE, "since", 0, NUMBER, "SEQ")                                                                      \
     O(MAX_COUNT, "count", 0, NUMBER, "N")                                                                    \
-    O(LIMIT, "limit", 0, NUMBER, "N")
+    O(LIMIT, "limit", 0, NUMBER, "N")                                                                        \
+    O(LISTEN, "listen", 0, TEXT, "ADDRESS:PORT")                                                             \
+    O(ONCE, "once", 0, FLAG, "")                                                                             \
+    O(VIEW_ONLY, "view-only", 0, FLAG, "")                                                                   \
+    O(TAKE_OVER, "take-over", 0, FLAG, "")
 
 enum opt_kind {
     OPT_KIND_FLAG,

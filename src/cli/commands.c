@@ -178,6 +178,28 @@ const struct command commands[] = {
         .run = cmd_delete_host,
     },
     {
+        .verb = "kvm-bridge",
+        .object = "host",
+        .words = "HOST",
+        .word = WORD_HOST,
+        .words_min = 1,
+        .words_max = 1,
+        .summary = "Give any VNC viewer on this machine the screen of a host",
+        .details =
+            "Each viewer that connects gets a KVM session of its own; one at a time. A session that breaks "
+            "is "
+            "taken up again behind the viewer. The port has no password: it is for this machine only, unless "
+            "--listen names another address.",
+        .opts = OPTS({OPT_LISTEN, "where viewers connect (default 127.0.0.1:5900); port 0 picks one", NULL},
+                     {OPT_VIEW_ONLY, "show the screen, pass no key and no mouse", NULL},
+                     {OPT_TAKE_OVER, "end another KVM session of the host first", NULL},
+                     {OPT_ONCE, "end after the first viewer", NULL}, ),
+        .examples =
+            EXAMPLES("kvm-bridge host n1 --listen 127.0.0.1:5901 --once", "then: vncviewer 127.0.0.1::5901"),
+        .exits = CODE(NOT_FOUND) | CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT),
+        .run = cmd_kvm_bridge,
+    },
+    {
         .verb = "doctor",
         .object = "host",
         .words = "HOST",

@@ -127,6 +127,10 @@ bool rfb_translate_device_ready(const struct rfb_translate *t) {
     return t->ready;
 }
 
+bool rfb_translate_viewer_known(const struct rfb_translate *t) {
+    return t->minor != 0;
+}
+
 bool rfb_translate_refuse(struct rfb_translate *t, const char *reason) {
     bool has_place = !t->offered || (t->minor == 8 && !t->let_in);
     if (!has_place || t->refused)

@@ -44,6 +44,8 @@ NODISCARD int rfb_translate_device_lost(struct rfb_translate *t);
 /* The firmware's handshake is over: a picture may come. */
 bool rfb_translate_device_ready(const struct rfb_translate *t);
 
+/* The viewer's banner is in: it is one. */
+bool rfb_translate_viewer_known(const struct rfb_translate *t);
 /* Tell the viewer in RFB's own words why it is not served: possible until it was let in (false after that:
  * only closing is left). The viewer's banner is waited for; rfb_translate_told(): the words are in the
  * output. */

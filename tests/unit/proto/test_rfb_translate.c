@@ -467,7 +467,9 @@ static void expect_refusal(const char *banner, const char *want, size_t n) {
         if (early)
             assert_true(rfb_translate_refuse(t, "busy"));
         assert_false(rfb_translate_told(t));
+        assert_false(rfb_translate_viewer_known(t));
         assert_int_equal(rfb_translate_input(t, RFB_VIEWER, &in), 0);
+        assert_true(rfb_translate_viewer_known(t));
         if (!early)
             assert_true(rfb_translate_refuse(t, "busy"));
         assert_true(rfb_translate_told(t));
