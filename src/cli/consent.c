@@ -148,8 +148,8 @@ static void request_code(struct prompt *p) {
     struct session *s = p->s;
     const json_t *c = consent_of(s);
     struct mono now = cli_mono();
-    bool none = strcmp(jget_str(c, "state"), "not-started") == 0 &&
-                strcmp(jget_str(c, "action"), "unavailable") != 0;
+    bool none =
+        strcmp(jget_str(c, "state"), "not-started") == 0 && strcmp(jget_str(c, "action"), "unavailable") != 0;
     if (!none || seconds_until(jget_str(c, "nextCodeAt")) > 0 || !mono_due(p->next_request, now))
         return;
     p->next_request = mono_add_ms(now, REQUEST_MS);
@@ -305,7 +305,8 @@ static int use_given(struct session *s) {
         text = line;
     }
     if (!consent_is_code(text))
-        return cli_usage(s->c, "Leading zeros count: 012345.", "--consent-code: a code is exactly six digits");
+        return cli_usage(s->c, "Leading zeros count: 012345.",
+                         "--consent-code: a code is exactly six digits");
     return give_code(s, text, &again);
 }
 

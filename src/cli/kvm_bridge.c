@@ -25,7 +25,7 @@ struct guest {
 
 struct bridge {
     struct cli *c;
-    const char *host;
+    const char *host, *consent_code;
     bool view_only, take_over, once, over;
     struct splice_door door;
     struct guest guests[GUESTS];
@@ -113,6 +113,7 @@ static void session_begin(struct bridge *b, struct guest *g) {
                                   .host = b->host,
                                   .view_only = b->view_only,
                                   .take_over = b->take_over,
+                                  .consent_code = b->consent_code,
                                   .ui = {.say = hear, .ctx = b}};
     g->until = MONO_NEVER;
     b->said[0] = 0;
@@ -301,6 +302,7 @@ static void announce(struct bridge *b, const json_t *host) {
 int cmd_kvm_bridge(struct cli *c, const struct args *a) {
     struct bridge b = {.c = c,
                        .host = a->words[0],
+                       .consent_code = arg_text(a, OPT_CONSENT_CODE),
                        .view_only = arg_given(a, OPT_VIEW_ONLY),
                        .take_over = arg_given(a, OPT_TAKE_OVER),
                        .once = arg_given(a, OPT_ONCE),

@@ -21,6 +21,32 @@ void session_say(struct session *s, const char *fmt, ...) {
         term_say(&s->c->term, "%s", text);
 }
 
+static void note_mute(struct session *s, const json_t *note) {
+    const char *remedy = jget_str(note, "remedy");
+    session_say(s, "%s%s%s", jget_str(note, "text"), *remedy ? ". " : "", remedy);
+}
+
+static void note_queued(struct session *s, const json_t *note) {
+    const char *text = jget_str(note, "text");
+    session_say(s, "%s", *text ? text : "no power operation waits for the end of this session any more");
+}
+
+static void note_idle(struct session *s, const json_t *note) {
+    int64_t left = jget_int(note, "inSeconds", 0);
+    if (left > 0)
+        session_say(s, "the session ends in %" PRId64 " s for want of input; any input helps", left);
+}
+
+void session_say_note(struct session *s, const json_t *note) {
+    static const struct {
+        const char *type;
+        void (*say)(struct session *s, const json_t *note);
+    } notes[] = {{"mute", note_mute}, {"queued", note_queued}, {"idle", note_idle}};
+    for (size_t i = 0; i < sizeof notes / sizeof *notes; i++)
+        if (strcmp(jget_str(note, "type"), notes[i].type) == 0)
+            notes[i].say(s, note);
+}
+
 int session_ask(struct session *s, struct client *cl, const char *method, const char *suffix,
                 const struct buf *body, struct answer *a, struct errinfo *ei) {
     struct buf path = {0};
@@ -146,8 +172,8 @@ static int get_ready(struct session *s) {
 
 int session_start(struct session *s) {
     if (s->consent_code && strcmp(s->consent_code, "-") != 0 && !consent_is_code(s->consent_code))
-        return cli_usage(s->c, "Leading zeros count: 012345.", "--consent-code takes six digits, not \"%.20s\"",
-                         s->consent_code);
+        return cli_usage(s->c, "Leading zeros count: 012345.",
+                         "--consent-code takes six digits, not \"%.20s\"", s->consent_code);
     int code = cli_connect(s->c, true), status;
     if (code != EXIT_OK)
         return code;

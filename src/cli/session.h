@@ -63,7 +63,7 @@ struct session {
     json_t *end;           /* the note "end"; NULL: none came */
     struct mono up_since, down_since, down_until, next_try;
     int64_t pause_ms;
-    char why[512]; /* of the last failure */
+    char why[768]; /* of the last failure */
     int exit;
     bool gone; /* over at the server, too */
 };
@@ -85,3 +85,5 @@ void session_hold(struct session *s, bool hold);
 void session_end(struct session *s);
 /* A line for the operator, by ui. */
 void session_say(struct session *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* Say a note that every kind has ("mute", "idle", "queued"); nothing for others. */
+void session_say_note(struct session *s, const json_t *note);

@@ -161,36 +161,10 @@ static void show(struct sol *l, struct slice data) {
 static void note_power(struct sol *l, const json_t *note) {
     bool off = !jget_bool(note, "on");
     if (off != l->off)
-        session_say(l->s, off ? "%s has no power: nothing answers until it is switched on"
-                              : "%s has power again",
+        session_say(l->s,
+                    off ? "%s has no power: nothing answers until it is switched on" : "%s has power again",
                     l->s->host_name);
     l->off = off;
-}
-
-static void note_text(struct sol *l, const json_t *note) {
-    const char *remedy = jget_str(note, "remedy");
-    session_say(l->s, "%s%s%s", jget_str(note, "text"), *remedy ? ". " : "", remedy);
-}
-
-static void note_queued(struct sol *l, const json_t *note) {
-    const char *text = jget_str(note, "text");
-    session_say(l->s, "%s", *text ? text : "no power operation waits for the end of this session any more");
-}
-
-static void note_idle(struct sol *l, const json_t *note) {
-    int64_t s = jget_int(note, "inSeconds", 0);
-    if (s > 0)
-        session_say(l->s, "the session ends in %" PRId64 " s for want of input; any key helps", s);
-}
-
-static void take_note(struct sol *l, const json_t *note) {
-    static const struct {
-        const char *type;
-        void (*say)(struct sol *l, const json_t *note);
-    } notes[] = {{"power", note_power}, {"mute", note_text}, {"queued", note_queued}, {"idle", note_idle}};
-    for (size_t i = 0; i < sizeof notes / sizeof *notes; i++)
-        if (strcmp(jget_str(note, "type"), notes[i].type) == 0)
-            notes[i].say(l, note);
 }
 
 static void on_open(struct sol *l) {
@@ -223,7 +197,9 @@ static void loop(struct sol *l) {
             show(l, ev.data);
             break;
         case SESSION_EV_NOTE:
-            take_note(l, ev.note);
+            if (strcmp(jget_str(ev.note, "type"), "power") == 0)
+                note_power(l, ev.note);
+            session_say_note(l->s, ev.note);
             break;
         case SESSION_EV_OTHER:
             if (fds[1].revents)
