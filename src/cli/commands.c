@@ -167,6 +167,7 @@ const struct command commands[] = {
             {OPT_SESSION_TYPE, "which session; goes with --session-state", NULL},
             {OPT_SESSION_STATE, "open a session and stay in it, or end the one that is open", NULL},
             CONSENT_CODE, TAKE_OVER, {OPT_VIEW_ONLY, "kvm: look, without keyboard and mouse", NULL},
+            {OPT_NO_BROWSER, "kvm: print the address of the screen only", NULL},
             {OPT_LOG, "sol: write what the node sends to this file, too", NULL},
             {OPT_LINGER, "sol on pipes: listen so long behind the end of the input (default 2)", NULL},
             {OPT_DRY_RUN, "say what would be done, change nothing", NULL}, YES, FANOUT, DATA, ),
