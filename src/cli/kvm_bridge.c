@@ -11,7 +11,6 @@ enum {
     GUESTS = 4,          /* connections: the viewer, and others who are told why they must go */
     GREETING_MS = 10000, /* a guest that does not say what it is */
     FAREWELL_MS = 2000,  /* last words that nobody reads */
-    QUEUE_BYTES = 65536, /* to the device: above it the viewer is not read */
 };
 
 struct guest {
@@ -19,6 +18,8 @@ struct guest {
     struct rfb_translate *t;
     struct mono until; /* MONO_NEVER for the viewer: else it is gone by then */
     bool leaving;
+    bool listens;      /* leaving, once it was told why */
+    bool hung_up;      /* both ways, found while it was not read */
     struct slice rest; /* read, and not taken by t yet */
     uint8_t in[4096];
 };
@@ -32,6 +33,7 @@ struct bridge {
     struct guest *viewer; /* who has the session; NULL: there is none */
     struct session session;
     struct buf from_device; /* not taken by the viewer's translator yet */
+    size_t moved;           /* bytes, in this turn of the loop */
     char said[256];         /* the session's last line: why, when it ends */
     int exit;
 };
@@ -47,8 +49,7 @@ static void guest_free(struct guest *g) {
 
 /* Gone once the output is out. */
 static void guest_leave(struct guest *g, const char *reason) {
-    if (reason)
-        (void)rfb_translate_refuse(g->t, reason);
+    g->listens = reason && rfb_translate_refuse(g->t, reason);
     g->leaving = true;
     g->until = mono_add_ms(cli_mono(), FAREWELL_MS);
 }
@@ -68,26 +69,29 @@ static void guest_come(struct bridge *b, int fd) {
     close(fd);
 }
 
-/* 0, ERR_CLOSED. */
+/* Bytes that went, ERR_CLOSED. */
 static int guest_send(struct guest *g) {
     int n = splice_write(g->fd, rfb_translate_output(g->t, RFB_VIEWER));
-    if (n < 0)
-        return n;
-    rfb_translate_sent(g->t, RFB_VIEWER, (size_t)n);
-    return 0;
+    if (n > 0)
+        rfb_translate_sent(g->t, RFB_VIEWER, (size_t)n);
+    return n;
 }
 
 /* What the guest says is taken, what is for it is sent. ERR_CLOSED: it is gone; or why it must go. */
 static int guest_move(struct bridge *b, struct guest *g) {
-    bool full = g == b->viewer && session_queued(&b->session) >= QUEUE_BYTES;
+    bool full = g == b->viewer && splice_full(&b->session);
+    if (g->hung_up)
+        return ERR_CLOSED;
     if (!g->rest.n && !full) {
         int n = splice_read(g->fd, g->in, sizeof g->in);
         if (n < 0)
             return n;
         g->rest = slice_of(g->in, (size_t)n);
+        b->moved += (size_t)n;
     }
-    int rc = rfb_translate_input(g->t, RFB_VIEWER, &g->rest);
-    return guest_send(g) < 0 ? ERR_CLOSED : rc;
+    int rc = rfb_translate_input(g->t, RFB_VIEWER, &g->rest), sent = guest_send(g);
+    b->moved += sent > 0 ? (size_t)sent : 0;
+    return sent < 0 ? sent : rc;
 }
 
 /* --- the session --- */
@@ -126,18 +130,20 @@ static void session_begin(struct bridge *b, struct guest *g) {
     session_over(b, code);
 }
 
-/* The firmware's bytes to the translator, and its answers back, until neither moves. */
+/* The firmware's bytes to the translator, and what is for it back. */
 static int device_move(struct bridge *b) {
     struct rfb_translate *t = b->viewer->t;
     struct slice in = buf_slice(&b->from_device);
     int rc = rfb_translate_input(t, RFB_DEVICE, &in);
+    b->moved += b->from_device.len - in.n;
     buf_consume(&b->from_device, b->from_device.len - in.n);
     struct slice out = rfb_translate_output(t, RFB_DEVICE);
-    if (out.n && session_queued(&b->session) < QUEUE_BYTES) {
+    if (out.n && !splice_full(&b->session)) {
         int sent = session_send(&b->session, out);
-        rfb_translate_sent(t, RFB_DEVICE, sent == 0 ? out.n : 0);
         if (sent == ERR_NOMEM)
-            rc = sent;
+            return sent;
+        b->moved += sent == 0 ? out.n : 0;
+        rfb_translate_sent(t, RFB_DEVICE, sent == 0 ? out.n : 0);
     }
     session_hold(&b->session, b->from_device.len > 0); /* the viewer reads slower than the firmware sends */
     return rc;
@@ -183,28 +189,24 @@ static void take_event(struct bridge *b, const struct session_ev *ev) {
 
 /* --- the loop --- */
 
+/* Until nothing moves without waiting. */
 static void serve_viewer(struct bridge *b) {
-    struct guest *g = b->viewer;
-    size_t moved;
-    int rc;
+    int rc = 0;
     do {
-        moved = b->from_device.len;
-        rc = guest_move(b, g);
+        b->moved = 0;
+        rc = guest_move(b, b->viewer);
         if (rc == 0)
             rc = device_move(b);
-        moved -= b->from_device.len;
-    } while (rc == 0 && moved);
-    if (rc == 0) /* what the firmware's answers gave rise to */
-        rc = guest_move(b, g);
+    } while (rc == 0 && b->moved);
     if (rc < 0)
         viewer_trouble(b, rc);
 }
 
 static void serve_guest(struct bridge *b, struct guest *g) {
     int rc = guest_move(b, g);
-    bool last_words_out = g->leaving && rfb_translate_output(g->t, RFB_VIEWER).n == 0 &&
-                          (rfb_translate_told(g->t) || !rfb_translate_viewer_known(g->t) || rc < 0);
-    if ((rc < 0 && !g->leaving) || rc == ERR_CLOSED || last_words_out || mono_due(g->until, cli_mono())) {
+    bool said_all = g->leaving && rfb_translate_output(g->t, RFB_VIEWER).n == 0 &&
+                    (!g->listens || rfb_translate_told(g->t));
+    if (rc < 0 || said_all || mono_due(g->until, cli_mono())) {
         if (rc < 0 && rc != ERR_CLOSED && !g->leaving)
             term_say(&b->c->term, "%s", rfb_translate_error(g->t));
         guest_free(g);
@@ -227,7 +229,7 @@ static size_t watch(struct bridge *b, struct pollfd fds[2 + GUESTS], struct mono
         fds[n].events = 0;
         place |= g->fd < 0;
         if (g->fd >= 0) {
-            bool full = g == b->viewer && session_queued(&b->session) >= QUEUE_BYTES;
+            bool full = g == b->viewer && splice_full(&b->session);
             fds[n].events = (short)((g->rest.n || full ? 0 : POLLIN) |
                                     (rfb_translate_output(g->t, RFB_VIEWER).n ? POLLOUT : 0));
             *deadline = mono_min(*deadline, g->until);
@@ -247,6 +249,8 @@ static void turn(struct bridge *b) {
     splice_wait(b->viewer ? &b->session : NULL, fds, n, deadline, &ev);
     if (signals_came())
         return;
+    for (size_t i = 0; i < GUESTS; i++)
+        b->guests[i].hung_up = !(fds[2 + i].events & POLLIN) && fds[2 + i].revents & (POLLHUP | POLLERR);
     if (b->viewer)
         take_event(b, &ev);
     int fd = fds[1].revents ? splice_accept(&b->door) : -1;
@@ -263,7 +267,7 @@ static void turn(struct bridge *b) {
 static void close_guests(struct bridge *b) {
     for (struct guest *g = b->guests; g < b->guests + GUESTS; g++) {
         if (g->fd >= 0 && g->t)
-            g->leaving = guest_send(g) == 0; /* what does not go at once is lost */
+            g->leaving = guest_send(g) >= 0; /* what does not go at once is lost */
         guest_free(g);
     }
 }

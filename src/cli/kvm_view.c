@@ -18,7 +18,6 @@ enum {
     PAGE_BACK_MS = 20000,      /* until one comes back that was there */
     IDLE_MS = 30000,           /* of a connection that is no stream */
     FAREWELL_MS = 2000,        /* last words that nobody reads */
-    QUEUE_BYTES = 65536,       /* to the device: above it the page is not read */
     PAGE_QUEUE_BYTES = 262144, /* to the page: above it the session is not read */
     CLOSE_LINK_LOST = 4009,    /* docs/sessions.md */
 };
@@ -29,6 +28,7 @@ struct door_conn {
     struct local_conn *page;
     struct mono until;
     bool leaving; /* closed once the output is out */
+    bool hung_up; /* both ways, found while it was not read */
     struct slice rest;
     uint8_t in[8192];
 };
@@ -172,7 +172,7 @@ static void take_event(struct view *v, const struct session_ev *ev) {
 /* --- the loop --- */
 
 static bool is_full(const struct view *v, const struct door_conn *d) {
-    return d == v->stream && session_queued(v->s) >= QUEUE_BYTES;
+    return d == v->stream && splice_full(v->s);
 }
 
 static void take_page_event(struct view *v, struct door_conn *d, const struct local_ev *ev) {
@@ -188,6 +188,8 @@ static void take_page_event(struct view *v, struct door_conn *d, const struct lo
 static bool conn_move(struct view *v, struct door_conn *d) {
     struct local_ev ev;
     int rc = 0;
+    if (d->hung_up)
+        return false;
     if (!d->rest.n && !is_full(v, d)) {
         int n = splice_read(d->fd, d->in, sizeof d->in);
         if (n < 0)
@@ -249,6 +251,8 @@ static void turn(struct view *v) {
     splice_wait(shown ? v->s : NULL, fds, n, deadline, &ev);
     if (signals_came())
         return;
+    for (size_t i = 0; i < CONNS; i++)
+        v->conns[i].hung_up = !(fds[2 + i].events & POLLIN) && fds[2 + i].revents & (POLLHUP | POLLERR);
     if (shown)
         take_event(v, &ev);
     int fd = fds[1].revents ? splice_accept(&v->door) : -1;

@@ -117,8 +117,14 @@ int splice_write(int fd, struct slice s) {
     return n >= 0 ? (int)n : is_pause(errno) ? 0 : ERR_CLOSED;
 }
 
+bool splice_full(const struct session *s) {
+    return s && session_queued(s) >= SPLICE_QUEUE_BYTES;
+}
+
 void splice_wait(struct session *s, struct pollfd *fds, size_t n, struct mono deadline,
                  struct session_ev *ev) {
+    if (splice_full(s))
+        deadline = mono_min(deadline, mono_add_ms(cli_mono(), SPLICE_LOOK_MS));
     if (s) {
         session_next(s, fds, n, deadline, ev);
         return;
