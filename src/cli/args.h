@@ -55,7 +55,10 @@
     O(LOG, "log", 0, FILE, "FILE")                                                                           \
     O(LINGER, "linger", 0, NUMBER, "SECONDS")                                                                \
     O(FLOPPY, "floppy", 0, FLAG, "")                                                                         \
-    O(WHEN, "when", 0, CHOICE, "now|graceful|reboot")
+    O(WHEN, "when", 0, CHOICE, "now|graceful|reboot")                                                        \
+    O(LISTEN, "listen", 0, TEXT, "ADDRESS:PORT")                                                             \
+    O(ONCE, "once", 0, FLAG, "")                                                                             \
+    O(NO_BROWSER, "no-browser", 0, FLAG, "")
 
 enum opt_kind {
     OPT_KIND_FLAG,

@@ -4,6 +4,7 @@
 #include "cli/iso.h"
 #include "cli/kvm_view.h"
 #include "cli/sessions.h"
+#include "cli/signals.h"
 #include "cli/sol.h"
 
 enum { LINGER_S = 2 };
@@ -14,7 +15,7 @@ static const struct session_opt {
     const char *type, *state; /* NULL: any */
 } with_session[] = {
     {OPT_CONSENT_CODE, NULL, "start"}, {OPT_TAKE_OVER, NULL, "start"}, {OPT_VIEW_ONLY, "kvm", "start"},
-    {OPT_LOG, "sol", "start"},         {OPT_LINGER, "sol", "start"},
+    {OPT_NO_BROWSER, "kvm", "start"},  {OPT_LOG, "sol", "start"},      {OPT_LINGER, "sol", "start"},
 };
 static const enum opt without_session[] = {OPT_POWER, OPT_GRACEFUL,        OPT_FORCE,  OPT_WAIT,
                                            OPT_NAME,  OPT_RECOVERY_POLICY, OPT_UNTIL,  OPT_FILTER,
@@ -49,10 +50,11 @@ static int check_options(struct cli *c, const struct args *a, const char *type, 
 }
 
 static int run_kvm(struct session *s) {
-    int code = session_start(s);
+    int code = signals_begin() == 0 ? session_start(s) : EXIT_FAILED;
     if (code == EXIT_OK)
         code = kvm_view(s->c, s);
     session_end(s);
+    signals_end();
     return code;
 }
 

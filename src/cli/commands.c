@@ -167,6 +167,7 @@ const struct command commands[] = {
             {OPT_SESSION_TYPE, "which session; goes with --session-state", NULL},
             {OPT_SESSION_STATE, "open a session and stay in it, or end the one that is open", NULL},
             CONSENT_CODE, TAKE_OVER, {OPT_VIEW_ONLY, "kvm: look, without keyboard and mouse", NULL},
+            {OPT_NO_BROWSER, "kvm: print the address of the screen only", NULL},
             {OPT_LOG, "sol: write what the node sends to this file, too", NULL},
             {OPT_LINGER, "sol on pipes: listen so long behind the end of the input (default 2)", NULL},
             {OPT_DRY_RUN, "say what would be done, change nothing", NULL}, YES, FANOUT, DATA, ),
@@ -193,6 +194,27 @@ const struct command commands[] = {
         .exits =
             CODE(NOT_FOUND) | CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT) | CODE(PARTIAL),
         .run = cmd_delete_host,
+    },
+    {
+        .verb = "kvm-bridge",
+        .object = "host",
+        .words = "HOST",
+        .word = WORD_HOST,
+        .words_min = 1,
+        .words_max = 1,
+        .summary = "Give any VNC viewer on this machine the screen of a host",
+        .details =
+            "Each viewer that connects gets a KVM session of its own; one at a time. A session that breaks "
+            "is taken up again behind the viewer. The port has no password: it is for this machine only, "
+            "unless "
+            "--listen names another address.",
+        .opts = OPTS({OPT_LISTEN, "where viewers connect (default 127.0.0.1:5900); port 0 picks one", NULL},
+                     {OPT_VIEW_ONLY, "show the screen, pass no key and no mouse", NULL}, CONSENT_CODE,
+                     TAKE_OVER, {OPT_ONCE, "end after the first viewer", NULL}, ),
+        .examples =
+            EXAMPLES("kvm-bridge host n1 --listen 127.0.0.1:5901 --once", "then: vncviewer 127.0.0.1::5901"),
+        .exits = CODE(NOT_FOUND) | CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT),
+        .run = cmd_kvm_bridge,
     },
     {
         .verb = "list",

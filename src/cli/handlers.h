@@ -34,6 +34,7 @@ int cmd_list_user(struct cli *c, const struct args *a);
 int cmd_create_user(struct cli *c, const struct args *a);
 int cmd_delete_user(struct cli *c, const struct args *a);
 int cmd_set_password(struct cli *c, const struct args *a);
+int cmd_kvm_bridge(struct cli *c, const struct args *a);
 int cmd_summary(struct cli *c, const struct args *a);
 int cmd_version(struct cli *c, const struct args *a);
 int cmd_completion(struct cli *c, const struct args *a);
