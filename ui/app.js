@@ -213,7 +213,7 @@ class Row {
     const { power } = this.host.oob;
     const known = power.state !== 'unknown' ? power : power.lastKnown;
     if (!known || known.ageMs == null) { this.age.textContent = 'never observed'; return; }
-    const text = age(known.ageMs + performance.now() - this.at);
+    const text = age(known.ageMs + performance.now() - (this.at || 0));
     this.age.textContent = power.state === 'unknown' ? `last known ${known.state}, ${text}` : text;
   }
 
@@ -252,7 +252,7 @@ async function loadHosts() {
 
 async function loadSummary() {
   const s = await call('GET', `${compute()}/hosts/summary`);
-  const findings = Object.values(s.findings).reduce((a, b) => a + b, 0);
+  const findings = /** @type {number[]} */ (Object.values(s.findings)).reduce((a, b) => a + b, 0);
   /** @type {[string, number, boolean][]} */
   const items = [['nodes', s.total, false], ['link up', s.link.up, false], ['link down', s.link.down, s.link.down > 0],
     ['on', s.power.on, false], ['off', s.power.off, false], ['unknown', s.power.unknown, false],

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ui_files.h"
+
+#include <string.h>
+
+#define HTML "text/html; charset=utf-8"
+#define JS   "text/javascript; charset=utf-8"
+#define CSS  "text/css; charset=utf-8"
+
+/* F(symbol, name, type); the symbols are made by meson.build */
+#define FILE_TABLE(F)                                                                                        \
+    F(index_html, "", HTML)                                                                                  \
+    F(app_js, "app.js", JS)                                                                                  \
+    F(style_css, "style.css", CSS)                                                                           \
+    F(icon_svg, "icon.svg", "image/svg+xml")                                                                 \
+    F(inflate_js, "inflate.js", JS)                                                                          \
+    F(pixels_js, "pixels.js", JS)                                                                            \
+    F(rfb_js, "rfb.js", JS)                                                                                  \
+    F(xterm_js, "xterm.js", JS)                                                                              \
+    F(xterm_css, "xterm.css", CSS)
+
+#define F(symbol, name, type)                                                                                \
+    extern const unsigned char ui_##symbol[];                                                                \
+    extern const size_t ui_##symbol##_n;                                                                     \
+    extern const char ui_##symbol##_tag[];
+FILE_TABLE(F)
+#undef F
+
+static const struct ui_file FILES[] = {
+#define F(symbol, name, type) {name, type, ui_##symbol, &ui_##symbol##_n, ui_##symbol##_tag},
+    FILE_TABLE(F)
+#undef F
+};
+
+const struct ui_file *ui_file_find(const char *name) {
+    for (size_t i = 0; i < sizeof FILES / sizeof *FILES; i++)
+        if (strcmp(FILES[i].name, name) == 0)
+            return &FILES[i];
+    return NULL;
+}
