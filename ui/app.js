@@ -2,9 +2,11 @@
 // The page: a live table of nodes. Strings of devices are shown by textContent only.
 // @ts-check
 
+import { Problem, call, sentence, server } from './api.js';
+
 const PAGE_SIZE = 200;
 const state = {
-  /** @type {{user:string, role:string, project:string, csrfToken?:string}|null} */ session: null,
+  /** @type {{user:string, role:string, project:string}|null} */ session: null,
   /** @type {Map<string, Row>} */ rows: new Map(),
   filter: '',
   offset: 0,
@@ -26,33 +28,6 @@ function make(tag, text = '', className = '') {
   return e;
 }
 
-// --- talking to the server ---
-
-class Problem extends Error {
-  /** @param {number} status @param {any} body */
-  constructor(status, body) {
-    super([body?.message || `the server answered ${status}`, body?.remedy].filter(Boolean).join('. '));
-    this.status = status;
-  }
-}
-
-/** @param {string} method @param {string} path @param {any} [body] */
-async function call(method, path, body) {
-  /** @type {Record<string, string>} */
-  const headers = {};
-  if (body !== undefined) headers['Content-Type'] = 'application/json';
-  if (state.session?.csrfToken && method !== 'GET') headers['X-CSRF-Token'] = state.session.csrfToken;
-  const answer = await fetch(path, {
-    method, headers, credentials: 'same-origin', body: body === undefined ? undefined : JSON.stringify(body),
-  });
-  const text = await answer.text();
-  let json = null;
-  try { json = text ? JSON.parse(text) : null; } catch { /* a proxy's page */ }
-  if (answer.status === 401 && path !== '/api/v1/authorize') signedOut();
-  if (!answer.ok) throw new Problem(answer.status, json);
-  return json;
-}
-
 let toastTimer = 0;
 /** @param {string} text */
 function toast(text) {
@@ -61,12 +36,14 @@ function toast(text) {
   clearTimeout(toastTimer);
   toastTimer = window.setTimeout(() => { $('toast').hidden = true; }, 8000);
 }
-const complain = (/** @type {any} */ e) => toast(e instanceof Problem ? e.message : `The server cannot be reached: ${e.message}`);
+const complain = (/** @type {any} */ e) => toast(sentence(e));
 
 // --- signing in and out ---
 
+server.signedOut = signedOut;
 function signedOut() {
   state.session = null;
+  server.csrfToken = '';
   localStorage.removeItem('outband.session');
   state.stream?.abort();
   state.rows.clear();
@@ -82,6 +59,7 @@ function signedOut() {
 /** @param {any} session */
 async function signedIn(session) {
   state.session = session;
+  server.csrfToken = session.csrfToken || '';
   localStorage.setItem('outband.session', 'maybe'); /* not a secret: whether asking who we are makes sense */
   $('signin').hidden = true;
   $('fleet').hidden = false;
