@@ -3,6 +3,7 @@
 // @ts-check
 
 import { Problem, call, sentence, server } from './api.js';
+import { $, clock, dialog, input, make } from './dom.js';
 
 const PAGE_SIZE = 200;
 const state = {
@@ -14,19 +15,8 @@ const state = {
   lastEventId: '',
   /** @type {AbortController|null} */ stream: null,
 };
-const $ = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
-const input = (/** @type {string} */ id) => /** @type {HTMLInputElement} */ (document.getElementById(id));
-const dialog = (/** @type {string} */ id) => /** @type {HTMLDialogElement} */ (document.getElementById(id));
 const project = () => state.session?.project || new URLSearchParams(location.search).get('project') || 'default';
 const compute = () => `/v1/projects/${encodeURIComponent(project())}/compute`;
-
-/** @param {string} tag @param {string} [text] @param {string} [className] */
-function make(tag, text = '', className = '') {
-  const e = document.createElement(tag);
-  if (text) e.textContent = text;
-  if (className) e.className = className;
-  return e;
-}
 
 let toastTimer = 0;
 /** @param {string} text */
@@ -103,7 +93,6 @@ function age(ms) {
   if (s < 86400) return `${Math.floor(s / 3600)} h ${Math.floor(s / 60) % 60} min ago`;
   return `${Math.floor(s / 86400)} d ${Math.floor(s / 3600) % 24} h ago`;
 }
-const clock = (/** @type {string|null} */ t) => (t ? new Date(t).toLocaleTimeString([], { hour12: false }) : '');
 
 // --- a row ---
 

@@ -421,6 +421,12 @@ export class Rfb {
     if (!this.waiting) this.request();
   }
 
+  /** @param {boolean} raw no other encoding: for firmware whose tiles cannot be read */
+  setRawOnly(raw) {
+    this.rawOnly = raw;
+    if (this.phase === 'open') this.sendEncodings();
+  }
+
   /** A keysym as of a US keyboard: firmware makes USB codes of it. @param {number} keysym @param {boolean} down */
   key(keysym, down) {
     if (this.phase !== 'open' || this.viewOnly) return;

@@ -125,13 +125,16 @@ class Wait extends Error {
 
 /** A page that orch-cli serves to its own user: no API here, each opening is asked of the helper. @implements {Source} */
 export class LocalSource {
-  constructor() {
+  /** @param {any} [first] an answer that is there already */
+  constructor(first = null) {
+    this.first = first;
     /** @type {Grant|null} */ this.next = null;
   }
 
   /** @returns {Promise<Info>} */
   async open() {
-    const s = await call('GET', '/local.json');
+    const s = this.first || await call('GET', '/local.json');
+    this.first = null;
     this.next = s;
     return { kind: s.kind, host: s.title || s.host, viewOnly: s.viewOnly === true, resumed: '', consent: null, state: 'ready' };
   }
