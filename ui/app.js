@@ -94,6 +94,19 @@ function age(ms) {
   return `${Math.floor(s / 86400)} d ${Math.floor(s / 3600) % 24} h ago`;
 }
 
+// --- consoles: each in a page of its own ---
+
+const mayAct = () => state.session !== null && state.session.role !== 'viewer';
+/** @param {any} host @param {string} kind @param {string} label @param {boolean} [viewOnly] */
+function consoleLink(host, kind, label, viewOnly = false) {
+  const a = /** @type {HTMLAnchorElement} */ (make('a', label, 'button'));
+  const q = new URLSearchParams({ project: project(), host: host.resourceId, kind, ...(viewOnly ? { viewOnly: '1' } : {}) });
+  a.href = `/ui/console.html?${q}`;
+  a.target = '_blank';
+  a.setAttribute('aria-label', `${label}: ${host.name}, in a new page`);
+  return a;
+}
+
 // --- a row ---
 
 class Row {
@@ -119,7 +132,7 @@ class Row {
     this.age = make('small');
     /** @type {HTMLButtonElement[]} */
     this.buttons = [];
-    if (state.session && state.session.role !== 'viewer')
+    if (mayAct()) {
       for (const [verb, label] of [['on', 'On'], ['off', 'Off'], ['reset', 'Reset']]) {
         const b = /** @type {HTMLButtonElement} */ (make('button', label));
         b.type = 'button';
@@ -127,6 +140,8 @@ class Row {
         this.buttons.push(b);
         this.act.append(b);
       }
+      this.act.append(consoleLink(host, 'kvm', 'KVM'), consoleLink(host, 'sol', 'SOL'));
+    }
     this.update(host);
   }
 
@@ -390,7 +405,9 @@ async function showDetail(host) {
       s.append(make('time', new Date(e.at).toLocaleString([], { hour12: false })), e.text);
       return s;
     });
-    $('detail-body').replaceChildren(make('p', why.decision.why),
+    const consoles = make('p', '', 'links');
+    if (mayAct()) consoles.append(consoleLink(host, 'kvm', 'KVM'), consoleLink(host, 'kvm', 'KVM, view only', true), consoleLink(host, 'sol', 'SOL'));
+    $('detail-body').replaceChildren(make('p', why.decision.why), consoles,
       ...section('Evidence', why.evidence.map((/** @type {string} */ t) => make('span', t))),
       ...section('Findings', found), ...section('History', events));
   } catch (e) { $('detail-body').replaceChildren(make('p', e instanceof Error ? e.message : String(e), 'error')); }
