@@ -4,6 +4,7 @@
 #include "cli/iso.h"
 #include "cli/kvm_view.h"
 #include "cli/sessions.h"
+#include "cli/signals.h"
 #include "cli/sol.h"
 
 enum { LINGER_S = 2 };
@@ -49,10 +50,11 @@ static int check_options(struct cli *c, const struct args *a, const char *type, 
 }
 
 static int run_kvm(struct session *s) {
-    int code = session_start(s);
+    int code = signals_begin() < 0 ? EXIT_FAILED : session_start(s);
     if (code == EXIT_OK)
         code = kvm_view(s->c, s);
     session_end(s);
+    signals_end();
     return code;
 }
 

@@ -5,5 +5,5 @@
 #include "cli/session.h"
 
 /* Serve the viewer for s (a started KVM session, SESSION_NEW) until it ends. An exit code, the reason printed
- * when it is not 0. session_end() is the caller's. */
+ * when it is not 0. signals_begin() and session_end() are the caller's. */
 int kvm_view(struct cli *c, struct session *s);
