@@ -143,7 +143,7 @@ const struct command commands[] = {
         .words = "[HOST…]",
         .word = WORD_HOST,
         .words_max = ANY,
-        .summary = "Change power, recovery policy or name of hosts; open and end KVM and SOL sessions",
+        .summary = "Change power, recovery policy or name of hosts; open and end sessions",
         .details =
             "on, off, sleep and hibernate set the wanted power and start the operation at once; reset and "
             "power-cycle are done once. HOST is a name or an id; node[001-250] stands for many names. With "

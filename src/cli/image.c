@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 static uint32_t block_bytes(enum ider_drive drive) {
-    return drive == IDER_CD ? IMAGE_CD_BLOCK : IMAGE_FLOPPY_BLOCK;
+    return drive == IDER_CD ? IDER_CD_BLOCK : IDER_FLOPPY_BLOCK;
 }
 
 /* What floppies have held, in KiB. */

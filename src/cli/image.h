@@ -5,12 +5,10 @@
 
 #include "base/err.h"
 #include "proto/ider.h"
+#include "proto/ider_wire.h"
 
-enum {
-    IMAGE_CD_BLOCK = 2048,
-    IMAGE_FLOPPY_BLOCK = 512,
-    IMAGE_FLOPPY_MAX = 963 * 8 * 32 * IMAGE_FLOPPY_BLOCK, /* LS-120, the largest of the firmware's floppies */
-};
+/* LS-120, the largest of the firmware's floppies */
+enum { IMAGE_FLOPPY_MAX = 963 * 8 * 32 * IDER_FLOPPY_BLOCK };
 
 struct image {
     int fd;

@@ -76,9 +76,11 @@ static void finish(struct session *s, int exit_code, bool gone) {
 /* The server knows best until when. */
 static void set_window(struct session *s, struct mono now) {
     struct wall until;
-    if (mono_before(s->down_since, s->json_at) && wall_parse(jget_str(s->json, "resumeUntil"), &until) &&
-        until.us != 0)
-        s->down_until = mono_add_ms(now, (until.us - cli_wall().us) / 1000);
+    if (!mono_before(s->down_since, s->json_at) || !wall_parse(jget_str(s->json, "resumeUntil"), &until) ||
+        until.us == 0)
+        return;
+    int64_t left = (until.us - cli_wall().us) / 1000;
+    s->down_until = mono_add_ms(now, left > 0 ? left : 0);
 }
 
 static void go_down(struct session *s, const char *why) {

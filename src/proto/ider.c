@@ -189,17 +189,17 @@ static int on_close_reply(struct ider *i, struct slice msg, struct mono now, str
     return event(ev, IDER_EV_CLOSED);
 }
 
+#define LIVE (IDER_IN(OPENING) | IDER_IN(ENABLING) | IDER_IN(RUNNING))
 /* L(NAME, states, handler). While closing, what else is legal is passed over. 0x53 is never legal: nothing
  * asks for data of the host. */
 #define LEGAL_TABLE(L)                                                                                       \
     L(OPEN_REPLY, IDER_IN(OPENING), on_open_reply)                                                           \
-    L(CLOSE, IDER_IN(OPENING) | IDER_IN(ENABLING) | IDER_IN(RUNNING) | IDER_IN(CLOSING), on_close)           \
-    L(CLOSE_REPLY, IDER_IN(OPENING) | IDER_IN(ENABLING) | IDER_IN(RUNNING) | IDER_IN(CLOSING),               \
-      on_close_reply)                                                                                        \
-    L(PING, IDER_IN(OPENING) | IDER_IN(ENABLING) | IDER_IN(RUNNING), on_ping)                                \
-    L(PONG, IDER_IN(OPENING) | IDER_IN(ENABLING) | IDER_IN(RUNNING), on_sign_of_life)                        \
-    L(HEARTBEAT, IDER_IN(OPENING) | IDER_IN(ENABLING) | IDER_IN(RUNNING), on_sign_of_life)                   \
-    L(ERROR, IDER_IN(OPENING) | IDER_IN(ENABLING) | IDER_IN(RUNNING), on_error)                              \
+    L(CLOSE, LIVE | IDER_IN(CLOSING), on_close)                                                              \
+    L(CLOSE_REPLY, LIVE | IDER_IN(CLOSING), on_close_reply)                                                  \
+    L(PING, LIVE, on_ping)                                                                                   \
+    L(PONG, LIVE, on_sign_of_life)                                                                           \
+    L(HEARTBEAT, LIVE, on_sign_of_life)                                                                      \
+    L(ERROR, LIVE, on_error)                                                                                 \
     L(RESET, IDER_IN(ENABLING) | IDER_IN(RUNNING), on_reset)                                                 \
     L(FEATURES_REPLY, IDER_IN(ENABLING), on_features_reply)                                                  \
     L(COMMAND, IDER_IN(ENABLING) | IDER_IN(RUNNING), on_command)
