@@ -192,9 +192,9 @@ static void on_login(struct redir_conn *c) {
 
 static void make_app(struct redir_conn *c, struct mono now) {
     c->app = redir_app_find(c->kind);
-    c->machine = c->app ? c->app->make(c->node, now) : NULL;
+    c->machine = c->app->make(c->node, now);
     if (!c->machine)
-        end(c, REDIR_CONN_BROKEN, c->app ? "out of memory" : "not simulated");
+        end(c, REDIR_CONN_BROKEN, "out of memory");
 }
 
 /* The kind's own protocol begins. */
@@ -358,6 +358,10 @@ void redir_conn_tick(struct redir_conn *c, struct mono now) {
 bool redir_open(const struct sim_node *n, enum redir_kind k) {
     const struct redir_conn *c = n->redir.conns[k];
     return c && c->state != REDIR_CONN_LOGIN;
+}
+
+void *redir_machine(const struct sim_node *n, enum redir_kind k) {
+    return n->redir.conns[k] ? n->redir.conns[k]->machine : NULL;
 }
 
 void redir_recount(struct sim_node *n) {

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Redirection sessions of a node through its tunnel, with the real client: what is refused, what a session
  * means for consent and power, and how it ends. */
+#include "base/text.h"
 #include "net/sim.h"
 #include "node_rig.h"
 #include "sim/node_int.h"
 #include "sim/sol_shell.h"
 #include "unit.h"
+
+#include <openssl/sha.h>
 
 /* One session of the client's side. */
 struct caller {
@@ -512,6 +515,67 @@ static void a_long_paste_arrives(void **state) {
     bench_unmake(&b);
 }
 
+/* --- IDE-R --- */
+
+enum { CD_BLOCKS = 100, CD_BYTES = CD_BLOCKS * 2048 };
+static uint8_t image[CD_BYTES];
+static struct ider *medium;
+
+/* The other end of the medium's cable. */
+static bool serve(struct bench *b) {
+    struct ider_ev ev;
+    pump(&A);
+    struct slice in = buf_slice(&A.data);
+    int e;
+    while ((e = ider_input(medium, &in, loop_now(b->loop), &ev)) == 1)
+        if (ev.kind == IDER_EV_READ)
+            assert_int_equal(ider_data(medium, slice_of(image + ev.offset, ev.n)), 0);
+    assert_int_equal(e, 0);
+    buf_clear(&A.data);
+    struct slice out = ider_output(medium);
+    if (out.n && redir_send(A.r, out, loop_now(b->loop)) == 0)
+        ider_sent(medium, out.n);
+    pump(&A);
+    struct buf text = {0};
+    assert_int_equal(sim_node_ider_describe(b->node, &text), 0);
+    bool idle = strstr(buf_cstr(&text), "drives=1 busy=0") != NULL;
+    buf_free(&text);
+    return idle;
+}
+
+static void a_host_reads_its_medium(void **state) {
+    struct bench b;
+    uint8_t sum[SHA256_DIGEST_LENGTH];
+    char hex[2 * sizeof sum + 1];
+    struct buf text = {0};
+    start(&b);
+    assert_int_equal(sim_node_ider_read(b.node, IDER_CD, 0, 0), ERR_NOT_FOUND);
+    for (size_t i = 0; i < sizeof image; i++)
+        image[i] = sol_flood_byte(i);
+    SHA256(image, sizeof image, sum);
+    text_hex(slice_of(sum, sizeof sum), hex);
+    call(&A, &b, REDIR_IDER);
+    assert_true(bench_run(&b, is_open, SOON));
+    struct ider_config cfg = {.media[IDER_CD] = {.present = true, .blocks = CD_BLOCKS}, .when = IDER_NOW};
+    medium = ider_new(&cfg, loop_now(b.loop));
+    assert_true(bench_run(&b, serve, SOON));
+    assert_int_equal(sim_node_ider_read(b.node, IDER_CD, 0, 0), 0);
+    assert_true(bench_run(&b, serve, SOON));
+    assert_int_equal(sim_node_ider_describe(b.node, &text), 0);
+    assert_non_null(strstr(buf_cstr(&text), "bytes=204800 sha256="));
+    assert_non_null(strstr(buf_cstr(&text), hex));
+    /* the host's reset is told */
+    assert_int_equal(sim_node_local(b.node, MACHINE_ACT_RESET), 0);
+    assert_true(bench_run(&b, serve, SOON));
+    buf_clear(&text);
+    assert_int_equal(sim_node_ider_describe(b.node, &text), 0);
+    assert_non_null(strstr(buf_cstr(&text), "resets=1"));
+    ider_free(&medium);
+    buf_free(&text);
+    hang_up(&A);
+    bench_unmake(&b);
+}
+
 /* --- without a tunnel --- */
 
 struct direct {
@@ -563,4 +627,5 @@ UNIT_MAIN(T(a_prompt_on_every_way), T(a_wrong_password_is_told), T(one_of_a_kind
           T(a_prompt_waits_for_consent), T(an_open_session_blocks_power_off),
           T(power_of_the_host_in_sessions), T(sessions_die_with_the_tunnel), T(an_idle_viewer_is_dropped),
           T(a_silent_sol_client_is_dropped), T(the_firmware_closes_one),
-          T(a_reader_that_pauses_loses_nothing), T(a_long_paste_arrives), T(a_node_listens_itself))
+          T(a_reader_that_pauses_loses_nothing), T(a_long_paste_arrives), T(a_host_reads_its_medium),
+          T(a_node_listens_itself))
