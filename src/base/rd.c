@@ -39,6 +39,10 @@ uint64_t rd_le64(struct rd *r) {
     return take_int(r, 8, false);
 }
 
+struct slice rd_str8(struct rd *r) {
+    return rd_take(r, rd_u8(r));
+}
+
 struct slice rd_str32(struct rd *r, size_t max) {
     uint32_t n = rd_be32(r);
     if (n > max)
@@ -89,6 +93,12 @@ void wr_zero(struct wr *w, size_t n) {
     }
     memset(w->p, 0, n);
     w->p += n;
+}
+
+void wr_str8(struct wr *w, struct slice s) {
+    w->bad |= s.n > UINT8_MAX;
+    wr_u8(w, (uint8_t)s.n);
+    wr_bytes(w, s);
 }
 
 void wr_str32(struct wr *w, struct slice s) {

@@ -24,6 +24,8 @@ uint32_t rd_le32(struct rd *r);
 uint64_t rd_le64(struct rd *r);
 /* The next n bytes, pointing into the input; empty and bad when fewer are left. */
 struct slice rd_take(struct rd *r, size_t n);
+/* u8 length, then that many bytes (redirection login). */
+struct slice rd_str8(struct rd *r);
 /* u32 big-endian length, then that many bytes; bad when longer than max (APF `str`). */
 struct slice rd_str32(struct rd *r, size_t max);
 
@@ -46,5 +48,7 @@ void wr_le32(struct wr *w, uint32_t v);
 void wr_le64(struct wr *w, uint64_t v);
 void wr_bytes(struct wr *w, struct slice s);
 void wr_zero(struct wr *w, size_t n);
+/* u8 length, then the bytes; bad when there are more than 255. */
+void wr_str8(struct wr *w, struct slice s);
 /* u32 big-endian length, then the bytes. */
 void wr_str32(struct wr *w, struct slice s);

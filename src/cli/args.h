@@ -46,7 +46,19 @@
     O(KIND, "kind", 0, TEXT, "KIND")                                                                         \
     O(SINCE, "since", 0, NUMBER, "SEQ")                                                                      \
     O(MAX_COUNT, "count", 0, NUMBER, "N")                                                                    \
-    O(LIMIT, "limit", 0, NUMBER, "N")
+    O(LIMIT, "limit", 0, NUMBER, "N")                                                                        \
+    O(SESSION_TYPE, "session-type", 0, CHOICE, "kvm|sol")                                                    \
+    O(SESSION_STATE, "session-state", 0, CHOICE, "start|stop")                                               \
+    O(CONSENT_CODE, "consent-code", 0, TEXT, "CODE")                                                         \
+    O(VIEW_ONLY, "view-only", 0, FLAG, "")                                                                   \
+    O(TAKE_OVER, "take-over", 0, FLAG, "")                                                                   \
+    O(LOG, "log", 0, FILE, "FILE")                                                                           \
+    O(LINGER, "linger", 0, NUMBER, "SECONDS")                                                                \
+    O(FLOPPY, "floppy", 0, FLAG, "")                                                                         \
+    O(WHEN, "when", 0, CHOICE, "now|graceful|reboot")                                                        \
+    O(LISTEN, "listen", 0, TEXT, "ADDRESS:PORT")                                                             \
+    O(ONCE, "once", 0, FLAG, "")                                                                             \
+    O(NO_BROWSER, "no-browser", 0, FLAG, "")
 
 enum opt_kind {
     OPT_KIND_FLAG,

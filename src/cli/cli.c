@@ -40,9 +40,12 @@ int64_t cli_timeout_ms(const struct cli *c, int64_t otherwise) {
 }
 
 struct client *cli_client_like(const struct cli *c) {
-    int64_t answer_ms = c->args->command && command_takes(c->args->command, OPT_WAIT)
-                            ? ANSWER_MS
-                            : cli_timeout_ms(c, ANSWER_MS);
+    return cli_client_within(c, c->args->command && command_takes(c->args->command, OPT_WAIT)
+                                    ? ANSWER_MS
+                                    : cli_timeout_ms(c, ANSWER_MS));
+}
+
+struct client *cli_client_within(const struct cli *c, int64_t answer_ms) {
     const struct client_config cfg = {
         .url = &c->url,
         .trust = c->trust,

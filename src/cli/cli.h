@@ -34,6 +34,8 @@ int cli_connect(struct cli *c, bool need_login);
 /* Another client like c->client, for a worker or an event stream; after cli_connect(). Any thread. NULL: no
  * memory. */
 struct client *cli_client_like(const struct cli *c);
+/* The same, that gives up after so many milliseconds. */
+struct client *cli_client_within(const struct cli *c, int64_t answer_ms);
 
 /* Print why something failed, with its remedy; give the exit code. */
 int cli_fail(struct cli *c, const struct errinfo *ei);

@@ -4,9 +4,11 @@
 #include "base/ossl.h"
 #include "cli/term.h"
 #include "proto/http1.h"
+#include "proto/ws.h"
 
 #include <inttypes.h>
 #include <openssl/crypto.h>
+#include <openssl/rand.h>
 #include <stdlib.h>
 
 enum { READ_BYTES = 32768, ANSWER_BYTES_MAX = 64 << 20 };
@@ -75,19 +77,24 @@ static int make_ready(struct client *c, struct errinfo *ei) {
     return conn_open(&c->conn, c->cfg.url, c->cfg.trust, mono_add_ms(cli_mono(), c->cfg.connect_ms), ei);
 }
 
-static int put_head(const struct client *c, const struct request *rq, bool stream, struct buf *out) {
+/* What kind of answer a request is for. */
+enum answer_kind { ANSWER_WHOLE, ANSWER_EVENTS, ANSWER_UPGRADE };
+
+/* more: further headers, NULL-terminated pairs; may be NULL. */
+static int put_head(const struct client *c, const struct request *rq, enum answer_kind kind,
+                    const char *const *more, struct buf *out) {
     struct buf target = {0}, bearer = {0};
     buf_putf(&target, "%s%s", c->cfg.url->prefix, rq->target);
     buf_putf(&bearer, "Bearer %s", c->cfg.token ? c->cfg.token : "");
-    const char *headers[20];
+    const char *headers[32];
     size_t n = 0;
     headers[n++] = "Host";
     headers[n++] = c->cfg.url->authority;
     headers[n++] = "User-Agent";
     headers[n++] = "orch-cli/" OUTBAND_VERSION;
     headers[n++] = "Accept";
-    headers[n++] = stream ? "text/event-stream" : "application/json";
-    if (c->cfg.token) {
+    headers[n++] = kind == ANSWER_EVENTS ? "text/event-stream" : "application/json";
+    if (c->cfg.token && kind != ANSWER_UPGRADE) {
         headers[n++] = "Authorization";
         headers[n++] = buf_cstr(&bearer);
     }
@@ -100,10 +107,12 @@ static int put_head(const struct client *c, const struct request *rq, bool strea
         headers[n++] = "Idempotency-Key";
         headers[n++] = rq->key;
     }
-    if (stream && c->sse.last_id[0]) {
+    if (kind == ANSWER_EVENTS && c->sse.last_id[0]) {
         headers[n++] = "Last-Event-ID";
         headers[n++] = c->sse.last_id;
     }
+    while (more && *more)
+        headers[n++] = *more++;
     headers[n] = NULL;
     bool counted = has_body || strcmp(rq->method, "GET") != 0;
     int rc =
@@ -115,9 +124,10 @@ static int put_head(const struct client *c, const struct request *rq, bool strea
     return rc;
 }
 
-static int send_request(struct client *c, const struct request *rq, bool stream, struct mono deadline) {
+static int send_request(struct client *c, const struct request *rq, enum answer_kind kind,
+                        const char *const *more, struct mono deadline) {
     struct buf out = {0};
-    int rc = put_head(c, rq, stream, &out);
+    int rc = put_head(c, rq, kind, more, &out);
     if (rc >= 0 && rq->body.n)
         rc = buf_put(&out, rq->body);
     if (rc >= 0)
@@ -159,7 +169,7 @@ static int read_head(struct client *c, struct answer *a, struct mono deadline) {
         if (ev.kind != HTTP1_HEAD)
             continue;
         a->status = http1_status(c->http);
-        if (a->status >= 200)
+        if (a->status >= 200 || a->status == 101)
             break;
     }
     copy_header(c, "X-Operation-Id", a->operation, sizeof a->operation);
@@ -236,7 +246,7 @@ static int attempt(struct client *c, const struct request *rq, struct answer *a,
     }
     *kept = c->used;
     struct mono deadline = mono_add_ms(cli_mono(), c->cfg.answer_ms);
-    rc = send_request(c, rq, false, deadline);
+    rc = send_request(c, rq, ANSWER_WHOLE, NULL, deadline);
     *sent = true;
     if (rc == 0)
         rc = read_head(c, a, deadline);
@@ -271,7 +281,7 @@ int client_stream(struct client *c, const char *target, struct answer *a, struct
         return rc;
     }
     struct mono deadline = mono_add_ms(cli_mono(), c->cfg.answer_ms);
-    rc = send_request(c, &rq, true, deadline);
+    rc = send_request(c, &rq, ANSWER_EVENTS, NULL, deadline);
     if (rc == 0)
         rc = read_head(c, a, deadline);
     if (rc == 0 && a->status != 200)
@@ -305,4 +315,74 @@ int client_event(struct client *c, struct mono deadline, int64_t silence_ms, str
             quiet = mono_add_ms(cli_mono(), silence_ms);
         }
     }
+}
+
+/* RFC 6455 4.1: what a client must check of a 101. */
+static int check_upgrade(struct client *c, const char *key, const char *protocol) {
+    char accept[WS_ACCEPT_CAP];
+    if (!slice_ieq(http1_header(c->http, "Upgrade"), SLICE_LIT("websocket")) ||
+        !ws_accept_key(slice_str(key), accept) ||
+        !slice_is(http1_header(c->http, "Sec-WebSocket-Accept"), accept) ||
+        !slice_is(http1_header(c->http, "Sec-WebSocket-Protocol"), protocol) ||
+        http1_header(c->http, "Sec-WebSocket-Extensions").n)
+        return ERR_PROTO;
+    return 0;
+}
+
+/* The connection goes to the caller, with what is left of the input. */
+static int hand_over(struct client *c, struct conn **conn, struct buf *early) {
+    struct http1_ev ev;
+    int rc = http1_input(c->http, &c->rest, &ev); /* the end of the head; what follows is no HTTP */
+    if (rc == 1 && buf_put(early, c->rest) < 0)
+        rc = ERR_NOMEM;
+    if (rc == 1) {
+        *conn = c->conn;
+        c->conn = NULL;
+        hang_up(c);
+    }
+    return rc < 0 ? rc : 0;
+}
+
+int client_upgrade(struct client *c, const char *target, const char *protocol, const char *ticket,
+                   struct answer *a, struct conn **conn, struct buf *early, struct errinfo *ei) {
+    *a = (struct answer){0};
+    *conn = NULL;
+    uint8_t random[16];
+    char key[25], protocols[256];
+    if (RAND_bytes(random, sizeof random) != 1)
+        return err_set(ei, ERR_CRYPTO, "", "no random numbers are to be had");
+    ws_make_key(random, key);
+    snprintf(protocols, sizeof protocols, "%s, %s", protocol, ticket);
+    const char *const more[] = {"Connection",
+                                "Upgrade",
+                                "Upgrade",
+                                "websocket",
+                                "Sec-WebSocket-Version",
+                                "13",
+                                "Sec-WebSocket-Key",
+                                key,
+                                "Sec-WebSocket-Protocol",
+                                protocols,
+                                NULL};
+    const struct request rq = {.method = "GET", .target = target};
+    hang_up(c);
+    int rc = make_ready(c, ei);
+    if (rc < 0) {
+        hang_up(c);
+        return rc;
+    }
+    struct mono deadline = mono_add_ms(cli_mono(), c->cfg.answer_ms);
+    rc = send_request(c, &rq, ANSWER_UPGRADE, more, deadline);
+    OPENSSL_cleanse(protocols, sizeof protocols);
+    if (rc == 0)
+        rc = read_head(c, a, deadline);
+    if (rc == 0 && a->status != 101) {
+        rc = read_body(c, a, deadline);
+        return rc < 0 ? no_answer(c, &rq, rc, true, ei) : ERR_REFUSED;
+    }
+    if (rc == 0)
+        rc = check_upgrade(c, key, protocol);
+    if (rc == 0)
+        rc = hand_over(c, conn, early);
+    return rc < 0 ? no_answer(c, &rq, rc, true, ei) : 0;
 }

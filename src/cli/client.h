@@ -53,3 +53,10 @@ NODISCARD int client_event(struct client *c, struct mono deadline, int64_t silen
 /* Number of the last event seen; "" when none. */
 const char *client_last_id(const struct client *c);
 void client_set_last_id(struct client *c, const char *id);
+
+/* Upgrade to a WebSocket (RFC 6455 4.1) that speaks `protocol`; ticket: its second protocol, in which
+ * docs/sessions.md carries what authenticates; no token is sent. 0: *conn is the caller's, and the bytes that
+ * came behind the answer are in *early. ERR_REFUSED: the server gave another answer than 101, see *a
+ * (answer_free() in every case). ERR_PROTO when it upgraded to something else; others as above. */
+NODISCARD int client_upgrade(struct client *c, const char *target, const char *protocol, const char *ticket,
+                             struct answer *a, struct conn **conn, struct buf *early, struct errinfo *ei);

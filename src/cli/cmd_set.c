@@ -261,6 +261,8 @@ static int run_change(struct cli *c, const struct args *a, const struct change *
 }
 
 int cmd_set_host(struct cli *c, const struct args *a) {
+    if (session_options_given(a))
+        return cmd_set_session(c, a);
     struct change ch = {.dry_run = arg_given(a, OPT_DRY_RUN)};
     int code = EXIT_OK;
     if (arg_given(a, OPT_FILTER) && a->nwords)

@@ -35,6 +35,13 @@ const struct command_opt command_globals[] = {
     { OPT_FANOUT, "hosts worked on at a time (1 to 64, default 16)", NULL }
 #define YES                                                                                                  \
     { OPT_YES, "do not ask", NULL }
+#define CONSENT_CODE                                                                                         \
+    {                                                                                                        \
+        OPT_CONSENT_CODE,                                                                                    \
+            "the six digits of the node's screen (- reads them from standard input); else asked for", NULL   \
+    }
+#define TAKE_OVER                                                                                            \
+    { OPT_TAKE_OVER, "end the session of this kind that is open first: one's own, or as admin any", NULL }
 #define FILTER_HELP                                                                                          \
     "which hosts: comparisons (= != < > <= >= and : for has) of fields, joined by AND, OR, NOT, such as "    \
     "'oob.link.state=\"up\" AND name=\"rack1-*\"'"
@@ -136,11 +143,15 @@ const struct command commands[] = {
         .words = "[HOST…]",
         .word = WORD_HOST,
         .words_max = ANY,
-        .summary = "Change power, recovery policy or name of hosts",
+        .summary = "Change power, recovery policy or name of hosts; open and end sessions",
         .details =
             "on, off, sleep and hibernate set the wanted power and start the operation at once; reset and "
             "power-cycle are done once. HOST is a name or an id; node[001-250] stands for many names. With "
-            "more than one host a line is printed for each, and --yes is needed for more than 10.",
+            "more than one host a line is printed for each, and --yes is needed for more than 10. A session "
+            "is "
+            "of one host: kvm is shown in a browser, sol is the serial console on this terminal, where ~. "
+            "behind a newline ends it and ~? lists the keys. Where the node's user must consent, the code on "
+            "its screen is asked for. An interrupted session is taken up again by itself.",
         .opts = OPTS(
             {OPT_POWER, "the power operation to do", NULL},
             {OPT_GRACEFUL, "with off or reset: ask the operating system to do it", NULL},
@@ -153,12 +164,19 @@ const struct command commands[] = {
              NULL},
             {OPT_UNTIL, "end of hold: a time such as 2026-11-22T18:00:00Z, or from now: 90m, 2h, 3d", NULL},
             {OPT_NAME, "new name (one host)", NULL}, {OPT_FILTER, FILTER_HELP, NULL},
+            {OPT_SESSION_TYPE, "which session; goes with --session-state", NULL},
+            {OPT_SESSION_STATE, "open a session and stay in it, or end the one that is open", NULL},
+            CONSENT_CODE, TAKE_OVER, {OPT_VIEW_ONLY, "kvm: look, without keyboard and mouse", NULL},
+            {OPT_NO_BROWSER, "kvm: print the address of the screen only", NULL},
+            {OPT_LOG, "sol: write what the node sends to this file, too", NULL},
+            {OPT_LINGER, "sol on pipes: listen so long behind the end of the input (default 2)", NULL},
             {OPT_DRY_RUN, "say what would be done, change nothing", NULL}, YES, FANOUT, DATA, ),
-        .examples = EXAMPLES("set host n1 --power off --wait", "switch n1 off and wait until it is seen off",
-                             "set host n1 --recovery-policy hold --until 2h", "maintenance for two hours",
-                             "set host node[001-250] --power on --yes", "switch 250 hosts on",
-                             "set host --filter 'name=\"rack1-*\"' --power reset --dry-run",
-                             "see what would be reset"),
+        .examples = EXAMPLES(
+            "set host n1 --power off --wait", "switch n1 off and wait until it is seen off",
+            "set host n1 --recovery-policy hold --until 2h", "maintenance for two hours",
+            "set host node[001-250] --power on --yes", "switch 250 hosts on",
+            "set host --filter 'name=\"rack1-*\"' --power reset --dry-run", "see what would be reset",
+            "set host n1 --session-type sol --session-state start", "the serial console of n1"),
         .exits =
             CODE(NOT_FOUND) | CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT) | CODE(PARTIAL),
         .run = cmd_set_host,
@@ -176,6 +194,68 @@ const struct command commands[] = {
         .exits =
             CODE(NOT_FOUND) | CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT) | CODE(PARTIAL),
         .run = cmd_delete_host,
+    },
+    {
+        .verb = "kvm-bridge",
+        .object = "host",
+        .words = "HOST",
+        .word = WORD_HOST,
+        .words_min = 1,
+        .words_max = 1,
+        .summary = "Give any VNC viewer on this machine the screen of a host",
+        .details =
+            "Each viewer that connects gets a KVM session of its own; one at a time. A session that breaks "
+            "is taken up again behind the viewer. The port has no password: it is for this machine only, "
+            "unless "
+            "--listen names another address.",
+        .opts = OPTS({OPT_LISTEN, "where viewers connect (default 127.0.0.1:5900); port 0 picks one", NULL},
+                     {OPT_VIEW_ONLY, "show the screen, pass no key and no mouse", NULL}, CONSENT_CODE,
+                     TAKE_OVER, {OPT_ONCE, "end after the first viewer", NULL}, ),
+        .examples =
+            EXAMPLES("kvm-bridge host n1 --listen 127.0.0.1:5901 --once", "then: vncviewer 127.0.0.1::5901"),
+        .exits = CODE(NOT_FOUND) | CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT),
+        .run = cmd_kvm_bridge,
+    },
+    {
+        .verb = "list",
+        .object = "session",
+        .words = "[host] HOST",
+        .word = WORD_HOST,
+        .words_min = 1,
+        .words_max = 2,
+        .summary = "List the KVM, SOL and IDE-R sessions of a host, open ones first",
+        .opts = OPTS(OUTPUT("table|json|yaml|name"), ),
+        .exits = CODE(NOT_FOUND) | CODE(AUTH) | CODE(UNREACHABLE) | CODE(TIMEOUT),
+        .run = cmd_list_session,
+    },
+    {
+        .verb = "iso",
+        .object = "mount",
+        .words = "[host] HOST FILE",
+        .word = WORD_HOST,
+        .words_min = 2,
+        .words_max = 3,
+        .summary = "Give a host an image of this machine as its CD or floppy drive (IDE-R)",
+        .details = "Stays until Ctrl-C, or iso eject from elsewhere, and serves what the node reads. A .iso "
+                   "is a CD; "
+                   "a .ima, .flp, .vfd or a file of a floppy's size is a floppy.",
+        .opts = OPTS({OPT_FLOPPY, "the image is a floppy's", NULL},
+                     {OPT_WHEN, "when the drive appears (default now)", NULL}, CONSENT_CODE, TAKE_OVER, ),
+        .examples = EXAMPLES("iso mount host n1 rescue.iso --when reboot", "there at the next start"),
+        .exits = CODE(NOT_FOUND) | CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT),
+        .run = cmd_iso_mount,
+    },
+    {
+        .verb = "iso",
+        .object = "eject",
+        .words = "[host] HOST",
+        .word = WORD_HOST,
+        .words_min = 1,
+        .words_max = 2,
+        .summary = "End the IDE-R session of a host: its drive is gone",
+        .opts = OPTS(),
+        .exits = CODE(NOT_FOUND) | CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT),
+        .run = cmd_iso_eject,
     },
     {
         .verb = "doctor",

@@ -5,6 +5,7 @@
 #include "cli/term.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -74,14 +75,20 @@ void trust_free(struct trust **t) {
     *t = NULL;
 }
 
+/* For poll(); 0 when the deadline has passed. */
+static int ms_left(struct mono deadline) {
+    int64_t left = mono_is_never(deadline) ? INT_MAX : mono_ms_between(cli_mono(), deadline) + 1;
+    return left <= 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
+}
+
 /* Wait until fd is ready for events. ERR_TIMEOUT. */
 static int wait_fd(int fd, short events, struct mono deadline) {
     for (;;) {
-        int64_t left = mono_is_never(deadline) ? INT_MAX : mono_ms_between(cli_mono(), deadline) + 1;
+        int left = ms_left(deadline);
         if (left <= 0)
             return ERR_TIMEOUT;
         struct pollfd p = {.fd = fd, .events = events};
-        int n = poll(&p, 1, left > INT_MAX ? INT_MAX : (int)left);
+        int n = poll(&p, 1, left);
         if (n > 0)
             return 0;
         if (n < 0 && errno != EINTR)
@@ -294,4 +301,33 @@ bool conn_usable(struct conn *c) {
         return ret <= 0 && SSL_get_error(c->ssl, ret) == SSL_ERROR_WANT_READ;
     }
     return recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
+int conn_wait(struct conn *c, int wants, struct pollfd *others, size_t n, struct mono deadline) {
+    struct pollfd fds[1 + CONN_OTHERS_MAX];
+    assert(n <= CONN_OTHERS_MAX);
+    /* nothing wanted: not even the hang-up, which would be told without end */
+    fds[0] = (struct pollfd){.fd = c && wants ? c->fd : -1};
+    fds[0].events = (short)((wants & CONN_READABLE ? POLLIN : 0) | (wants & CONN_WRITABLE ? POLLOUT : 0));
+    if (n)
+        memcpy(fds + 1, others, n * sizeof *others);
+    bool here = c && wants & CONN_READABLE && c->ssl && SSL_pending(c->ssl) > 0;
+    int ready = poll(fds, (nfds_t)(n + 1), here ? 0 : ms_left(deadline));
+    if (ready < 0 && errno != EINTR)
+        return ERR_IO;
+    int got = here ? CONN_READABLE : 0;
+    for (size_t i = 0; i < n; i++) {
+        others[i].revents = (short)(ready > 0 ? fds[i + 1].revents : 0);
+        got |= others[i].revents ? CONN_OTHER : 0;
+    }
+    if (ready > 0 && fds[0].revents & POLLOUT)
+        got |= CONN_WRITABLE;
+    if (ready > 0 && fds[0].revents & (POLLIN | POLLHUP | POLLERR))
+        got |= CONN_READABLE; /* reading tells of a hang-up */
+    return got;
+}
+
+int conn_write_some(struct conn *c, struct slice s) {
+    int n = write_some(c, s, (struct mono){0});
+    return n == ERR_TIMEOUT ? 0 : n;
 }

@@ -6,6 +6,8 @@
 #include "base/clock.h"
 #include "cli/url.h"
 
+#include <poll.h>
+
 /* What certificates are trusted; may be shared by threads once made. */
 struct trust;
 /* ca_pem: PEM certificates to trust alone; NULL: the system's store. ERR_INVALID when it holds none. */
@@ -24,3 +26,13 @@ NODISCARD int conn_write(struct conn *c, struct slice s, struct mono deadline);
 NODISCARD int conn_read(struct conn *c, uint8_t *into, size_t cap, struct mono deadline);
 /* Nothing came and nobody closed while it was idle: it can be used again. */
 bool conn_usable(struct conn *c);
+
+/* For a connection that is used both ways at once, beside other descriptors. */
+enum { CONN_READABLE = 1, CONN_WRITABLE = 2, CONN_OTHER = 4 };
+enum { CONN_OTHERS_MAX = 16 };
+/* Wait for what wants names (CONN_READABLE, CONN_WRITABLE) or for one of n others; TLS data that are here
+ * already count. The bits that hold (CONN_OTHER: revents say which); 0 at the deadline or a signal; ERR_IO.
+ * n <= CONN_OTHERS_MAX. c may be NULL: only the others are watched. */
+NODISCARD int conn_wait(struct conn *c, int wants, struct pollfd *others, size_t n, struct mono deadline);
+/* What can be sent without waiting: bytes, 0 when none; ERR_CLOSED. */
+NODISCARD int conn_write_some(struct conn *c, struct slice s);

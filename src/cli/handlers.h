@@ -3,6 +3,8 @@
  * Main thread. */
 #pragma once
 
+#include <stdbool.h>
+
 struct cli;
 struct args;
 
@@ -12,6 +14,11 @@ int cmd_list_host(struct cli *c, const struct args *a);
 int cmd_get_host(struct cli *c, const struct args *a);
 int cmd_create_host(struct cli *c, const struct args *a);
 int cmd_set_host(struct cli *c, const struct args *a);
+int cmd_set_session(struct cli *c, const struct args *a); /* set host, when session_options_given() */
+bool session_options_given(const struct args *a);
+int cmd_list_session(struct cli *c, const struct args *a);
+int cmd_iso_mount(struct cli *c, const struct args *a);
+int cmd_iso_eject(struct cli *c, const struct args *a);
 int cmd_delete_host(struct cli *c, const struct args *a);
 int cmd_doctor_host(struct cli *c, const struct args *a);
 int cmd_doctor(struct cli *c, const struct args *a);
@@ -27,6 +34,7 @@ int cmd_list_user(struct cli *c, const struct args *a);
 int cmd_create_user(struct cli *c, const struct args *a);
 int cmd_delete_user(struct cli *c, const struct args *a);
 int cmd_set_password(struct cli *c, const struct args *a);
+int cmd_kvm_bridge(struct cli *c, const struct args *a);
 int cmd_summary(struct cli *c, const struct args *a);
 int cmd_version(struct cli *c, const struct args *a);
 int cmd_completion(struct cli *c, const struct args *a);

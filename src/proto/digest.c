@@ -36,15 +36,14 @@ int digest_ha1(const char *user, const char *realm, const char *password, char *
     return MD5_JOINED(out, slice_str(user), slice_str(realm), slice_str(password));
 }
 
-/* The response for one request, RFC 2617 3.2.2.1; without qop in the form of RFC 2069. */
-static int response_of(struct slice ha1, const char *method, const struct digest_answer *a, char *out) {
+int digest_response(const char *ha1, const char *method, const struct digest_answer *a, char *out) {
     char ha2[MD5_HEX_CAP];
     int r = MD5_JOINED(ha2, slice_str(method), a->uri);
     if (r < 0)
         return r;
     if (a->qop.n == 0)
-        return MD5_JOINED(out, ha1, a->nonce, slice_str(ha2));
-    return MD5_JOINED(out, ha1, a->nonce, a->nc, a->cnonce, a->qop, slice_str(ha2));
+        return MD5_JOINED(out, slice_str(ha1), a->nonce, slice_str(ha2));
+    return MD5_JOINED(out, slice_str(ha1), a->nonce, a->nc, a->cnonce, a->qop, slice_str(ha2));
 }
 
 /* --- the grammar of both headers: scheme name=value, name="value", … RFC 9110 11 --- */
@@ -193,7 +192,7 @@ int digest_authorize(struct digest_client *c, struct buf *out, const char *user,
     }
     int r = digest_ha1(user, c->realm, password, ha1);
     if (r == 0)
-        r = response_of(slice_str(ha1), method, &a, response);
+        r = digest_response(ha1, method, &a, response);
     OPENSSL_cleanse(ha1, sizeof ha1);
     if (r < 0)
         return r;
@@ -277,8 +276,7 @@ int digest_parse_answer(struct slice authorization, struct digest_answer *a) {
 
 bool digest_verify(const struct digest_answer *a, const char *ha1, const char *method) {
     char want[MD5_HEX_CAP];
-    bool ok =
-        response_of(slice_str(ha1), method, a, want) == 0 && slice_eq_secret(a->response, slice_str(want));
+    bool ok = digest_response(ha1, method, a, want) == 0 && slice_eq_secret(a->response, slice_str(want));
     OPENSSL_cleanse(want, sizeof want);
     return ok;
 }

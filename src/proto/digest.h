@@ -41,3 +41,6 @@ NODISCARD int digest_parse_answer(struct slice authorization, struct digest_answ
 /* Constant-time check of an answer against HA1. That realm, nonce and uri are the right ones is the caller's
  * part. */
 bool digest_verify(const struct digest_answer *a, const char *ha1, const char *method);
+/* The response for one request into out[DIGEST_HA1_CAP], RFC 2617 3.2.2.1; without qop in the form of RFC
+ * 2069. ERR_CRYPTO. */
+int digest_response(const char *ha1, const char *method, const struct digest_answer *a, char *out);

@@ -18,11 +18,13 @@ struct redir_front;
 struct redir_front *redir_front_new(enum redir_kind kind, const uint8_t random[32]);
 void redir_front_free(struct redir_front **f);
 /* Bytes of the client, any split. While it holds (REDIR_FRONT_HELD) bytes are kept (at most 1024: ERR_LIMIT).
- * 1: *data are bytes for the device (state OPEN; a slice of the input); 0: all used; ERR_PROTO, ERR_LIMIT,
- * ERR_NOMEM. */
+ * 1: *data are bytes for the device (state OPEN; a slice of the input or of what was kept, valid until the
+ * next call); 0: all used; ERR_PROTO, ERR_LIMIT, ERR_NOMEM; ERR_CLOSED: it ended the session, or it was told
+ * that the login failed. */
 NODISCARD int redir_front_input(struct redir_front *f, struct slice *in, struct slice *data);
-/* The server has logged in: reply11 is the firmware's 0x11 (13 + n bytes). Or it failed: status is answered
- * (4 bytes). */
+/* The server has logged in: reply11 is the firmware's 0x11 (13 + n bytes). What was kept is taken now; when
+ * the state is OPEN then, call redir_front_input() once with an empty input, for there may be data. Or it
+ * failed: status is answered (4 bytes). ERR_STATE when it does not hold. */
 NODISCARD int redir_front_started(struct redir_front *f, struct slice reply11);
 NODISCARD int redir_front_failed(struct redir_front *f, uint8_t status);
 /* Bytes for the client. */

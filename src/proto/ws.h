@@ -12,7 +12,7 @@ enum ws_ev_kind {
     WS_EV_BINARY, /* data: the next piece of a binary message; pieces come as they arrive, nothing is gathered
                    */
     WS_EV_TEXT,   /* data: a whole text message, valid UTF-8, at most text_max bytes */
-    WS_EV_PING,   /* the pong is queued already */
+    WS_EV_PING,   /* the pong is queued already; of a flood that is not read, the newest is answered */
     WS_EV_PONG,
     WS_EV_CLOSE, /* code (1005 when none was given), data: reason. The answer is queued; nothing follows */
 };

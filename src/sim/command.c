@@ -26,6 +26,10 @@ int sim_cmd_help(struct buf *out) {
         snprintf(head, sizeof head, "%s %s", sim_fault_name((enum sim_fault)f), name ? name : "");
         buf_putf(out, "  %-42s %s\n", head, sim_fault_help((enum sim_fault)f));
     }
+    buf_puts(out, "faults of KVM:\n");
+    for (int f = 0; f < SIM_KVM_FAULT_COUNT; f++)
+        buf_putf(out, "  %-42s %s\n", sim_kvm_fault_name((enum sim_kvm_fault)f),
+                 sim_kvm_fault_help((enum sim_kvm_fault)f));
     return out->failed ? ERR_NOMEM : 0;
 }
 

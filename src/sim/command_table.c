@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The commands themselves, and their table. */
 #include "sim/command_int.h"
+#include "sim/optin.h"
 
 static const char *arg(const struct run *r, unsigned i) {
     return i < r->cmd->nargs ? r->cmd->args[i] : "";
@@ -170,24 +171,39 @@ static int run_latency(struct run *r) {
 }
 
 static int run_consent(struct run *r) {
+    if (is(arg(r, 0), "code")) {
+        const char *code = sim_node_consent_code(r->node);
+        return code[0] ? buf_putf(r->lines, "%s\n", code)
+                       : err_set(r->ei, ERR_STATE, "", "no code is on the screen");
+    }
+    if (r->cmd->nargs && !is(arg(r, 0), "show"))
+        return bad(r, 0, "show, code");
+    buf_putf(r->lines, "%s ", sim_node_config(r->node)->id.name);
+    sim_node_consent_describe(r->node, r->lines);
+    return buf_puts(r->lines, "\n");
+}
+
+static int run_consent_policy(struct run *r) {
     static const struct {
         const char *text;
         uint32_t required;
-    } POLICIES[] = {{"none", 0}, {"kvm", 1}, {"all", UINT32_MAX}};
-    if (is(arg(r, 0), "show") && r->cmd->nargs == 1) {
-        buf_putf(r->lines, "%s ", sim_node_config(r->node)->id.name);
-        sim_node_consent_describe(r->node, r->lines);
-        return buf_puts(r->lines, "\n");
-    }
-    if (!is(arg(r, 0), "policy"))
-        return bad(r, 0, "show, policy none|kvm|all");
+    } POLICIES[] = {{"none", OPTIN_NONE}, {"kvm", OPTIN_KVM}, {"all", OPTIN_ALL}};
     for (size_t i = 0; i < sizeof POLICIES / sizeof POLICIES[0]; i++) {
-        if (is(arg(r, 1), POLICIES[i].text)) {
+        if (is(arg(r, 0), POLICIES[i].text)) {
             sim_node_consent_policy(r->node, POLICIES[i].required);
             return 0;
         }
     }
-    return bad(r, 1, "none, kvm, all");
+    return bad(r, 0, "none, kvm, all");
+}
+
+static int run_consent_code(struct run *r) {
+    struct slice digits = slice_str(arg(r, 0));
+    uint64_t code;
+    if (digits.n != 6 || !slice_to_u64(digits, 999999, &code))
+        return bad(r, 0, "six digits");
+    sim_node_consent_next(r->node, (uint32_t)code);
+    return 0;
 }
 
 static int run_session(struct run *r) {
@@ -197,6 +213,73 @@ static int run_session(struct run *r) {
         e = bad(r, 1, "queue");
     if (e == 0)
         sim_node_session(r->node, on, r->cmd->nargs > 1);
+    return e;
+}
+
+/* "kvm", "sol", "ider" */
+static int kind(struct run *r, unsigned i, enum redir_kind *k) {
+    return redir_kind_parse(arg(r, i), k) ? 0 : bad(r, i, "kvm, sol, ider");
+}
+
+static int run_sessions(struct run *r) {
+    return sim_node_sessions_describe(r->node, r->lines);
+}
+static int run_session_close(struct run *r) {
+    enum redir_kind k;
+    int e = kind(r, 0, &k);
+    if (e == 0 && sim_node_session_close(r->node, k) < 0)
+        e = err_set(r->ei, ERR_NOT_FOUND, "", "no %s session is open", redir_kind_name(k));
+    return e;
+}
+static int run_busy(struct run *r) {
+    enum redir_kind k;
+    bool on;
+    int e = kind(r, 0, &k);
+    if (e == 0)
+        e = on_off(r, 1, &on);
+    if (e == 0)
+        sim_node_busy(r->node, k, on);
+    return e;
+}
+static int run_getty(struct run *r) {
+    bool on;
+    int e = on_off(r, 0, &on);
+    if (e == 0)
+        sim_node_getty(r->node, on);
+    return e;
+}
+
+/* "size WxH", or a knob with on or off. */
+static int run_kvm(struct run *r) {
+    bool on;
+    if (is(arg(r, 0), "size")) {
+        struct slice h = slice_str(arg(r, 1)), w = slice_cut(&h, 'x');
+        uint64_t width, height;
+        if (!slice_to_u64(w, KVM_SIDE_MAX, &width) || !slice_to_u64(h, KVM_SIDE_MAX, &height) || !width ||
+            !height)
+            return bad(r, 1, "WIDTHxHEIGHT up to 4096x4096");
+        sim_node_kvm_size(r->node, (uint16_t)width, (uint16_t)height);
+        return 0;
+    }
+    if (!is(arg(r, 0), "still") && !is(arg(r, 0), "padded"))
+        return bad(r, 0, "size, still, padded");
+    int e = on_off(r, 1, &on);
+    if (e == 0 && is(arg(r, 0), "still"))
+        sim_node_kvm_still(r->node, on);
+    else if (e == 0)
+        sim_node_kvm_padded(r->node, on);
+    return e;
+}
+
+static int run_kvm_fault(struct run *r) {
+    bool on = true;
+    enum sim_kvm_fault f = sim_kvm_fault_find(slice_str(arg(r, 0)));
+    if (f == SIM_KVM_FAULT_COUNT)
+        return err_set(r->ei, ERR_INVALID, "kvm-fault", "there is no KVM fault \"%s\"; help lists them",
+                       arg(r, 0));
+    int e = r->cmd->nargs > 1 ? on_off(r, 1, &on) : 0;
+    if (e == 0)
+        sim_node_kvm_fault(r->node, f, on);
     return e;
 }
 
@@ -246,8 +329,20 @@ const struct sim_command SIM_COMMANDS[] = {
      0},
     {"lms", MUST_NODES, 1, 1, "on|off", "LMS and agent in the operating system", run_lms, 0},
     {"latency", MUST_NODES, 1, 1, "MIN-MAX|default", "milliseconds until firmware answers", run_latency, 0},
-    {"consent", MUST_NODES, 1, 2, "show | policy none|kvm|all", "the code on the screen, and who needs it",
+    {"consent", MUST_NODES, 0, 1, "[show|code]", "consent and its clocks; code: the six digits alone",
      run_consent, 0},
+    {"consent-policy", MUST_NODES, 1, 1, "none|kvm|all", "who needs consent", run_consent_policy, 0},
+    {"consent-code", MUST_NODES, 1, 1, "DIGITS", "the next code is this one", run_consent_code, 0},
+    {"sessions", MUST_NODES, 0, 0, "", "the open redirection sessions: kind, since, bytes", run_sessions, 0},
+    {"session-close", MUST_NODES, 1, 1, "KIND", "the firmware closes its kvm, sol or ider session",
+     run_session_close, 0},
+    {"busy", MUST_NODES, 2, 2, "KIND on|off", "pretend a foreign session: the next is refused as busy",
+     run_busy, 0},
+    {"getty", MUST_NODES, 1, 1, "on|off", "does anything answer on the serial line (SOL)?", run_getty, 0},
+    {"kvm", MUST_NODES, 2, 2, "size WxH | still on|off | padded on|off",
+     "the display, its moving part, the rows of palettes", run_kvm, 0},
+    {"kvm-fault", MUST_NODES, 1, 2, "NAME [on|off]", "switch a fault of the KVM stream, see below",
+     run_kvm_fault, 0},
     {"session", MUST_NODES, 1, 2, "on|off [queue]", "pretend a KVM session: power-off is refused, or queued",
      run_session, 0},
 };

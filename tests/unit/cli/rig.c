@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 struct rig rig;
-static const char *program;
+static const char *program, *input = "/dev/null";
 extern char **environ;
 
 static char *slurp(const char *path) {
@@ -77,13 +77,21 @@ int rig_end(void) {
     return system(command);
 }
 
+const char *rig_program(void) {
+    return program;
+}
+
+void rig_input(const char *path) {
+    input = path ? path : "/dev/null";
+}
+
 static void run_argv(char *const argv[]) {
     char out[128], err[128];
     snprintf(out, sizeof out, "%s/out", rig.dir);
     snprintf(err, sizeof err, "%s/err", rig.dir);
     posix_spawn_file_actions_t fa;
     posix_spawn_file_actions_init(&fa);
-    posix_spawn_file_actions_addopen(&fa, 0, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&fa, 0, input, O_RDONLY, 0);
     posix_spawn_file_actions_addopen(&fa, 1, out, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     posix_spawn_file_actions_addopen(&fa, 2, err, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     pid_t pid;

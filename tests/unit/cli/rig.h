@@ -21,6 +21,9 @@ extern struct rig rig;
 /* argv[1] of the test is the program. Starts a plain server and pretends a login to it. */
 int rig_begin(const char *program);
 int rig_end(void);
+const char *rig_program(void);
+/* The next rig_run() reads this file; NULL: /dev/null. */
+void rig_input(const char *path);
 /* Write dir/config: a token for origin; ca_pem may be NULL. */
 void rig_login(const char *origin, const char *ca_pem);
 /* Make a file dir/NAME and give its path (valid until the next call). */

@@ -3,8 +3,10 @@
 
 #include "base/ossl.h"
 #include "proto/http1.h"
+#include "proto/ws.h"
 
 #include <arpa/inet.h>
+#include <limits.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <poll.h>
@@ -55,9 +57,9 @@ static bool stopped(struct scripted *s) {
     return stop;
 }
 
-/* Bytes of the client; 0 when it is gone or the server is to stop. */
-static int receive(struct served *c, uint8_t *into, int cap) {
-    while (!stopped(c->s)) {
+/* Bytes of the client; 0 when it is gone, nothing came for so long or the server is to stop. */
+static int receive(struct served *c, uint8_t *into, int cap, int ms) {
+    for (; ms > 0 && !stopped(c->s); ms -= 20) {
         struct pollfd p = {.fd = c->fd, .events = POLLIN};
         if (!(c->ssl && SSL_pending(c->ssl)) && poll(&p, 1, 20) == 0)
             continue;
@@ -110,6 +112,132 @@ static void stream_events(struct served *c, const char *body) {
         usleep(2000);
 }
 
+/* --- WebSocket --- */
+
+struct peer {
+    struct served *c;
+    struct ws *ws;
+    struct buf data; /* binary payload not taken yet */
+    bool closed;
+};
+
+void peer_log(struct peer *p, const char *text) {
+    pthread_mutex_lock(&p->c->s->lock);
+    buf_putf(&p->c->s->log, "ws: %s\n", text);
+    pthread_mutex_unlock(&p->c->s->lock);
+}
+
+static void peer_flush(struct peer *p) {
+    struct slice out = ws_output(p->ws);
+    if (give(p->c, out))
+        ws_sent(p->ws, out.n);
+}
+
+void peer_text(struct peer *p, const char *text) {
+    if (ws_text(p->ws, slice_str(text)) == 0)
+        peer_flush(p);
+}
+
+void peer_binary(struct peer *p, struct slice data) {
+    if (ws_binary(p->ws, data) == 0)
+        peer_flush(p);
+}
+
+void peer_ping(struct peer *p) {
+    if (ws_ping(p->ws) == 0)
+        peer_flush(p);
+}
+
+void peer_close(struct peer *p, unsigned code, const char *reason) {
+    ws_close(p->ws, (uint16_t)code, reason);
+    peer_flush(p);
+}
+
+void peer_pause(struct peer *p, unsigned ms) {
+    for (unsigned waited = 0; waited < ms && !stopped(p->c->s); waited += 10)
+        usleep(10000);
+}
+
+static void take_frame(struct peer *p, const struct ws_ev *ev) {
+    char text[64];
+    if (ev->kind == WS_EV_BINARY)
+        buf_put(&p->data, ev->data);
+    if (ev->kind == WS_EV_PONG)
+        peer_log(p, "pong");
+    if (ev->kind != WS_EV_CLOSE)
+        return;
+    snprintf(text, sizeof text, "closed %u", ev->code);
+    peer_log(p, text);
+    p->closed = true;
+}
+
+/* What comes within 10 s. False: nothing more will. */
+static bool peer_more(struct peer *p) {
+    uint8_t in[4096];
+    int n = p->closed ? 0 : receive(p->c, in, sizeof in, 10000);
+    struct slice s = slice_of(in, (size_t)n);
+    struct ws_ev ev;
+    int rc;
+    while ((rc = ws_input(p->ws, &s, &ev)) == 1)
+        take_frame(p, &ev);
+    if (rc < 0)
+        peer_log(p, ws_error(p->ws));
+    peer_flush(p);
+    return n > 0 && rc == 0;
+}
+
+bool peer_read(struct peer *p, uint8_t *into, size_t n) {
+    while (p->data.len < n && peer_more(p))
+        ;
+    if (p->data.len < n) {
+        peer_log(p, "too little came");
+        return false;
+    }
+    memcpy(into, buf_slice(&p->data).p, n);
+    buf_consume(&p->data, n);
+    return true;
+}
+
+bool peer_expect(struct peer *p, const char *text) {
+    uint8_t got[1024];
+    size_t n = strlen(text);
+    if (!peer_read(p, got, n))
+        return false;
+    if (memcmp(got, text, n) == 0)
+        return true;
+    char line[1200];
+    snprintf(line, sizeof line, "wanted \"%s\", got \"%.*s\"", text, (int)n, (const char *)got);
+    peer_log(p, line);
+    return false;
+}
+
+void peer_wait_close(struct peer *p) {
+    while (!p->closed && peer_more(p))
+        ;
+}
+
+static void upgrade(struct served *c, const struct script *r, const char *key) {
+    struct buf out = {0};
+    char accept[WS_ACCEPT_CAP] = "";
+    struct peer p = {.c = c, .ws = ws_new(WS_SERVER, 65536, NULL)};
+    if (!p.ws || !ws_accept_key(slice_str(key), accept))
+        abort();
+    const char *headers[] = {"Connection",
+                             "Upgrade",
+                             "Upgrade",
+                             "websocket",
+                             "Sec-WebSocket-Accept",
+                             r->accept ? r->accept : accept,
+                             "Sec-WebSocket-Protocol",
+                             "outband.v1",
+                             NULL};
+    if (http1_put_response(&out, 101, headers, -1) == 0 && give(c, buf_slice(&out)))
+        r->play(&p);
+    buf_free(&out);
+    buf_free(&p.data);
+    ws_free(&p.ws);
+}
+
 /* False: the connection is to be closed. */
 static bool reply(struct served *c, const struct script *r) {
     for (unsigned waited = 0; waited < r->delay_ms && !stopped(c->s); waited += 10)
@@ -144,6 +272,12 @@ static bool take_request(struct served *c, struct http1 *h, struct buf *body) {
     const struct script *r = find_row(s, http1_method(h), http1_target(h));
     pthread_mutex_unlock(&s->lock);
     buf_free(body);
+    if (r->play) {
+        char key[64];
+        slice_to_str(http1_header(h, "Sec-WebSocket-Key"), key, sizeof key);
+        upgrade(c, r, key);
+        return false;
+    }
     return reply(c, r);
 }
 
@@ -155,7 +289,7 @@ static void *serve(void *arg) {
     uint8_t in[4096];
     bool go_on = !c->ssl || SSL_accept(c->ssl) == 1;
     while (go_on) {
-        int n = receive(c, in, sizeof in);
+        int n = receive(c, in, sizeof in, INT_MAX);
         struct slice s = slice_of(in, (size_t)n);
         struct http1_ev ev;
         go_on = n > 0;

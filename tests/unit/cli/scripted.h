@@ -3,9 +3,26 @@
  * connection. Owner: the test. */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "base/slice.h"
+
+/* A WebSocket that a row has upgraded to; for its play function, in the server's thread. What goes wrong is
+ * found in the log as "ws: …". */
+struct peer;
+void peer_text(struct peer *p, const char *text);
+void peer_binary(struct peer *p, struct slice data);
+void peer_ping(struct peer *p);
+void peer_close(struct peer *p, unsigned code, const char *reason);
+/* n bytes of binary payload, however they were cut into messages. False (and logged) when the client ended or
+ * nothing came for 10 s. */
+bool peer_read(struct peer *p, uint8_t *into, size_t n);
+/* The same, and they must be these. */
+bool peer_expect(struct peer *p, const char *text);
+/* Until the client closes (its code is logged as "ws: closed CODE") or 10 s have passed. */
+void peer_wait_close(struct peer *p);
+/* Sleep, but not beyond the server's end. */
+void peer_pause(struct peer *p, unsigned ms);
+/* A line of the log that the test looks for. */
+void peer_log(struct peer *p, const char *text);
 
 /* Answers are looked for from the first row on; a row is skipped once it was used `times` times (0: without
  * end). */
@@ -18,6 +35,9 @@ struct script {
     unsigned times, delay_ms;
     bool close_after; /* announce keep-alive, then close all the same */
     bool open_ended;  /* an event stream: chunks of body (split at \f), then the connection breaks */
+    void (*play)(
+        struct peer *p); /* status 101: upgrade to outband.v1, run this, then the connection breaks */
+    const char *accept;  /* with play: a wrong Sec-WebSocket-Accept; NULL: the right one */
 };
 
 struct scripted;

@@ -100,7 +100,9 @@ static void every_option_of_every_command(void **state) {
                 snprintf(value, sizeof value, "%.*s", (int)strcspn(command_opt_arg(co), "|"),
                          command_opt_arg(co));
             bool flag = r->kind == OPT_KIND_FLAG;
-            const char *words = c->words_min == 1 ? " w" : "";
+            static const char *const some[] = {"", " w", " w w"};
+            assert_true(c->words_min < sizeof some / sizeof *some);
+            const char *words = some[c->words_min];
             command_name(c, name);
             snprintf(line, sizeof line, "%s%s --%s%s%s", name, words, r->name, flag ? "" : " ",
                      flag ? "" : value);

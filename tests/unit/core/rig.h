@@ -14,7 +14,7 @@ struct rig_pending {
     int64_t at_ms;
     enum { RIG_RESULT, RIG_JOURNAL, RIG_FW_DONE } what;
     enum wsc_job_kind job;
-    uint8_t arg;
+    uint32_t arg;
     uint32_t generation;
 };
 
@@ -72,7 +72,7 @@ static inline void rig_do(struct rig *r) {
                 if (r->changes < 64)
                     r->change_at_ms[r->changes] = r->now_ms;
                 r->changes++;
-                r->last_change = a->arg;
+                r->last_change = (uint8_t)a->arg;
             }
             p.what = RIG_RESULT;
             if (r->mute)
@@ -110,6 +110,9 @@ static inline void rig_do(struct rig *r) {
                          op_state_text(a->op->state));
             break;
         case ACT_PERSIST:
+        case ACT_SESSION_REPLY:
+        case ACT_SESSION_END:
+        case ACT_SESSION_NOTE:
             break;
         }
     }
@@ -124,7 +127,7 @@ static inline void rig_input(struct rig *r, struct host_ev ev) {
     rig_do(r);
 }
 
-static inline void rig_change(struct rig *r, uint8_t arg) {
+static inline void rig_change(struct rig *r, uint32_t arg) {
     static const uint8_t to[] = {[2] = 2, [4] = 4, [5] = 2, [7] = 7, [8] = 8, [10] = 2, [12] = 8, [14] = 2};
     if (r->lies || r->return_value)
         return;

@@ -98,7 +98,7 @@ static void bad_words_get_a_sentence(void **state) {
         {"fault * warp", "error 3 of 3 nodes failed; node001: there is no fault \"warp\"; help lists them\n"},
         {"uuid 1 xyz", "error node001: uuid: \"xyz\" is not one of a UUID, placeholder, swap\n"},
         {"latency 1 9-1", "error node001: latency: \"9-1\" is not one of MIN-MAX with MIN <= MAX\n"},
-        {"consent 1 policy some", "error node001: consent: \"some\" is not one of none, kvm, all\n"},
+        {"consent-policy 1 some", "error node001: consent-policy: \"some\" is not one of none, kvm, all\n"},
         {"os-boot 1", "error node001: not possible now: the host is in S0, the tunnel is not up\n"},
         {"power-cut 1 softly", "error node001: power-cut: \"softly\" is not one of rst\n"},
         {"a b c d e f g h", "error there is no command \"a\"; help lists them\n"},
@@ -158,7 +158,7 @@ static void commands_act(void **state) {
     assert_non_null(strstr(reply(&b, "list 1", &out), " fault=slow-drip"));
     assert_string_equal(reply(&b, "fault 1 slow-drip off", &out), "ok 1 node\n");
     assert_int_equal(sim_node_faults(b.nodes[0])->on, 0);
-    assert_string_equal(reply(&b, "consent 1 policy kvm", &out), "ok 1 node\n");
+    assert_string_equal(reply(&b, "consent-policy 1 kvm", &out), "ok 1 node\n");
     assert_string_equal(reply(&b, "consent 1 show", &out),
                         "\tnode001 state=not-started required=kvm\nok 1 node\n");
     assert_string_equal(reply(&b, "session 1 on queue", &out), "ok 1 node\n");

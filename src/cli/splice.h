@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* splice: sockets of programs on this machine beside a session: listened for, and moved without waiting. What
+ * moves between them is its user's. Owner: a command; main thread. */
+#pragma once
+
+#include "cli/session.h"
+
+struct splice_door {
+    int fd; /* -1: closed */
+    uint16_t port;
+    bool loopback;
+    char shown[80]; /* "127.0.0.1:5900", as one would type it */
+};
+/* where: "ADDRESS:PORT", "[IPV6]:PORT" or "PORT" (then 127.0.0.1); port 0 picks one. option: whose value it
+ * is, for the sentence. ERR_INVALID, ERR_IO. */
+NODISCARD int splice_listen(struct splice_door *d, const char *option, const char *where, struct errinfo *ei);
+void splice_close_door(struct splice_door *d);
+/* A connection, or -1 when none waits. */
+int splice_accept(const struct splice_door *d);
+
+/* Bytes that are there: 1..cap; 0 none now; ERR_CLOSED at its end. */
+NODISCARD int splice_read(int fd, uint8_t *into, size_t cap);
+/* Bytes that went: 0 none now; ERR_CLOSED. */
+NODISCARD int splice_write(int fd, struct slice s);
+
+/* Bytes to the device that wait: above it what gives rise to more is not read. Nothing tells when they have
+ * gone: look again after a while. */
+enum { SPLICE_QUEUE_BYTES = 65536, SPLICE_LOOK_MS = 10 };
+/* s NULL: false. */
+bool splice_full(const struct session *s);
+
+/* The next event of s beside the descriptors; s NULL: there is no session (yet), only OTHER and TIME come. A
+ * session whose queue is full gives TIME soon. */
+void splice_wait(struct session *s, struct pollfd *fds, size_t n, struct mono deadline,
+                 struct session_ev *ev);
