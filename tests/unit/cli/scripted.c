@@ -269,16 +269,17 @@ static bool take_request(struct served *c, struct http1 *h, struct buf *body) {
     struct scripted *s = c->s;
     pthread_mutex_lock(&s->lock);
     log_request(s, h, buf_slice(body));
-    const struct script *r = find_row(s, http1_method(h), http1_target(h));
+    /* a copy: once the client has its answer, the test may go on and its rows be gone */
+    const struct script r = *find_row(s, http1_method(h), http1_target(h));
     pthread_mutex_unlock(&s->lock);
     buf_free(body);
-    if (r->play) {
+    if (r.play) {
         char key[64];
         slice_to_str(http1_header(h, "Sec-WebSocket-Key"), key, sizeof key);
-        upgrade(c, r, key);
+        upgrade(c, &r, key);
         return false;
     }
-    return reply(c, r);
+    return reply(c, &r);
 }
 
 static void *serve(void *arg) {

@@ -418,6 +418,33 @@ static void the_window_passes(void **state) {
     rig_expect(EXIT_UNREACHABLE, "", ": the server has not let go of the old connection yet");
 }
 
+static void never_opens(struct peer *p) {
+    peer_text(p, HELLO);
+    peer_close(p, 4009, "The device's link is down");
+    peer_wait_close(p);
+}
+
+/* A stream is to be had each time, but the device's side never: that does not go on for ever, nor is it said
+ * each time. */
+static void a_device_that_never_opens(void **state) {
+    static const struct script rows[] = {
+        ROW_TICKET,
+        ROW_STREAM(never_opens),
+        {.method = "GET",
+         .target = H "/sessions/ses-1",
+         .status = 200,
+         .body = SES("sol", "ready"),
+         .times = 1},
+        ROW_GET(SES_MORE("sol", "interrupted", ",\"resumeUntil\":\"2020-01-01T00:00:00Z\"")),
+        ROW_DELETE,
+        ROW_POST(SES("sol", "ready")),
+        {0}};
+    rig_run(rows, START, "--linger", "20", NULL);
+    rig_expect(EXIT_UNREACHABLE, "", "The device's link is down; taking the SOL session up again");
+    rig_expect(EXIT_UNREACHABLE, "", "not taken up again within ");
+    assert_null(strstr(strstr(rig.err, "taking the SOL") + 1, "taking the SOL"));
+}
+
 /* --- ends --- */
 
 static unsigned close_code;
@@ -535,6 +562,8 @@ static void words_that_do_not_go_together(void **state) {
         {{"n1", "--session-type", "sol", "--session-state", "start", "--power", "off"},
          "--power does not go with --session-type\n  Give two commands."},
         {{"n1", "--session-type", "sol", "--session-state", "start", "--force"}, "--force does not go with"},
+        {{"n1", "--session-type", "sol", "--session-state", "start", "--timeout", "5"},
+         "--timeout does not go with"},
         {{"n1", "n2", "--session-type", "sol", "--session-state", "start"}, "a session is of one host"},
         {{"n[1-3]", "--session-type", "sol", "--session-state", "stop"}, "a session is of one host"},
         {{"--session-type", "sol", "--session-state", "stop"}, "a session is of one host"},
@@ -575,6 +604,7 @@ int main(int argc, char **argv) {
         T(consent_again),
         T(left_in_an_interruption),
         T(the_window_passes),
+        T(a_device_that_never_opens),
         T(how_it_ends),
         T(what_stops_a_start),
         T(stop_and_list),
