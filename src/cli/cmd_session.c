@@ -50,7 +50,7 @@ static int check_options(struct cli *c, const struct args *a, const char *type, 
 }
 
 static int run_kvm(struct session *s) {
-    int code = signals_begin() == 0 ? session_start(s) : EXIT_FAILED;
+    int code = signals_begin() < 0 ? EXIT_FAILED : session_start(s);
     if (code == EXIT_OK)
         code = kvm_view(s->c, s);
     session_end(s);

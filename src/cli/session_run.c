@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A session's events, and how it is taken up again. */
+#include "base/ossl.h"
 #include "base/text.h"
 #include "cli/session_int.h"
 
 #include <inttypes.h>
+#include <openssl/crypto.h>
 
 enum {
     WINDOW_MS = 300000, /* until the server says until when it keeps the session */
@@ -73,14 +75,16 @@ static void finish(struct session *s, int exit_code, bool gone) {
     session_set_phase(s, SESSION_OVER);
 }
 
-/* The server knows best until when. */
+/* The server knows best until when. Its first word holds: a device that comes and goes without ever being
+ * open must not put the end off for ever. */
 static void set_window(struct session *s, struct mono now) {
     struct wall until;
-    if (!mono_before(s->down_since, s->json_at) || !wall_parse(jget_str(s->json, "resumeUntil"), &until) ||
-        until.us == 0)
+    if (s->window_known || !mono_before(s->down_since, s->json_at) ||
+        !wall_parse(jget_str(s->json, "resumeUntil"), &until) || until.us == 0)
         return;
     int64_t left = (until.us - cli_wall().us) / 1000;
     s->down_until = mono_add_ms(now, left > 0 ? left : 0);
+    s->window_known = true;
 }
 
 static void go_down(struct session *s, const char *why) {
@@ -93,6 +97,7 @@ static void go_down(struct session *s, const char *why) {
     if (s->down_since.us == 0) { /* else it was not back yet, and everything has been said */
         s->down_since = now;
         s->down_until = mono_add_ms(now, WINDOW_MS);
+        s->window_known = false;
         session_say(s, "%s: %s; taking the %s session up again, for up to %s", s->host_name, why,
                     redir_kind_name(s->kind), duration_text(WINDOW_MS, window));
     }
@@ -170,7 +175,9 @@ static enum attempt get_ticket(struct session *s) {
         snprintf(ticket, sizeof ticket, "ticket.%s", jget_str(a.json, "ticket"));
     }
     answer_free(&a);
-    return code == EXIT_OK ? open_stream(s, ticket) : failed(s, status, code);
+    enum attempt result = code == EXIT_OK ? open_stream(s, ticket) : failed(s, status, code);
+    OPENSSL_cleanse(ticket, sizeof ticket);
+    return result;
 }
 
 /* The server does not know it any more: another one in its place. */
