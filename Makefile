@@ -8,7 +8,7 @@ all: $(BUILD)/build.ninja
 	@$(NINJA)
 
 $(BUILD)/build.ninja:
-	@tools/deps build
+	@tools/deps build && tools/ui-deps
 	@meson setup $(BUILD) >/dev/null
 
 # outbandd with a simulated fleet of 25 nodes on https://127.0.0.1:8443; Ctrl-C stops all

@@ -2,9 +2,12 @@
 // The page: a live table of nodes. Strings of devices are shown by textContent only.
 // @ts-check
 
+import { Problem, call, sentence, server } from './api.js';
+import { $, clock, dialog, input, make } from './dom.js';
+
 const PAGE_SIZE = 200;
 const state = {
-  /** @type {{user:string, role:string, project:string, csrfToken?:string}|null} */ session: null,
+  /** @type {{user:string, role:string, project:string}|null} */ session: null,
   /** @type {Map<string, Row>} */ rows: new Map(),
   filter: '',
   offset: 0,
@@ -12,46 +15,8 @@ const state = {
   lastEventId: '',
   /** @type {AbortController|null} */ stream: null,
 };
-const $ = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
-const input = (/** @type {string} */ id) => /** @type {HTMLInputElement} */ (document.getElementById(id));
-const dialog = (/** @type {string} */ id) => /** @type {HTMLDialogElement} */ (document.getElementById(id));
 const project = () => state.session?.project || new URLSearchParams(location.search).get('project') || 'default';
 const compute = () => `/v1/projects/${encodeURIComponent(project())}/compute`;
-
-/** @param {string} tag @param {string} [text] @param {string} [className] */
-function make(tag, text = '', className = '') {
-  const e = document.createElement(tag);
-  if (text) e.textContent = text;
-  if (className) e.className = className;
-  return e;
-}
-
-// --- talking to the server ---
-
-class Problem extends Error {
-  /** @param {number} status @param {any} body */
-  constructor(status, body) {
-    super([body?.message || `the server answered ${status}`, body?.remedy].filter(Boolean).join('. '));
-    this.status = status;
-  }
-}
-
-/** @param {string} method @param {string} path @param {any} [body] */
-async function call(method, path, body) {
-  /** @type {Record<string, string>} */
-  const headers = {};
-  if (body !== undefined) headers['Content-Type'] = 'application/json';
-  if (state.session?.csrfToken && method !== 'GET') headers['X-CSRF-Token'] = state.session.csrfToken;
-  const answer = await fetch(path, {
-    method, headers, credentials: 'same-origin', body: body === undefined ? undefined : JSON.stringify(body),
-  });
-  const text = await answer.text();
-  let json = null;
-  try { json = text ? JSON.parse(text) : null; } catch { /* a proxy's page */ }
-  if (answer.status === 401 && path !== '/api/v1/authorize') signedOut();
-  if (!answer.ok) throw new Problem(answer.status, json);
-  return json;
-}
 
 let toastTimer = 0;
 /** @param {string} text */
@@ -61,12 +26,14 @@ function toast(text) {
   clearTimeout(toastTimer);
   toastTimer = window.setTimeout(() => { $('toast').hidden = true; }, 8000);
 }
-const complain = (/** @type {any} */ e) => toast(e instanceof Problem ? e.message : `The server cannot be reached: ${e.message}`);
+const complain = (/** @type {any} */ e) => toast(sentence(e));
 
 // --- signing in and out ---
 
+server.signedOut = signedOut;
 function signedOut() {
   state.session = null;
+  server.csrfToken = '';
   localStorage.removeItem('outband.session');
   state.stream?.abort();
   state.rows.clear();
@@ -82,6 +49,7 @@ function signedOut() {
 /** @param {any} session */
 async function signedIn(session) {
   state.session = session;
+  server.csrfToken = session.csrfToken || '';
   localStorage.setItem('outband.session', 'maybe'); /* not a secret: whether asking who we are makes sense */
   $('signin').hidden = true;
   $('fleet').hidden = false;
@@ -125,7 +93,19 @@ function age(ms) {
   if (s < 86400) return `${Math.floor(s / 3600)} h ${Math.floor(s / 60) % 60} min ago`;
   return `${Math.floor(s / 86400)} d ${Math.floor(s / 3600) % 24} h ago`;
 }
-const clock = (/** @type {string|null} */ t) => (t ? new Date(t).toLocaleTimeString([], { hour12: false }) : '');
+
+// --- consoles: each in a page of its own ---
+
+const mayAct = () => state.session !== null && state.session.role !== 'viewer';
+/** @param {any} host @param {string} kind @param {string} label @param {boolean} [viewOnly] */
+function consoleLink(host, kind, label, viewOnly = false) {
+  const a = /** @type {HTMLAnchorElement} */ (make('a', label, 'button'));
+  const q = new URLSearchParams({ project: project(), host: host.resourceId, kind, ...(viewOnly ? { viewOnly: '1' } : {}) });
+  a.href = `/ui/console.html?${q}`;
+  a.target = '_blank';
+  a.setAttribute('aria-label', `${label}: ${host.name}, in a new page`);
+  return a;
+}
 
 // --- a row ---
 
@@ -152,7 +132,7 @@ class Row {
     this.age = make('small');
     /** @type {HTMLButtonElement[]} */
     this.buttons = [];
-    if (state.session && state.session.role !== 'viewer')
+    if (mayAct()) {
       for (const [verb, label] of [['on', 'On'], ['off', 'Off'], ['reset', 'Reset']]) {
         const b = /** @type {HTMLButtonElement} */ (make('button', label));
         b.type = 'button';
@@ -160,6 +140,8 @@ class Row {
         this.buttons.push(b);
         this.act.append(b);
       }
+      this.act.append(consoleLink(host, 'kvm', 'KVM'), consoleLink(host, 'sol', 'SOL'));
+    }
     this.update(host);
   }
 
@@ -213,7 +195,7 @@ class Row {
     const { power } = this.host.oob;
     const known = power.state !== 'unknown' ? power : power.lastKnown;
     if (!known || known.ageMs == null) { this.age.textContent = 'never observed'; return; }
-    const text = age(known.ageMs + performance.now() - this.at);
+    const text = age(known.ageMs + performance.now() - (this.at || 0));
     this.age.textContent = power.state === 'unknown' ? `last known ${known.state}, ${text}` : text;
   }
 
@@ -252,7 +234,7 @@ async function loadHosts() {
 
 async function loadSummary() {
   const s = await call('GET', `${compute()}/hosts/summary`);
-  const findings = Object.values(s.findings).reduce((a, b) => a + b, 0);
+  const findings = /** @type {number[]} */ (Object.values(s.findings)).reduce((a, b) => a + b, 0);
   /** @type {[string, number, boolean][]} */
   const items = [['nodes', s.total, false], ['link up', s.link.up, false], ['link down', s.link.down, s.link.down > 0],
     ['on', s.power.on, false], ['off', s.power.off, false], ['unknown', s.power.unknown, false],
@@ -423,7 +405,9 @@ async function showDetail(host) {
       s.append(make('time', new Date(e.at).toLocaleString([], { hour12: false })), e.text);
       return s;
     });
-    $('detail-body').replaceChildren(make('p', why.decision.why),
+    const consoles = make('p', '', 'links');
+    if (mayAct()) consoles.append(consoleLink(host, 'kvm', 'KVM'), consoleLink(host, 'kvm', 'KVM, view only', true), consoleLink(host, 'sol', 'SOL'));
+    $('detail-body').replaceChildren(make('p', why.decision.why), consoles,
       ...section('Evidence', why.evidence.map((/** @type {string} */ t) => make('span', t))),
       ...section('Findings', found), ...section('History', events));
   } catch (e) { $('detail-body').replaceChildren(make('p', e instanceof Error ? e.message : String(e), 'error')); }

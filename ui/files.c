@@ -12,7 +12,22 @@
     F(index_html, "", HTML)                                                                                  \
     F(app_js, "app.js", JS)                                                                                  \
     F(style_css, "style.css", CSS)                                                                           \
-    F(icon_svg, "icon.svg", "image/svg+xml")
+    F(icon_svg, "icon.svg", "image/svg+xml")                                                                 \
+    F(console_html, "console.html", HTML)                                                                    \
+    F(console_css, "console.css", CSS)                                                                       \
+    F(api_js, "api.js", JS)                                                                                  \
+    F(dom_js, "dom.js", JS)                                                                                  \
+    F(keys_js, "keys.js", JS)                                                                                \
+    F(kvm_js, "kvm.js", JS)                                                                                  \
+    F(paste_js, "paste.js", JS)                                                                              \
+    F(session_js, "session.js", JS)                                                                          \
+    F(sol_js, "sol.js", JS)                                                                                  \
+    F(console_js, "console.js", JS)                                                                          \
+    F(inflate_js, "inflate.js", JS)                                                                          \
+    F(pixels_js, "pixels.js", JS)                                                                            \
+    F(rfb_js, "rfb.js", JS)                                                                                  \
+    F(xterm_js, "xterm.js", JS)                                                                              \
+    F(xterm_css, "xterm.css", CSS)
 
 #define F(symbol, name, type)                                                                                \
     extern const unsigned char ui_##symbol[];                                                                \

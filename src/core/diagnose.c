@@ -124,6 +124,78 @@ static void say_recovery_held(const struct ask *a, struct finding *f) {
              h->name[0] ? h->name : h->id);
 }
 
+static const struct session *waits_for_consent(const struct ask *a) {
+    const struct host_sessions *hs = a->h->sessions;
+    for (unsigned k = 0; hs && k < REDIR_KIND_COUNT; k++)
+        if (hs->open[k] && hs->open[k]->state == SESSION_CONSENT)
+            return hs->open[k];
+    return NULL;
+}
+static bool consent_is_wanted(const struct ask *a) {
+    return waits_for_consent(a) != NULL;
+}
+static void say_consent(const struct ask *a, struct finding *f) {
+    struct consent_view v;
+    char who[128];
+    host_consent_view(a->h, a->now, &v);
+    session_describe(waits_for_consent(a), who, sizeof who);
+    snprintf(f->sentence, sizeof f->sentence, "The %s waits for the consent code. %.150s", who, v.text);
+    snprintf(f->remedy, sizeof f->remedy,
+             "The code stays on the screen for OptInDisplayTimeout (300 s); once entered, further sessions "
+             "need none until OptInCodeTimeout (120 s) without a session have passed.");
+}
+
+static bool power_waits_for_session(const struct ask *a) {
+    /* after a restart of the server no session is left, whatever the operation's text says */
+    return a->h->op && a->h->op->state == OP_WAITING && a->h->op->code == OP_CODE_SESSION &&
+           host_session_blocking(a->h);
+}
+static void say_power_waits(const struct ask *a, struct finding *f) {
+    const struct operation *o = a->h->op;
+    char until[WALL_TEXT_CAP];
+    snprintf(f->sentence, sizeof f->sentence, "Operation %s (%s by %s) %s; it expires %s", o->id,
+             power_op_row(o->kind)->verb, o->actor, o->text, wall_hms(o->deadline, until));
+    snprintf(f->remedy, sizeof f->remedy,
+             "It runs by itself when the session ends. Stop the session (orch-cli set host %s --session-type "
+             "%s --session-state stop), force the operation (--force), or cancel it.",
+             a->h->name[0] ? a->h->name : a->h->id, redir_kind_id(host_session_blocking(a->h)->kind));
+}
+
+static bool kvm_is_idle(const struct ask *a) {
+    const struct host_sessions *hs = a->h->sessions;
+    return hs && (hs->idle_ended || (hs->open[REDIR_KVM] && hs->open[REDIR_KVM]->idle_warned));
+}
+static void say_kvm_idle(const struct ask *a, struct finding *f) {
+    const struct host_sessions *hs = a->h->sessions;
+    const struct session *s = hs->open[REDIR_KVM];
+    char who[128], idle[WALL_TEXT_CAP];
+    if (s && s->idle_warned)
+        snprintf(f->sentence, sizeof f->sentence, "Nobody does anything in the %s: it will be ended",
+                 session_describe(s, who, sizeof who));
+    else
+        snprintf(f->sentence, sizeof f->sentence,
+                 "The last KVM session was ended because nobody did anything for %s",
+                 duration_text(a->p->kvm_idle_ms, idle));
+    snprintf(f->remedy, sizeof f->remedy,
+             "Press a key or move the pointer to keep a session. The time is the setting session.kvm_idle; 0 "
+             "never ends one. A new session can be started at once.");
+}
+
+static bool sol_is_mute(const struct ask *a) {
+    return a->h->sessions && a->h->sessions->sol_mute;
+}
+static void say_sol_mute(const struct ask *a, struct finding *f) {
+    (void)a;
+    snprintf(
+        f->sentence, sizeof f->sentence,
+        "The SOL channel opened, but nothing came from the node: no login runs on the AMT serial port, or "
+        "the operating system is not running");
+    snprintf(f->remedy, sizeof f->remedy,
+             "On the node find the AMT serial port (the PCI serial port of vendor 0x8086 in "
+             "/sys/class/tty/ttyS*/device, often ttyS4; never simply the first one) and run: sudo systemctl "
+             "enable --now serial-getty@ttyS4.service");
+}
+
 static bool reads_fail(const struct ask *a) {
     return link_usable(&a->h->link) && a->h->read_failures >= MUTE_READS;
 }
@@ -160,6 +232,10 @@ static const struct {
     [FINDING_UUID_PLACEHOLDER] = {uuid_is_factory, say_uuid_factory},
     [FINDING_UUID_DUPLICATE] = {uuid_is_shared, say_uuid_shared},
     [FINDING_RECOVERY_HELD] = {recovery_is_held, say_recovery_held},
+    [FINDING_CONSENT_WAIT] = {consent_is_wanted, say_consent},
+    [FINDING_POWER_BLOCKED] = {power_waits_for_session, say_power_waits},
+    [FINDING_KVM_IDLE] = {kvm_is_idle, say_kvm_idle},
+    [FINDING_SOL_MUTE] = {sol_is_mute, say_sol_mute},
     [FINDING_FIRMWARE_MUTE] = {firmware_is_mute, say_firmware_mute},
     [FINDING_AMT_SECRET] = {secret_is_wrong, say_amt_secret},
 };

@@ -15,6 +15,13 @@
       "SMBIOS UUID and ME UUID Mismatch on ASRock Platforms")                                                \
     F(UUID_DUPLICATE, "uuid-duplicate", "warning", "SMBIOS UUID and ME UUID Mismatch on ASRock Platforms")   \
     F(RECOVERY_HELD, "recovery-held", "error", "Soft off - Shutdown Auto-Recovery")                          \
+    F(CONSENT_WAIT, "consent-wait", "info", "KVM/SOL Consent Code Timeout in Client Control Mode")           \
+    F(POWER_BLOCKED, "power-blocked-by-session", "info",                                                     \
+      "Power Off Queued During Active KVM or SOL Session")                                                   \
+    F(KVM_IDLE, "kvm-idle", "info",                                                                          \
+      "KVM Session WebSocket Disconnected When Idle or During MPS/RPS Restart")                              \
+    F(SOL_MUTE, "sol-mute", "warning",                                                                       \
+      "Sol session did not got os prompt after successful connection established")                           \
     F(FIRMWARE_MUTE, "firmware-mute", "error", "")                                                           \
     F(AMT_SECRET, "amt-secret", "error", "")
 enum finding_id {

@@ -132,6 +132,7 @@ void host_fini(struct host *h) {
     free(h->last);
     operation_free_gone(h);
     free(h->info);
+    session_fini(h);
     journal_free(&h->journal);
     for (unsigned i = 0; i < h->nqueue; i++)
         free(h->queue[i]);
@@ -165,6 +166,7 @@ static void publish_findings(struct turn *t) {
 /* What every event ends with: the operation moves on, then reconcile looks, then what changed is told. */
 static void settle(struct turn *t) {
     operation_turn(t);
+    session_turn(t);
     reconcile_turn(t);
     publish_findings(t);
 }
@@ -220,11 +222,24 @@ static void ev_look(struct turn *t, const struct host_ev *ev) {
     poll_turn(t);
 }
 
+static void ev_session_order(struct turn *t, const struct host_ev *ev) {
+    session_order_came(t, ev->order);
+}
+static void ev_session_report(struct turn *t, const struct host_ev *ev) {
+    session_reported(t, ev->report);
+}
+
 static void (*const handlers[])(struct turn *t, const struct host_ev *ev) = {
-    [HOST_EV_LINK_UP] = ev_link_up, [HOST_EV_LINK_LOST] = ev_link_lost,
-    [HOST_EV_HEARD] = ev_heard,     [HOST_EV_RESULT] = ev_result,
-    [HOST_EV_COMMAND] = ev_command, [HOST_EV_JOURNALED] = ev_journaled,
-    [HOST_EV_LOOK] = ev_look,       [HOST_EV_LOCAL_SHUTDOWN] = ev_local_shutdown,
+    [HOST_EV_SESSION_ORDER] = ev_session_order,
+    [HOST_EV_SESSION_REPORT] = ev_session_report,
+    [HOST_EV_LINK_UP] = ev_link_up,
+    [HOST_EV_LINK_LOST] = ev_link_lost,
+    [HOST_EV_HEARD] = ev_heard,
+    [HOST_EV_RESULT] = ev_result,
+    [HOST_EV_COMMAND] = ev_command,
+    [HOST_EV_JOURNALED] = ev_journaled,
+    [HOST_EV_LOOK] = ev_look,
+    [HOST_EV_LOCAL_SHUTDOWN] = ev_local_shutdown,
 };
 
 void host_input(struct host *h, const struct host_policy *p, const struct host_ev *ev, struct host_now now,
@@ -232,6 +247,7 @@ void host_input(struct host *h, const struct host_policy *p, const struct host_e
     assert((unsigned)ev->kind < sizeof handlers / sizeof *handlers);
     struct turn t = {h, p, now, out};
     operation_free_gone(h);
+    session_free_gone(h);
     handlers[ev->kind](&t, ev);
     settle(&t);
 }
@@ -239,13 +255,14 @@ void host_input(struct host *h, const struct host_policy *p, const struct host_e
 void host_tick(struct host *h, const struct host_policy *p, struct host_now now, struct actions *out) {
     struct turn t = {h, p, now, out};
     operation_free_gone(h);
+    session_free_gone(h);
     link_turn(&t);
     poll_turn(&t);
     settle(&t);
 }
 
 struct mono host_deadline(const struct host *h, const struct host_policy *p) {
-    struct mono at = link_deadline(&h->link, &p->link);
+    struct mono at = mono_min(link_deadline(&h->link, &p->link), session_deadline(h, p));
     if (h->journal)
         return at; /* nothing is decided before the journal answers */
     if (link_usable(&h->link)) {

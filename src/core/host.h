@@ -10,6 +10,7 @@
 #include "core/link.h"
 #include "core/operation.h"
 #include "core/power.h"
+#include "core/session.h"
 #include "proto/wsclient.h"
 
 enum {
@@ -111,6 +112,14 @@ struct host_policy {
     uint8_t attempts_max;                            /* of reconcile, then held */
     uint32_t stable_ms;                              /* as desired this long: attempts start over */
     uint32_t backoff_first_ms, backoff_max_ms;
+    uint32_t ticket_ms;        /* life of a session's ticket */
+    uint32_t session_ready_ms; /* a session that nobody comes for */
+    uint32_t resume_ms;        /* how long an interrupted session may be resumed */
+    uint32_t kvm_idle_ms;      /* KVM without input is ended; 0 never */
+    uint32_t idle_warn_ms;     /* … and the viewer is warned this long before */
+    uint32_t sol_mute_ms;      /* silence after opening that is told */
+    uint32_t consent_poll_ms;  /* while a code is waited for */
+    struct wall started;       /* this server process */
 };
 /* 25 s calm poll + 1 s confirm: half of all soft-offs are answered within 15 s and all within 30 s. */
 #define HOST_POLICY_DEFAULT                                                                                  \
@@ -129,7 +138,14 @@ struct host_policy {
                           .attempts_max = 5,                                                                 \
                           .stable_ms = 60000,                                                                \
                           .backoff_first_ms = 10000,                                                         \
-                          .backoff_max_ms = 600000})
+                          .backoff_max_ms = 600000,                                                          \
+                          .ticket_ms = 30000,                                                                \
+                          .session_ready_ms = 60000,                                                         \
+                          .resume_ms = 120000,                                                               \
+                          .kvm_idle_ms = 1800000,                                                            \
+                          .idle_warn_ms = 60000,                                                             \
+                          .sol_mute_ms = 5000,                                                               \
+                          .consent_poll_ms = 5000})
 
 struct host {
     /* identity: changes by operator only */
@@ -154,6 +170,7 @@ struct host {
     struct operation *gone; /* finished before last; actions may borrow them until the next call */
     struct amt_info *info;  /* device card; NULL until read */
     struct wall info_at;
+    struct host_sessions *sessions; /* NULL until the first one */
 
     /* reconcile */
     uint8_t attempts;         /* of reconcile, until it was as desired for stable_ms */
@@ -199,6 +216,8 @@ enum host_ev_kind {
     HOST_EV_JOURNALED, /* the write asked for by ACT_JOURNAL is done: err (0, ERR_STORE, ERR_STORE_FULL) */
     HOST_EV_LOCAL_SHUTDOWN, /* the agent says the OS was shut down on purpose */
     HOST_EV_LOOK,           /* look now (an operator wants a fresh state) */
+    HOST_EV_SESSION_ORDER,  /* a door's word on sessions and consent: order */
+    HOST_EV_SESSION_REPORT, /* the glue tells of a session's ends: report */
 };
 
 enum command_kind {
@@ -229,6 +248,8 @@ struct host_ev {
     uint32_t generation;
     const struct wsc_result *result;
     const struct host_command *command;
+    const struct session_order *order;
+    const struct session_report *report;
     int err;
 };
 
@@ -243,6 +264,9 @@ enum action_kind {
     ACT_PERSIST_OP, /* write the operation's row some time soon: op (copy taken at once) */
     ACT_EVENT,      /* history line and event stream: event, text */
     ACT_REPLY,      /* answer the command: token, error (code 0 = accepted), op (may be NULL) */
+    ACT_SESSION_REPLY, /* answer the order: token, error, session (may be NULL) */
+    ACT_SESSION_END,   /* close both sides of session, as its state, why and text say */
+    ACT_SESSION_NOTE,  /* tell the viewer of session: note, n, text */
 };
 enum persist_bits { PERSIST_LINK = 1, PERSIST_POWER = 2, PERSIST_INFO = 4, PERSIST_INTENT = 8 };
 
@@ -273,6 +297,8 @@ struct journal {
     E(FINDING, "finding")                                                                                    \
     E(FINDING_CLEARED, "finding-cleared")                                                                    \
     E(LOCAL_SHUTDOWN, "local-shutdown")                                                                      \
+    E(SESSION, "session")                                                                                    \
+    E(CONSENT, "consent")                                                                                    \
     E(CREATED, "created")                                                                                    \
     E(CHANGED, "changed")                                                                                    \
     E(DELETED, "deleted")
@@ -287,7 +313,7 @@ const char *host_event_text(enum host_event e);
 struct action {
     enum action_kind kind;
     enum wsc_job_kind job;
-    uint8_t arg;
+    uint32_t arg;
     enum wsc_priority prio;
     uint32_t deadline_ms;
     enum link_reason why;
@@ -296,6 +322,9 @@ struct action {
     uint64_t token;
     struct operation
         *op; /* ACT_PERSIST_OP, ACT_REPLY, ACT_EVENT of an operation: borrowed until the next host_* call */
+    struct session *session; /* ACT_SESSION_…: borrowed until the next host_* call */
+    enum session_note note;
+    uint32_t n;
     struct errinfo error;
     char text[256];
 };
@@ -310,7 +339,7 @@ void actions_free(struct actions *a);
 
 /* Zeroed host with id, policy-independent defaults; spread: any number, spreads polls. */
 void host_init(struct host *h, const char *id, uint64_t spread);
-/* Frees op, next, last, info, journal; not the host. */
+/* Frees op, next, last, info, journal, sessions; not the host. */
 void host_fini(struct host *h);
 /* After loading from the store: an unfinished operation becomes `resumed`; a link that was up is down by
  * server-crash. */
@@ -320,6 +349,13 @@ void host_input(struct host *h, const struct host_policy *p, const struct host_e
                 struct actions *out);
 void host_tick(struct host *h, const struct host_policy *p, struct host_now now, struct actions *out);
 struct mono host_deadline(const struct host *h, const struct host_policy *p);
+
+/* A session of the host by id, open or ended lately; NULL. */
+struct session *host_session_find(const struct host *h, const char *id);
+/* The consent of the host as a person should see it. */
+void host_consent_view(const struct host *h, struct host_now now, struct consent_view *v);
+/* The first session whose device's side is open; NULL. It blocks what would take the power away. */
+const struct session *host_session_blocking(const struct host *h);
 
 /* The one pure decision of reconcile. Changes nothing. */
 struct decision decide(const struct host *h, const struct host_policy *p, struct host_now now);

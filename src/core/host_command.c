@@ -97,8 +97,10 @@ static void operate(struct turn *t, const struct host_command *c) {
     struct journal j = {.has_command = true, .command = *c};
     if (row->intent != POWER_UNKNOWN)
         set_intent(t, &j, c, row->intent);
-    /* the same order twice is one operation */
-    if (h->op && h->op->kind == kind && row->repeatable && !h->next && !h->op->by_reconcile && !c->key[0]) {
+    /* the same order twice is one operation, but force takes the place of patience */
+    bool forces = c->force && h->op && !h->op->force && operation_unsent(h->op);
+    if (h->op && h->op->kind == kind && row->repeatable && !h->next && !h->op->by_reconcile && !c->key[0] &&
+        !forces) {
         act_reply(t, c->token, NULL, h->op);
         return;
     }

@@ -52,6 +52,34 @@ void operation_finish(struct turn *t, enum op_state s, enum op_code code, const 
 /* May it still be taken back: nothing of it has gone to the firmware. */
 bool operation_unsent(const struct operation *o);
 
+/* host_session.c */
+void session_order_came(struct turn *t, const struct session_order *o);
+void session_reported(struct turn *t, const struct session_report *r);
+void session_result(struct turn *t, const struct wsc_result *r);
+/* why: of the link that is gone, or is replaced by the one that just came up. */
+void session_link_gone(struct turn *t, enum link_reason why);
+void session_turn(struct turn *t);
+struct mono session_deadline(const struct host *h, const struct host_policy *p);
+/* End every session whose device's side is open, for a forced operation. */
+void session_force(struct turn *t, const char *actor);
+/* It waits for the firmware's consent state only: nothing of its kind is open at the firmware any more. */
+bool session_may_go_on(const struct host_sessions *hs, const struct session *s);
+/* The consent state was read anew: an OPENING or CONSENT session goes on. */
+void session_consent_known(struct turn *t, struct session *s);
+/* It cannot be opened: whoever started it is told so. */
+void session_refused(struct turn *t, struct session *s, enum session_reason why, const struct errinfo *ei);
+void session_fini(struct host *h);
+void session_free_gone(struct host *h);
+
+/* host_consent.c */
+/* Ask the firmware what is due, and answer the orders that waited. */
+void consent_turn(struct turn *t);
+struct mono consent_deadline(const struct host *h, const struct host_policy *p);
+void consent_order(struct turn *t, const struct session_order *o);
+void consent_result(struct turn *t, const struct wsc_result *r);
+/* No answer will come any more: the link is gone. */
+void consent_link_gone(struct turn *t, const struct errinfo *ei);
+
 /* reconcile.c */
 void reconcile_turn(struct turn *t);
 /* A recovery was written down: it counts, and the next one waits longer. */

@@ -19,8 +19,10 @@ static bool info_is_young(const struct turn *t) {
 void link_came_up(struct turn *t, const struct host_ev *ev) {
     struct host *h = t->h;
     bool again = link_usable(&h->link);
-    if (again)
+    if (again) {
+        session_link_gone(t, LINK_WHY_REPLACED);
         operation_link_gone(t);
+    }
     h->link.generation++;
     h->link.heard = t->now.mono;
     snprintf(h->link.peer, sizeof h->link.peer, "%s", ev->peer ? ev->peer : "");
@@ -80,6 +82,7 @@ void link_was_lost(struct turn *t, enum link_reason why) {
     else
         act_event(t, HOST_EVENT_LINK_LOST, "AMT link lost (%s), last known power %s %s",
                   link_reason_text(why), power_state_text(h->power.state), wall_hms(h->power.at, at));
+    session_link_gone(t, why);
     operation_link_gone(t);
 }
 

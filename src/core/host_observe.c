@@ -126,6 +126,11 @@ void observe_result(struct turn *t, const struct wsc_result *r) {
         [WSC_POWER_READ] = power_result,
         [WSC_INFO_READ] = info_result,
         [WSC_POWER_CHANGE] = operation_power_changed,
+        [WSC_OPTIN_READ] = consent_result,
+        [WSC_OPTIN_START] = consent_result,
+        [WSC_OPTIN_SEND] = consent_result,
+        [WSC_OPTIN_CANCEL] = consent_result,
+        [WSC_KVM_TIMEOUT] = session_result,
     };
     handlers[r->kind](t, r);
 }

@@ -63,10 +63,10 @@ void operation_finish(struct turn *t, enum op_state s, enum op_code code, const 
     reconcile_operation_ended(t, o);
 }
 
-/* Wait for something that is not the firmware: said once. */
+/* Wait for something that is not the firmware: said once, and again when it is another one. */
 static void wait_for(struct turn *t, enum op_code code, const char *text) {
     struct operation *o = t->h->op;
-    if (o->state == OP_WAITING && o->code == code)
+    if (o->state == OP_WAITING && o->code == code && strcmp(o->text, text) == 0)
         return;
     operation_set_state(o, OP_WAITING, code, t->now.wall, "%s", text);
     persist_op(t, o);
@@ -119,6 +119,23 @@ static void journal_running(struct turn *t) {
         t->h->op->due = mono_add_ms(t->now.mono, REREAD_MS);
 }
 
+/* The firmware takes no power away from an open session (reference 5.2): wait visibly, or end the sessions.
+ */
+static bool session_in_the_way(const struct host *h) {
+    return power_op_row(h->op->kind)->blocked && host_session_blocking(h);
+}
+
+static void wait_for_session(struct turn *t) {
+    struct operation *o = t->h->op;
+    char who[128], text[OP_TEXT_CAP];
+    session_describe(host_session_blocking(t->h), who, sizeof who);
+    if (o->force)
+        session_force(t, o->actor);
+    snprintf(text, sizeof text, o->force ? "ends the %s first" : "waits for the end of the %s", who);
+    wait_for(t, OP_CODE_SESSION, text);
+    o->due = MONO_NEVER; /* SESSION_RELEASED goes on */
+}
+
 /* Fresh knowledge is there: what does the operation need now? */
 static void after_read(struct turn *t) {
     struct host *h = t->h;
@@ -152,6 +169,10 @@ static void after_read(struct turn *t) {
     }
     if (h->power.available_told && !offers(&h->power, row->cim)) {
         finish_not_available(t, row);
+        return;
+    }
+    if (session_in_the_way(h)) {
+        wait_for_session(t);
         return;
     }
     if (mono_before(t->now.mono, h->settle_until)) {
@@ -191,8 +212,9 @@ static void step_read(struct turn *t) {
 static void step_send(struct turn *t) {
     struct host *h = t->h;
     struct operation *o = h->op;
-    if (!observation_fresh(h, t->now.mono, t->p->fresh_ms)) {
-        /* the link went, or came anew, while "running" was written down: nothing was sent yet */
+    if (!observation_fresh(h, t->now.mono, t->p->fresh_ms) || session_in_the_way(h)) {
+        /* the link went, or came anew, or a session was opened, while "running" was written down: nothing was
+         * sent yet */
         o->step = OP_STEP_READ;
         step_read(t);
         return;
@@ -271,8 +293,10 @@ void operation_turn(struct turn *t) {
         struct operation *o = h->op;
         if (operation_unsent(o) && mono_due(o->expires, t->now.mono)) {
             give_back_intent(t, o, "expired");
-            operation_finish(t, OP_EXPIRED, OP_CODE_DEADLINE, "its deadline passed while it waited%s",
-                             link_usable(&h->link) ? "" : " for the AMT link");
+            const char *what = !link_usable(&h->link)       ? " for the AMT link"
+                               : o->code == OP_CODE_SESSION ? " for the end of a session"
+                                                            : "";
+            operation_finish(t, OP_EXPIRED, OP_CODE_DEADLINE, "its deadline passed while it waited%s", what);
             continue;
         }
         if (o->step == OP_STEP_CONFIRM && mono_due(o->confirm_until, t->now.mono) && !h->reads_pending) {
@@ -339,6 +363,8 @@ void operation_power_read(struct turn *t, const struct wsc_result *r) {
         o->due = t->now.mono;
         return;
     }
+    if (o->state == OP_WAITING && o->code == OP_CODE_SESSION && session_in_the_way(h))
+        return;          /* nothing was wanted of this read yet */
     if (o->maybe_sent) { /* of before a restart: it has no right to fail for a read */
         o->due = mono_add_ms(t->now.mono, t->p->poll_doubt_ms);
         return;

@@ -28,8 +28,9 @@ static const struct cim_row cims[] = {
 };
 
 static const struct power_op_row ops[] = {
-#define O(sym, kind, cim, confirms, intent, repeatable, boots, dmt, redfish, verb)                           \
-    [POWER_OP_##sym] = {kind, redfish, verb, cim, dmt, POWER_##confirms, POWER_##intent, repeatable, boots},
+#define O(sym, kind, cim, confirms, intent, repeatable, boots, blocked, dmt, redfish, verb)                  \
+    [POWER_OP_##sym] = {kind,           redfish,    verb,  cim,    dmt, POWER_##confirms,                    \
+                        POWER_##intent, repeatable, boots, blocked},
     POWER_OP_TABLE(O)
 #undef O
 };

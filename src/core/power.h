@@ -37,17 +37,20 @@ enum power_state {
     C(14, UNKNOWN, false, "restarting")
 
 /* O(symbol, kind, RequestPowerStateChange code, state that confirms it, intent it sets or UNKNOWN,
- * repeatable, boots, DMT number, Redfish ResetType, verb for sentences). repeatable: sending it again when
- * the state is not reached does no harm (on, off); reset and cycle are not. */
+ * repeatable, boots, blocked by an open session, DMT number, Redfish ResetType, verb for sentences).
+ * repeatable: sending it again when the state is not reached does no harm (on, off); reset and cycle are not.
+ */
 #define POWER_OP_TABLE(O)                                                                                    \
-    O(ON, "power-on", 2, ON, ON, true, true, 2, "On", "power on")                                            \
-    O(OFF, "power-off", 8, OFF, OFF, true, false, 8, "ForceOff", "power off")                                \
-    O(RESET, "reset", 10, ON, UNKNOWN, false, true, 10, "ForceRestart", "reset")                             \
-    O(CYCLE, "power-cycle", 5, ON, UNKNOWN, false, true, 5, "PowerCycle", "power cycle")                     \
-    O(SLEEP, "sleep", 4, SLEEP, SLEEP, true, false, 4, "Suspend", "put to sleep")                            \
-    O(HIBERNATE, "hibernate", 7, HIBERNATE, HIBERNATE, true, false, 7, "", "hibernate")                      \
-    O(OFF_GRACEFUL, "power-off-graceful", 12, OFF, OFF, true, false, 12, "GracefulShutdown", "shut down")    \
-    O(RESET_GRACEFUL, "reset-graceful", 14, ON, UNKNOWN, false, false, 14, "GracefulRestart", "restart")
+    O(ON, "power-on", 2, ON, ON, true, true, false, 2, "On", "power on")                                     \
+    O(OFF, "power-off", 8, OFF, OFF, true, false, true, 8, "ForceOff", "power off")                          \
+    O(RESET, "reset", 10, ON, UNKNOWN, false, true, false, 10, "ForceRestart", "reset")                      \
+    O(CYCLE, "power-cycle", 5, ON, UNKNOWN, false, true, true, 5, "PowerCycle", "power cycle")               \
+    O(SLEEP, "sleep", 4, SLEEP, SLEEP, true, false, false, 4, "Suspend", "put to sleep")                     \
+    O(HIBERNATE, "hibernate", 7, HIBERNATE, HIBERNATE, true, false, false, 7, "", "hibernate")               \
+    O(OFF_GRACEFUL, "power-off-graceful", 12, OFF, OFF, true, false, false, 12, "GracefulShutdown",          \
+      "shut down")                                                                                           \
+    O(RESET_GRACEFUL, "reset-graceful", 14, ON, UNKNOWN, false, false, false, 14, "GracefulRestart",         \
+      "restart")
 
 enum power_op {
 #define O(sym, ...) POWER_OP_##sym,
@@ -61,6 +64,7 @@ struct power_op_row {
     uint8_t cim, dmt;
     enum power_state confirms, intent;
     bool repeatable, boots;
+    bool blocked; /* the firmware refuses it while a redirection session is open (reference 5.2) */
 };
 /* op < POWER_OP_COUNT. */
 const struct power_op_row *power_op_row(enum power_op op);

@@ -16,6 +16,21 @@ struct amt_power {
     uint8_t navailable;
     bool available_told; /* the property was present (an empty list is a fact, too) */
 };
+/* IPS_OptInService (4.8): the firmware's own values. */
+enum amt_optin_state {
+    AMT_OPTIN_NOT_STARTED,
+    AMT_OPTIN_REQUESTED,
+    AMT_OPTIN_DISPLAYED,
+    AMT_OPTIN_RECEIVED,
+    AMT_OPTIN_IN_SESSION
+};
+#define AMT_OPTIN_ALL 4294967295u
+enum { AMT_OPTIN_RV_OK, AMT_OPTIN_RV_INTERNAL, AMT_OPTIN_RV_STATE, AMT_OPTIN_RV_BLOCKED, AMT_OPTIN_RV_FFS };
+struct amt_optin {
+    uint32_t required;                  /* 0 none, 1 KVM only, AMT_OPTIN_ALL */
+    uint32_t state;                     /* enum amt_optin_state */
+    uint32_t code_timeout_s, display_s; /* OptInCodeTimeout, OptInDisplayTimeout; 0 not told */
+};
 /* IPS_PowerManagementService.OSPowerSavingState */
 enum amt_os_saving { AMT_OS_UNKNOWN = 0, AMT_OS_UNSUPPORTED = 1, AMT_OS_FULL = 2, AMT_OS_SAVING = 3 };
 enum amt_control_mode { AMT_MODE_UNKNOWN, AMT_MODE_NONE, AMT_MODE_CCM, AMT_MODE_ACM };
@@ -62,6 +77,23 @@ int64_t amt_return_value(const struct wsman_msg *m);
 const char *amt_power_return_text(int64_t value);
 /* Sentence for a PT_STATUS (3.6). Static text. */
 const char *amt_pt_status_text(int64_t value);
+
+/* 0; ERR_INVALID when the payload is not of the class or tells no state. */
+NODISCARD int amt_decode_optin(const struct wsman_msg *m, struct amt_optin *out);
+/* Append the body of SendOptInCode: six digits, leading zeros kept. */
+int amt_put_optin_code(struct buf *out, uint32_t code);
+/* SessionTimeout of IPS_KVMRedirectionSettingData in minutes; -1 when not told. */
+int64_t amt_kvm_timeout(const struct wsman_msg *m);
+/* Append the Put body of IPS_KVMRedirectionSettingData: as current (a Get's answer), with this
+ * SessionTimeout. ERR_INVALID when current is something else; ERR_NOMEM. */
+int amt_put_kvm_timeout(struct buf *out, const struct wsman_msg *current, uint32_t minutes);
+
+/* Append <p:Method_INPUT xmlns:p="class">; the caller closes it. */
+int amt_put_input(struct buf *out, enum wsman_class cls, const char *method);
+/* Append a Put body: the simple properties of current (a Get's answer) in its order, each as edit leaves
+ * *value; false: left out. ERR_INVALID when current is not of the class; ERR_NOMEM. */
+int amt_put_edited(struct buf *out, const struct wsman_msg *current, enum wsman_class cls,
+                   bool (*edit)(void *ctx, struct slice name, struct slice *value), void *ctx);
 
 /* AMT_BootSettingData: are any boot options set that the next boot would consume? */
 struct amt_boot {

@@ -83,36 +83,20 @@ int amt_decode_boot(const struct wsman_msg *m, struct amt_boot *out) {
     return 0;
 }
 
-/* <p:Method_INPUT xmlns:p="class"> */
-static void put_input(struct buf *out, enum wsman_class cls, const char *method) {
-    buf_puts(out, "<p:");
-    buf_puts(out, method);
-    buf_puts(out, "_INPUT xmlns:p=\"");
-    buf_puts(out, wsman_class_uri(cls));
-    buf_puts(out, "\">");
+static bool clear_option(void *ctx, struct slice name, struct slice *value) {
+    enum treatment t = row_of(name)->treatment;
+    (void)ctx;
+    if (t == CLEAR || t == RESET)
+        *value = is_boolean(*value) ? SLICE_LIT("false") : SLICE_LIT("0");
+    return t != OMIT;
 }
 
 int amt_put_boot_cleared(struct buf *out, const struct wsman_msg *current) {
-    uint32_t node = wsman_first_instance(current);
-    if (!wsman_is_instance(current, node, WSMAN_AMT_BootSettingData))
-        return ERR_INVALID;
-    buf_puts(out, "<p:AMT_BootSettingData xmlns:p=\"");
-    buf_puts(out, wsman_class_uri(WSMAN_AMT_BootSettingData));
-    buf_puts(out, "\">");
-    for (uint32_t i = current->nodes[node].first_child; i; i = current->nodes[i].next_sibling) {
-        const struct wsman_node *n = &current->nodes[i];
-        enum treatment t = row_of(n->name)->treatment;
-        char name[64];
-        if (t == OMIT || n->first_child || !slice_to_str(n->name, name, sizeof name))
-            continue;
-        struct slice value = t == KEEP ? n->text : is_boolean(n->text) ? SLICE_LIT("false") : SLICE_LIT("0");
-        wsman_put_element(out, "p", name, value);
-    }
-    return buf_puts(out, "</p:AMT_BootSettingData>");
+    return amt_put_edited(out, current, WSMAN_AMT_BootSettingData, clear_option, NULL);
 }
 
 int amt_put_clear_boot_order(struct buf *out) {
-    put_input(out, WSMAN_CIM_BootConfigSetting, "ChangeBootOrder");
+    amt_put_input(out, WSMAN_CIM_BootConfigSetting, "ChangeBootOrder");
     return buf_puts(out, "</p:ChangeBootOrder_INPUT>");
 }
 
@@ -121,7 +105,7 @@ static int put_state_change(struct buf *out, enum wsman_class cls, const char *m
                             unsigned value) {
     static const struct wsman_selector managed_system[] = {
         {"CreationClassName", "CIM_ComputerSystem"}, {"Name", "ManagedSystem"}, {NULL, NULL}};
-    put_input(out, cls, method);
+    amt_put_input(out, cls, method);
     buf_putf(out, "<p:%s>%u</p:%s><p:ManagedElement>", property, value, property);
     wsman_put_epr(out, WSMAN_CIM_ComputerSystem, managed_system);
     return buf_putf(out, "</p:ManagedElement></p:%s_INPUT>", method);

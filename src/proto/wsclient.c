@@ -92,6 +92,7 @@ static void give_result(struct wsclient *c, struct wsc_job *job, struct wsc_wait
     r->return_value = job->return_value;
     r->maybe_sent = err != 0 && job->maybe_sent;
     r->power = job->power;
+    r->optin = job->optin;
     if (err == 0 && job->card) {
         w->card = job->card;
         job->card->refs++;
@@ -312,7 +313,7 @@ void wsc_tunnel_lost(struct wsclient *c, struct mono now) {
 }
 
 /* A job that the new submission may share; NULL when there is none. */
-static struct wsc_job *shareable(const struct wsc_busy *b, enum wsc_job_kind kind, uint8_t arg) {
+static struct wsc_job *shareable(const struct wsc_busy *b, enum wsc_job_kind kind, uint32_t arg) {
     if (!wsc_kind_safe(kind))
         return NULL;
     LIST_EACH (n, &b->jobs) {
@@ -323,7 +324,7 @@ static struct wsc_job *shareable(const struct wsc_busy *b, enum wsc_job_kind kin
     return NULL;
 }
 
-static struct wsc_job *job_new(struct wsclient *c, enum wsc_job_kind kind, uint8_t arg,
+static struct wsc_job *job_new(struct wsclient *c, enum wsc_job_kind kind, uint32_t arg,
                                enum wsc_priority prio, struct mono now) {
     struct wsc_job *job = calloc(1, sizeof *job);
     if (!job)
@@ -341,7 +342,7 @@ static struct wsc_job *job_new(struct wsclient *c, enum wsc_job_kind kind, uint8
     return job;
 }
 
-int wsc_submit(struct wsclient *c, enum wsc_job_kind kind, uint8_t arg, enum wsc_priority prio,
+int wsc_submit(struct wsclient *c, enum wsc_job_kind kind, uint32_t arg, enum wsc_priority prio,
                uint32_t deadline_ms, struct mono now, void *user) {
     enter(c);
     struct wsc_busy *b = busy_of(c);

@@ -14,7 +14,12 @@
 #define WSC_JOB_TABLE(J)                                                                                     \
     J(POWER_READ, true, 15000)    /* Get CIM_AssociatedPowerManagementService */                             \
     J(INFO_READ, true, 60000)     /* the device card; a class that is absent is not an error */              \
-    J(POWER_CHANGE, false, 30000) /* wake OS if saving, clear boot settings, RequestPowerStateChange(arg) */
+    J(POWER_CHANGE, false, 30000) /* wake OS if saving, clear boot settings, RequestPowerStateChange(arg) */ \
+    J(OPTIN_READ, true, 10000)    /* Get IPS_OptInService */                                                 \
+    J(OPTIN_START, false, 15000)  /* StartOptIn, then read */                                                \
+    J(OPTIN_SEND, false, 15000)   /* SendOptInCode(arg), then read */                                        \
+    J(OPTIN_CANCEL, false, 15000) /* CancelOptIn, then read */                                               \
+    J(KVM_TIMEOUT, false, 15000)  /* IPS_KVMRedirectionSettingData.SessionTimeout = arg, where it is not */
 
 enum wsc_job_kind {
 #define J(name, safe, ms) WSC_##name,
@@ -64,10 +69,12 @@ struct wsc_result {
     void *user;
     int err;       /* 0, or why: ERR_TIMEOUT, ERR_CLOSED, ERR_AUTH, ERR_FAULT, ERR_REFUSED, ERR_PROTO … */
     char why[160]; /* sentence for err */
-    int64_t return_value; /* POWER_CHANGE: of RequestPowerStateChange; -1 when it was not reached */
+    /* of RequestPowerStateChange, StartOptIn, SendOptInCode, CancelOptIn; -1 when it was not reached */
+    int64_t return_value;
     bool maybe_sent; /* POWER_CHANGE failed without an answer after the request may have reached the firmware
                       */
     struct amt_power power;      /* POWER_READ */
+    struct amt_optin optin;      /* OPTIN_…, as read last */
     const struct amt_info *info; /* INFO_READ; valid until the next wsc_* call */
     int64_t rtt_us;              /* from first byte out to result */
 };
@@ -90,10 +97,10 @@ void wsc_set_pool(struct wsclient *c, struct wsc_pool *p);
 /* For the requests to come; the challenge is kept. Out of memory: the old ones stay, ERR_NOMEM. */
 NODISCARD int wsc_set_password(struct wsclient *c, const char *user, const char *password);
 
-/* Queue a job. arg: POWER_CHANGE's CIM code. deadline_ms 0: the table's. An equal retry-safe job that still
- * waits is shared: it is raised to the higher priority, and each id gets its own result at its own deadline.
- * Id (> 0); ERR_FULL; ERR_NOMEM. */
-NODISCARD int wsc_submit(struct wsclient *c, enum wsc_job_kind kind, uint8_t arg, enum wsc_priority prio,
+/* Queue a job. arg: POWER_CHANGE's CIM code, OPTIN_SEND's code, KVM_TIMEOUT's minutes. deadline_ms 0: the
+ * table's. An equal retry-safe job that still waits is shared: it is raised to the higher priority, and each
+ * id gets its own result at its own deadline. Id (> 0); ERR_FULL; ERR_NOMEM. */
+NODISCARD int wsc_submit(struct wsclient *c, enum wsc_job_kind kind, uint32_t arg, enum wsc_priority prio,
                          uint32_t deadline_ms, struct mono now, void *user);
 /* Events of a channel opened through io.open; those of a handle that is gone are ignored. */
 void wsc_opened(struct wsclient *c, int chan, struct mono now);

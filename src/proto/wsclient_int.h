@@ -46,7 +46,7 @@ struct wsc_job {
     enum wsc_job_state state;
     enum wsc_job_kind kind;
     enum wsc_priority prio;
-    uint8_t arg;
+    uint32_t arg;
     struct list waiters; /* never empty while the job lives */
     struct mono not_before;
     struct mono first_out; /* MONO_NEVER until a byte was sent */
@@ -62,6 +62,7 @@ struct wsc_job {
     bool destructive; /* boot options that erase something are set */
     /* the outcome */
     struct amt_power power;
+    struct amt_optin optin;
     struct wsc_card *card;
     int64_t return_value;
     char fault[128]; /* the last fault that was passed over */
@@ -143,7 +144,37 @@ void wsc_chan_data(struct wsclient *c, struct wsc_chan *ch, struct slice data, s
 void wsc_chan_closed(struct wsclient *c, struct wsc_chan *ch, int err, struct mono now);
 struct wsc_chan *wsc_chan_of_job(const struct wsclient *c, const struct wsc_job *job);
 
-/* --- wsclient_job.c --- */
+/* --- wsclient_job.c: the plans; wsclient_redir.c: those of consent and KVM --- */
+/* What an answer leads to: the index of the next step, or one of these. */
+enum {
+    WSC_STEP_DONE = 255,
+    WSC_STEP_NO_SENSE = 254,
+    WSC_STEP_REFUSED = 253,
+    WSC_STEP_FAULT = 252,
+    WSC_STEP_NOMEM = 251
+};
+struct wsc_step {
+    enum wsman_class cls;
+    enum wsman_op op;
+    const char *method;
+    bool unsafe; /* must not be sent twice */
+    /* NULL: an empty body */
+    int (*put_body)(const struct wsc_job *job, struct buf *out);
+    uint8_t (*answer)(struct wsc_job *job, const struct wsman_msg *m);
+    /* where to go on after a fault; WSC_STEP_FAULT ends the job */
+    uint8_t (*fault)(struct wsc_job *job);
+};
+struct wsc_plan {
+    const struct wsc_step *steps;
+    uint8_t n;
+};
+#define WSC_PLAN(steps)                                                                                      \
+    { steps, sizeof steps / sizeof steps[0] }
+#define J(name, ...) extern const struct wsc_plan WSC_PLAN_##name;
+WSC_JOB_TABLE(J)
+#undef J
+uint8_t wsc_must_not_fault(struct wsc_job *job);
+
 struct wsc_answer {
     int status;            /* of HTTP */
     struct wsman_msg *msg; /* NULL when there was none, or err */
@@ -152,7 +183,7 @@ struct wsc_answer {
 };
 bool wsc_kind_safe(enum wsc_job_kind kind);
 uint32_t wsc_kind_deadline_ms(enum wsc_job_kind kind);
-uint8_t wsc_first_step(enum wsc_job_kind kind, uint8_t arg);
+uint8_t wsc_first_step(enum wsc_job_kind kind, uint32_t arg);
 /* May the request at hand be sent again when it is not known whether it arrived? */
 bool wsc_step_safe(const struct wsc_job *job);
 /* Append the envelope of the request at hand. */

@@ -9,36 +9,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* What an answer leads to: the index of the next step, or one of these. */
-enum { STEP_DONE = 255, STEP_NO_SENSE = 254, STEP_REFUSED = 253, STEP_FAULT = 252, STEP_NOMEM = 251 };
-
-struct step {
-    enum wsman_class cls;
-    enum wsman_op op;
-    const char *method;
-    bool unsafe; /* must not be sent twice */
-    /* NULL: an empty body */
-    int (*put_body)(const struct wsc_job *job, struct buf *out);
-    uint8_t (*answer)(struct wsc_job *job, const struct wsman_msg *m);
-    /* where to go on after a fault; STEP_FAULT ends the job */
-    uint8_t (*fault)(struct wsc_job *job);
-};
-
-static uint8_t must_not_fault(struct wsc_job *job) {
-    return STEP_FAULT;
+uint8_t wsc_must_not_fault(struct wsc_job *job) {
+    return WSC_STEP_FAULT;
 }
 
 /* --- POWER_READ --- */
 
 static uint8_t on_power(struct wsc_job *job, const struct wsman_msg *m) {
     if (amt_decode_power(m, &job->power) != 0 || job->power.state == 0)
-        return STEP_NO_SENSE;
-    return STEP_DONE;
+        return WSC_STEP_NO_SENSE;
+    return WSC_STEP_DONE;
 }
 
-static const struct step POWER_READ[] = {
-    {WSMAN_CIM_AssociatedPowerManagementService, WSMAN_GET, NULL, false, NULL, on_power, must_not_fault},
+static const struct wsc_step POWER_READ[] = {
+    {WSMAN_CIM_AssociatedPowerManagementService, WSMAN_GET, NULL, false, NULL, on_power, wsc_must_not_fault},
 };
+const struct wsc_plan WSC_PLAN_POWER_READ = WSC_PLAN(POWER_READ);
 
 /* --- INFO_READ: the device card, class by class (6.3) --- */
 
@@ -54,7 +40,7 @@ static uint8_t next_class(struct wsc_job *job) {
     { WSMAN_##cls, WSMAN_GET, NULL, false, NULL, on_info, next_class }
 #define ENUMERATE(cls)                                                                                       \
     { WSMAN_##cls, WSMAN_ENUMERATE, NULL, false, NULL, on_info, next_class }
-static const struct step INFO_READ[] = {
+static const struct wsc_step INFO_READ[] = {
     ENUMERATE(CIM_SoftwareIdentity),
     GET(AMT_GeneralSettings),
     GET(AMT_SetupAndConfigurationService),
@@ -71,13 +57,14 @@ static const struct step INFO_READ[] = {
 };
 #undef GET
 #undef ENUMERATE
+const struct wsc_plan WSC_PLAN_INFO_READ = WSC_PLAN(INFO_READ);
 
 /* An answer to Get, Enumerate or Pull. A class that answers with something else is passed over. */
 static uint8_t on_info(struct wsc_job *job, const struct wsman_msg *m) {
     bool pull = job->context.len > 0;
     bool enumerate = INFO_READ[job->step].op == WSMAN_ENUMERATE && !pull;
     if (!job->card && !(job->card = calloc(1, sizeof *job->card)))
-        return STEP_NOMEM;
+        return WSC_STEP_NOMEM;
     job->card->refs = 1;
     for (uint32_t i = enumerate ? 0 : wsman_first_instance(m); i && job->instances < WSC_INSTANCES_MAX;
          i = m->nodes[i].next_sibling) {
@@ -90,7 +77,7 @@ static uint8_t on_info(struct wsc_job *job, const struct wsman_msg *m) {
         return next_class(job);
     job->pulls++;
     buf_clear(&job->context);
-    return buf_put(&job->context, context) == 0 ? job->step : STEP_NOMEM;
+    return buf_put(&job->context, context) == 0 ? job->step : WSC_STEP_NOMEM;
 }
 
 /* --- POWER_CHANGE (4.1, 4.6) --- */
@@ -111,7 +98,7 @@ static uint8_t to_clear_boot(struct wsc_job *job) {
 
 /* Options that could not be cleared are a nuisance; those that erase something must not meet a boot. */
 static uint8_t not_cleared(struct wsc_job *job) {
-    return job->destructive ? STEP_FAULT : REQUEST;
+    return job->destructive ? WSC_STEP_FAULT : REQUEST;
 }
 
 static uint8_t on_saving(struct wsc_job *job, const struct wsman_msg *m) {
@@ -134,7 +121,7 @@ static uint8_t on_boot(struct wsc_job *job, const struct wsman_msg *m) {
         return REQUEST;
     job->destructive = boot.destructive;
     buf_free(&job->body);
-    return amt_put_boot_cleared(&job->body, m) == 0 ? CLEAR_ORDER : STEP_NOMEM;
+    return amt_put_boot_cleared(&job->body, m) == 0 ? CLEAR_ORDER : WSC_STEP_NOMEM;
 }
 
 static int put_order(const struct wsc_job *job, struct buf *out) {
@@ -154,19 +141,19 @@ static uint8_t on_cleared(struct wsc_job *job, const struct wsman_msg *m) {
 }
 
 static int put_power(const struct wsc_job *job, struct buf *out) {
-    return amt_put_power_request(out, job->arg);
+    return amt_put_power_request(out, (uint8_t)job->arg);
 }
 
 static uint8_t on_requested(struct wsc_job *job, const struct wsman_msg *m) {
     enum { JOB_STARTED = 4096 };
     job->return_value = amt_return_value(m);
     if (job->return_value < 0)
-        return STEP_NO_SENSE;
+        return WSC_STEP_NO_SENSE;
     job->maybe_sent = false;
-    return job->return_value == 0 || job->return_value == JOB_STARTED ? STEP_DONE : STEP_REFUSED;
+    return job->return_value == 0 || job->return_value == JOB_STARTED ? WSC_STEP_DONE : WSC_STEP_REFUSED;
 }
 
-static const struct step POWER_CHANGE[] = {
+static const struct wsc_step POWER_CHANGE[] = {
     [READ_SAVING] = {WSMAN_IPS_PowerManagementService, WSMAN_GET, NULL, false, NULL, on_saving, to_read_boot},
     [WAKE_OS] = {WSMAN_IPS_PowerManagementService, WSMAN_INVOKE, "RequestOSPowerSavingStateChange", false,
                  put_wake, on_wake, to_read_boot},
@@ -175,18 +162,18 @@ static const struct step POWER_CHANGE[] = {
                      to_clear_boot},
     [CLEAR_BOOT] = {WSMAN_AMT_BootSettingData, WSMAN_PUT, NULL, false, put_cleared, on_cleared, not_cleared},
     [REQUEST] = {WSMAN_CIM_PowerManagementService, WSMAN_INVOKE, "RequestPowerStateChange", true, put_power,
-                 on_requested, must_not_fault},
+                 on_requested, wsc_must_not_fault},
 };
+const struct wsc_plan WSC_PLAN_POWER_CHANGE = WSC_PLAN(POWER_CHANGE);
 
 /* --- the table of kinds --- */
 
 static const struct {
-    const struct step *steps;
-    uint8_t nsteps;
+    const struct wsc_plan *plan;
     bool safe;
     uint32_t deadline_ms;
 } KINDS[] = {
-#define J(name, is_safe, ms) [WSC_##name] = {name, sizeof name / sizeof name[0], is_safe, ms},
+#define J(name, is_safe, ms) [WSC_##name] = {&WSC_PLAN_##name, is_safe, ms},
     WSC_JOB_TABLE(J)
 #undef J
 };
@@ -200,16 +187,16 @@ uint32_t wsc_kind_deadline_ms(enum wsc_job_kind kind) {
     return KINDS[kind].deadline_ms;
 }
 
-uint8_t wsc_first_step(enum wsc_job_kind kind, uint8_t arg) {
+uint8_t wsc_first_step(enum wsc_job_kind kind, uint32_t arg) {
     enum { ON = 2, CYCLE = 5, RESET = 10 };
     if (kind != WSC_POWER_CHANGE || arg == ON)
         return 0;
     return arg == CYCLE || arg == RESET ? READ_BOOT : REQUEST;
 }
 
-static const struct step *step_of(const struct wsc_job *job) {
-    assert(job->step < KINDS[job->kind].nsteps);
-    return &KINDS[job->kind].steps[job->step];
+static const struct wsc_step *step_of(const struct wsc_job *job) {
+    assert(job->step < KINDS[job->kind].plan->n);
+    return &KINDS[job->kind].plan->steps[job->step];
 }
 
 bool wsc_step_safe(const struct wsc_job *job) {
@@ -217,7 +204,7 @@ bool wsc_step_safe(const struct wsc_job *job) {
 }
 
 int wsc_put_step(const struct wsc_job *job, struct buf *out) {
-    const struct step *s = step_of(job);
+    const struct wsc_step *s = step_of(job);
     struct buf body = {0};
     struct wsman_request rq = {.op = s->op, .cls = s->cls, .method = s->method};
     if (job->context.len) {
@@ -276,17 +263,17 @@ static void keep_fault(struct wsc_job *job, const struct wsman_msg *m) {
 
 static void finish(struct wsclient *c, struct wsc_job *job, uint8_t next, struct mono now) {
     switch (next) {
-    case STEP_DONE:
+    case WSC_STEP_DONE:
         wsc_job_done(c, job, now);
         break;
-    case STEP_FAULT:
+    case WSC_STEP_FAULT:
         wsc_job_failed(c, job, now, ERR_FAULT, "the firmware answered with a fault: %s", job->fault);
         break;
-    case STEP_REFUSED:
+    case WSC_STEP_REFUSED:
         wsc_job_failed(c, job, now, ERR_REFUSED, "the firmware refused (%lld): %s",
                        (long long)job->return_value, amt_power_return_text(job->return_value));
         break;
-    case STEP_NOMEM:
+    case WSC_STEP_NOMEM:
         wsc_job_failed(c, job, now, ERR_NOMEM, "out of memory");
         break;
     default:
@@ -296,7 +283,7 @@ static void finish(struct wsclient *c, struct wsc_job *job, uint8_t next, struct
 
 void wsc_step_answered(struct wsclient *c, struct wsc_job *job, const struct wsc_answer *a, struct mono now) {
     char why[sizeof a->why + 32];
-    const struct step *s = step_of(job);
+    const struct wsc_step *s = step_of(job);
     int err = check_answer(job, a, why, sizeof why);
     if (err && err != ERR_FAULT) {
         wsc_job_failed(c, job, now, err, "%s", why);
@@ -315,9 +302,9 @@ void wsc_step_answered(struct wsclient *c, struct wsc_job *job, const struct wsc
         next = s->answer(job, a->msg);
     }
     /* the card is read; a device that knows none of its classes has not told anything */
-    if (next == KINDS[job->kind].nsteps)
-        next = job->answered ? STEP_DONE : job->fault[0] ? STEP_FAULT : STEP_NO_SENSE;
-    if (next >= STEP_NOMEM) {
+    if (next == KINDS[job->kind].plan->n)
+        next = job->answered ? WSC_STEP_DONE : job->fault[0] ? WSC_STEP_FAULT : WSC_STEP_NO_SENSE;
+    if (next >= WSC_STEP_NOMEM) {
         finish(c, job, next, now);
         return;
     }

@@ -39,6 +39,20 @@ void api_op_get(struct request *r);
 void api_op_cancel(struct request *r);
 extern const struct schema SCHEMA_OPERATION;
 
+/* api_sessions.c, api_stream.c */
+void api_session_start(struct request *r);
+void api_sessions_list(struct request *r);
+void api_session_get(struct request *r);
+void api_session_ticket(struct request *r);
+void api_session_stop(struct request *r);
+void api_consent_get(struct request *r);
+void api_consent_request(struct request *r);
+void api_consent_code(struct request *r);
+void api_consent_cancel(struct request *r);
+void api_session_stream(struct request *r);
+void api_webrelay(struct request *r);
+extern const struct schema SCHEMA_SESSION, SCHEMA_CONSENT_CODE;
+
 /* api_quarantine.c */
 void api_quarantine_list(struct request *r);
 void api_quarantine_adopt(struct request *r);

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "server/request.h"
+#include "server/session_call.h"
 
 #include <stdio.h>
 
@@ -67,6 +68,8 @@ static void change_done(struct auth_user_change *c) {
         put_user(&j, &u);
         reply_json(r, 201);
     } else {
+        if (c->what == USER_DELETE)
+            sessions_revoke(r->shard, c->name);
         reply_empty(r, 204);
     }
 }

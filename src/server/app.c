@@ -6,6 +6,7 @@
 #include "server/hub.h"
 #include "server/peers.h"
 #include "server/quarantine.h"
+#include "server/relay.h"
 #include "server/settings.h"
 #include "server/tunnel.h"
 
@@ -21,6 +22,7 @@ static struct shard *shard_new(struct app *a, unsigned index, struct loop *l) {
     s->index = index;
     s->hosts.seed = a->instance;
     list_init(&s->later);
+    list_init(&s->relays);
     if (!(s->tunnels = tunnels_new(s)) || !(s->wsc_pool = wsc_pool_new())) {
         tunnels_free(&s->tunnels);
         free(s);
@@ -34,6 +36,7 @@ static void shard_free(struct shard **sp) {
     if (!s)
         return;
     struct map_iter it = {0};
+    relays_free(s);
     for (struct map_node *n; (n = map_next(&s->hosts, &it));) {
         struct fleet_host *fh = CONTAINER_OF(n, struct fleet_host, node);
         fleet_host_drop(&fh);
@@ -70,12 +73,14 @@ static struct quarantine_limits quarantine_limits_of(const struct settings *s) {
 void app_apply_settings(struct app *a) {
     const struct settings *s = a->settings;
     a->policy = HOST_POLICY_DEFAULT;
+    a->policy.started = a->started;
     a->wsc_limits = WSC_LIMITS_DEFAULT;
     a->apf_limits = APF_LIMITS_DEFAULT;
     a->tunnel_limits = TUNNEL_LIMITS_DEFAULT;
     if (!s)
         return;
     settings_host_policy(s, &a->policy);
+    a->policy.started = a->started;
     settings_wsc_limits(s, &a->wsc_limits);
     settings_apf_limits(s, &a->apf_limits);
     struct tunnel_limits *t = &a->tunnel_limits;
@@ -167,8 +172,9 @@ void app_set_cira_tls(struct shard *s, size_t i, struct tls_ctx *tls) {
 }
 void app_drain_shard(struct shard *s) {
     LOOP_ASSERT(s->loop);
+    relays_drain(s);
     tunnels_drain(s->tunnels, LINK_WHY_SERVER_STOP);
 }
 bool app_shard_busy(const struct shard *s) {
-    return tunnels_held(s->tunnels) > 0;
+    return tunnels_held(s->tunnels) > 0 || relays_held(s) > 0;
 }

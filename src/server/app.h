@@ -72,6 +72,7 @@ struct shard {
     struct httpd *httpd;
     struct tls_ctx *amt_tls; /* client context for port 16993; NULL: not offered */
     struct wsc_pool *wsc_pool;
+    struct list relays;  /* sessions with a viewer: struct relay */
     struct list later;   /* events for host machines that arose while one was being fed */
     bool feeding;        /* actions of a host machine are being done */
     uint64_t last_token; /* of commands */
@@ -133,8 +134,8 @@ uint16_t app_cira_port(const struct shard *s);
 const char *app_cira_address(const struct shard *s, size_t i);
 /* New connections of port i use this context. On the shard's thread. */
 void app_set_cira_tls(struct shard *s, size_t i, struct tls_ctx *tls);
-/* Stop accepting and close every tunnel with the reason server-stop; what hosts say of it goes to the store.
- * On the shard's thread; app_shard_busy() tells when all are gone. */
+/* Interrupt every session, stop accepting and close every tunnel with the reason server-stop; what hosts say
+ * of it goes to the store. On the shard's thread; app_shard_busy() tells when all are gone. */
 void app_drain_shard(struct shard *s);
 bool app_shard_busy(const struct shard *s);
 

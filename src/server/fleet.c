@@ -7,6 +7,7 @@
 #include "server/directory.h"
 #include "server/hub.h"
 #include "server/persist.h"
+#include "server/relay.h"
 #include "server/tunnel.h"
 
 #include <assert.h>
@@ -34,6 +35,8 @@ struct later {
     char host[HOST_ID_CAP];
     struct host_ev ev;
     struct wsc_result result;
+    struct session_report report;
+    char session[REDIR_SESSION_ID_CAP], text[SESSION_TEXT_CAP];
 };
 
 void fleet_later_free(struct list_node *n) {
@@ -42,7 +45,8 @@ void fleet_later_free(struct list_node *n) {
 
 /* Only events without borrowed parts, and results without a device card, come this way. */
 static void feed_later(struct fleet_host *fh, const struct host_ev *ev) {
-    assert(ev->kind != HOST_EV_COMMAND && !(ev->result && ev->result->info));
+    assert(ev->kind != HOST_EV_COMMAND && ev->kind != HOST_EV_SESSION_ORDER &&
+           !(ev->result && ev->result->info));
     struct later *l = calloc(1, sizeof *l);
     if (!l) {
         /* the machine would wait for ever: closing the tunnel makes it start over */
@@ -55,6 +59,14 @@ static void feed_later(struct fleet_host *fh, const struct host_ev *ev) {
     if (ev->result) {
         l->result = *ev->result;
         l->ev.result = &l->result;
+    }
+    if (ev->report) {
+        l->report = *ev->report;
+        snprintf(l->session, sizeof l->session, "%s", ev->report->id);
+        snprintf(l->text, sizeof l->text, "%s", ev->report->text ? ev->report->text : "");
+        l->report.id = l->session;
+        l->report.text = l->text;
+        l->ev.report = &l->report;
     }
     list_push(&fh->shard->later, &l->node);
 }
@@ -126,23 +138,35 @@ static void do_event(struct fleet_host *fh, const struct action *a) {
 
 static void do_reply(struct fleet_host *fh, const struct action *a) {
     LIST_EACH (n, &fh->waiting) {
-        struct fleet_command *c = CONTAINER_OF(n, struct fleet_command, call.node);
-        if (c->cmd.token != a->token)
+        struct fleet_call *c = CONTAINER_OF(n, struct fleet_call, node);
+        if (c->token != a->token)
             continue;
         list_remove(&fh->waiting, n);
-        c->call.error = a->error;
-        c->call.err = a->error.code;
-        if (a->op)
-            c->op = *a->op;
-        fleet_answer(&c->call);
+        c->reply(c, fh, a);
         return;
     }
 }
 
+static void do_session_end(struct fleet_host *fh, const struct action *a) {
+    relay_end(fh, a->session);
+}
+
+static void do_session_note(struct fleet_host *fh, const struct action *a) {
+    relay_note(fh, a->session, a->note, a->n, a->text);
+}
+
 static void (*const doers[])(struct fleet_host *fh, const struct action *a) = {
-    [ACT_WSMAN] = do_wsman,     [ACT_KEEPALIVE] = do_keepalive, [ACT_CLOSE] = do_close,
-    [ACT_JOURNAL] = do_journal, [ACT_PERSIST] = do_persist,     [ACT_PERSIST_OP] = do_persist_op,
-    [ACT_EVENT] = do_event,     [ACT_REPLY] = do_reply,
+    [ACT_WSMAN] = do_wsman,
+    [ACT_KEEPALIVE] = do_keepalive,
+    [ACT_CLOSE] = do_close,
+    [ACT_JOURNAL] = do_journal,
+    [ACT_PERSIST] = do_persist,
+    [ACT_PERSIST_OP] = do_persist_op,
+    [ACT_EVENT] = do_event,
+    [ACT_REPLY] = do_reply,
+    [ACT_SESSION_REPLY] = do_reply,
+    [ACT_SESSION_END] = do_session_end,
+    [ACT_SESSION_NOTE] = do_session_note,
 };
 
 static void answer_all(struct list *calls, int err) {
@@ -255,6 +279,7 @@ void fleet_host_free(struct fleet_host **fhp, int err) {
     struct fleet_host *fh = *fhp;
     if (!fh)
         return;
+    relay_host_gone(fh);
     if (fh->joining)
         tunnel_close(fh->joining, LINK_WHY_DELETED);
     if (fh->tunnel)

@@ -22,7 +22,7 @@ struct fleet_host {
     uint8_t pin[32];
     bool deleting;        /* being deleted: seen by nobody */
     bool patching;        /* its row is being written */
-    struct list waiting;  /* commands that wait for ACT_REPLY */
+    struct list waiting;  /* calls that wait for ACT_REPLY or ACT_SESSION_REPLY */
     struct list deferred; /* changes that wait for a write under way: rows are written whole */
 };
 
@@ -36,6 +36,9 @@ struct fleet_call {
     void (*run)(struct shard *s, struct fleet_host *fh, struct fleet_call *c);
     void (*done)(struct fleet_call *c);
     void *ctx;
+    /* While it waits in fleet_host.waiting for the machine's answer to this token. Calls fleet_answer(). */
+    void (*reply)(struct fleet_call *c, struct fleet_host *fh, const struct action *a);
+    uint64_t token;
     int err; /* free use of run for done */
     struct errinfo error;
 };

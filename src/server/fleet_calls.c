@@ -75,6 +75,16 @@ int fleet_scan(struct fleet_scan *scan) {
 
 /* --- commands --- */
 
+static void command_reply(struct fleet_call *call, struct fleet_host *fh, const struct action *a) {
+    struct fleet_command *c = CONTAINER_OF(call, struct fleet_command, call);
+    (void)fh;
+    call->error = a->error;
+    call->err = a->error.code;
+    if (a->op)
+        c->op = *a->op;
+    fleet_answer(call);
+}
+
 static void command_run(struct shard *s, struct fleet_host *fh, struct fleet_call *call) {
     struct fleet_command *c = CONTAINER_OF(call, struct fleet_command, call);
     if (!fh) {
@@ -82,7 +92,8 @@ static void command_run(struct shard *s, struct fleet_host *fh, struct fleet_cal
         fleet_answer(call);
         return;
     }
-    c->cmd.token = ++s->last_token;
+    call->token = c->cmd.token = ++s->last_token;
+    call->reply = command_reply;
     if (!c->cmd.new_id[0])
         fleet_new_op_id(s->loop, c->cmd.new_id);
     list_push(&fh->waiting, &call->node);

@@ -5,6 +5,7 @@
 #include "core/diagnose.h"
 #include "server/field.h"
 #include "server/fleet.h"
+#include "server/session_call.h"
 
 #include <stdlib.h>
 
@@ -191,6 +192,7 @@ static void oob_json(struct json *j, const struct host *h, const struct host_pol
     json_kwall(j, "holdUntil", h->intent.policy == RECOVERY_HOLD ? h->intent.hold_until : WALL_NEVER);
     aliases_json(j, h);
     firmware_json(j, h);
+    sessions_of_host_json(j, h);
     json_kint(j, "version", (int64_t)h->version);
     json_obj_end(j);
 }
@@ -219,6 +221,7 @@ void fleet_host_json(struct buf *out, const struct fleet_host *fh) {
     json_kstr(&j, "desiredAmtState", "AMT_STATE_PROVISIONED");
     json_kstr(&j, "amtControlMode", control_mode(h->control_mode));
     json_kstr(&j, "amtSku", sku(h->info));
+    emf_sessions_json(&j, h);
     json_key(&j, "timestamps");
     json_obj(&j);
     json_kwall(&j, "createdAt", h->created);

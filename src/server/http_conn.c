@@ -294,6 +294,18 @@ static void conn_free(struct http_conn *c) {
     httpd_maybe_free(h);
 }
 
+struct stream_moving *conn_detach(struct http_conn *c) {
+    /* RFC 6455 4.1: a client says nothing before it has the answer */
+    struct stream_moving *m = c->ended || c->in.len ? NULL : stream_detach(c->stream);
+    if (!m) {
+        conn_abort(c);
+        return NULL;
+    }
+    c->req = NULL;
+    conn_free(c);
+    return m;
+}
+
 static void on_end(struct stream *s, void *ctx, enum stream_end why) {
     struct http_conn *c = ctx;
     c->ended = true;

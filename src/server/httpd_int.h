@@ -59,6 +59,9 @@ struct http_conn {
 void conn_open(struct httpd *h, struct stream *s);
 /* The request of c was answered (its bytes are written); close: the last one. Frees nothing. */
 void conn_answered(struct http_conn *c, bool close);
+/* Its stream leaves for another owner; c is freed, its request is not. NULL: it could not (c lives on and
+ * ends by itself). */
+struct stream_moving *conn_detach(struct http_conn *c);
 /* End now, without a word. */
 void conn_abort(struct http_conn *c);
 /* End and free at once; the stream ends by itself. */

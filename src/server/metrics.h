@@ -32,6 +32,8 @@
     M(EVENTS_DROPPED, "outband_events_dropped_total", "counter",                                             \
       "Events a slow subscriber lost (it resumes from the store)")                                           \
     M(SUBSCRIBERS, "outband_event_subscribers", "gauge", "Event stream subscribers now")                     \
+    M(SESSIONS, "outband_sessions", "gauge", "KVM, SOL and IDE-R sessions with a viewer now")                \
+    M(SESSION_BYTES, "outband_session_bytes_total", "counter", "Bytes of sessions, from nodes to viewers")   \
     M(LOGIN_FAILURES, "outband_user_login_failures_total", "counter", "Failed user logins")
 
 enum metric {

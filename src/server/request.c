@@ -98,6 +98,7 @@ void request_free(struct request **rp) {
         explicit_bzero(r->body.mem, r->body.cap);
     buf_free(&r->body);
     buf_free(&r->extra);
+    buf_free(&r->member);
     arena_free(&r->arena);
     free(r);
     httpd_maybe_free(h);
@@ -267,6 +268,10 @@ void reply_problem(struct request *r, int status, const struct errinfo *ei) {
     audited(r, status, ei);
     struct buf b = {0};
     error_json(&b, status, ei, r->id, r->problem_line);
+    if (r->member.len && b.len) { /* before the closing brace */
+        b.len--;
+        buf_putf(&b, ",%s}", buf_cstr(&r->member));
+    }
     if (status >= 500) {
         struct log_ctx ctx = {.peer = r->peer, .req = r->id};
         log_line(LOG_WARN, "http", &ctx, "answered %d: %s", status, ei->text);
@@ -311,6 +316,37 @@ void reply_json_etag(struct request *r, const char *etag) {
         reply_empty(r, 304);
     else
         reply_json(r, 200);
+}
+
+void request_problem_member(struct request *r, const char *name, struct slice value) {
+    buf_putf(&r->member, "\"%s\":%.*s", name, (int)value.n, (const char *)value.p);
+}
+
+struct stream_moving *request_upgrade(struct request *r, const char *accept, const char *protocol) {
+    struct http_conn *c = r->conn;
+    struct stream_moving *m = NULL;
+    assert(r->held && !r->answered && !r->streaming);
+    count(r, 101);
+    if (c) {
+        struct buf *o = &r->httpd->out;
+        buf_clear(o);
+        buf_putf(
+            o,
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            "Sec-WebSocket-Accept: %s\r\nSec-WebSocket-Protocol: %s\r\nX-Request-Id: %s\r\n" SECURITY_HEADERS
+            "\r\n",
+            accept, protocol, r->id);
+        if (!o->failed && stream_write(c->stream, buf_slice(o)) == 0)
+            m = conn_detach(c);
+        else
+            conn_abort(c);
+    }
+    if (c && !m)
+        c->req = NULL; /* it ends by itself */
+    r->answered = true;
+    r->conn = NULL;
+    request_free(&r);
+    return m;
 }
 
 /* --- without end --- */

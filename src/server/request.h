@@ -28,7 +28,13 @@ struct json_t;
     H(HOST, "Host")                                                                                          \
     H(EXPECT, "Expect")                                                                                      \
     H(CONTENT_LENGTH, "Content-Length")                                                                      \
-    H(TRANSFER_ENCODING, "Transfer-Encoding")
+    H(TRANSFER_ENCODING, "Transfer-Encoding")                                                                \
+    H(UPGRADE, "Upgrade")                                                                                    \
+    H(CONNECTION, "Connection")                                                                              \
+    H(ORIGIN, "Origin")                                                                                      \
+    H(WS_KEY, "Sec-WebSocket-Key")                                                                           \
+    H(WS_VERSION, "Sec-WebSocket-Version")                                                                   \
+    H(WS_PROTOCOL, "Sec-WebSocket-Protocol")
 enum request_header {
 #define H(sym, name) REQUEST_H_##sym,
     REQUEST_HEADER_TABLE(H)
@@ -36,7 +42,7 @@ enum request_header {
         REQUEST_H_COUNT
 };
 
-enum { REQUEST_PARAMS_MAX = 2, REQUEST_PARAM_CAP = 80, REQUEST_ID_CAP = 20, REQUEST_PEER_CAP = 56 };
+enum { REQUEST_PARAMS_MAX = 3, REQUEST_PARAM_CAP = 80, REQUEST_ID_CAP = 20, REQUEST_PEER_CAP = 56 };
 
 /* A query parameter as given; text is unescaped and lives in the arena. */
 struct query_value {
@@ -68,6 +74,7 @@ struct request {
     struct errinfo refused; /* code 0: go on */
     int refused_status;
     struct buf extra;            /* header lines of the answer */
+    struct buf member;           /* a member of a problem beside the usual ones: "name":value */
     unsigned problem_line;       /* of a file that was refused: "line" of the problem; 0: none */
     char target[STORE_USER_CAP]; /* what an audit line names; "" = the first parameter */
     void (*on_gone)(
@@ -103,6 +110,13 @@ void reply_problem(struct request *r, int status, const struct errinfo *ei);
 void reply_fail(struct request *r, int code, const char *field, const char *fmt, ...) PRINTF_LIKE(4, 5);
 /* A header line of the answer; before one of the above. value has no CR or LF (ours, never a client's). */
 void request_put_header(struct request *r, const char *name, const char *value);
+
+/* A member of the problem to come: name and a JSON value. */
+void request_problem_member(struct request *r, const char *name, struct slice value);
+
+/* Answer 101 to a WebSocket's handshake and let the connection go: what comes and goes on it is the caller's
+ * from here. NULL: the client left. r is gone in any case. The request must be held. */
+struct stream_moving *request_upgrade(struct request *r, const char *accept, const char *protocol);
 
 /* --- a body without end (server-sent events) --- */
 /* The head goes out; then request_stream_write() as often as needed, then request_stream_end(). r->on_gone is

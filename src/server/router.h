@@ -21,6 +21,11 @@ struct request;
     Q(STATE, "state", TEXT, 1, 16, 0, "Only operations in this state.")                                      \
     Q(HOST, "host", TEXT, 1, 63, 0, "Only this host (id or name).")                                          \
     Q(KIND, "kind", TEXT, 1, 200, 0, "Only events of these kinds, separated by commas.")                     \
+    Q(RELAY_P, "p", NUMBER, 1, 4, 2, "2: redirection, the server logs in.")                                  \
+    Q(RELAY_PORT, "port", NUMBER, 0, 65535, 16994, "Ignored: the server knows the port.")                    \
+    Q(RELAY_TLS, "tls", NUMBER, 0, 1, 0, "Ignored.")                                                         \
+    Q(RELAY_TLS1, "tls1only", NUMBER, 0, 1, 0, "Ignored.")                                                   \
+    Q(RELAY_MODE, "mode", TEXT, 3, 4, 0, "kvm, sol or ider.")                                                \
     Q(VERBOSE, "verbose", FLAG, 0, 0, 0, "Each check on a line of its own.")
 enum query_param {
 #define Q(sym, ...) QUERY_##sym,

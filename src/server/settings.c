@@ -352,6 +352,10 @@ void settings_host_policy(const struct settings *s, struct host_policy *p) {
     p->attempts_max = (uint8_t)s->recovery_attempts;
     p->backoff_first_ms = s->recovery_backoff_first_ms;
     p->backoff_max_ms = s->recovery_backoff_max_ms;
+    p->ticket_ms = s->session_ticket_ms;
+    p->resume_ms = s->session_resume_ms;
+    p->kvm_idle_ms = s->session_kvm_idle_ms;
+    p->idle_warn_ms = s->session_idle_warning_ms;
 }
 
 void settings_wsc_limits(const struct settings *s, struct wsc_limits *l) {

@@ -68,6 +68,14 @@ enum { SETTING_TEXT_CAP = 256 };
           "Attempts to bring a node back, then recovery is held and a finding is raised")                    \
     DURATION(recovery_backoff_first, "recovery.backoff_first", "10s", "1s", "1h", true,                      \
              "Pause after the first attempt; doubles")                                                       \
+    DURATION(session_ticket, "session.ticket_lifetime", "30s", "5s", "5m", true,                             \
+             "A ticket for a session's stream is valid for this time, and once")                             \
+    DURATION(session_resume, "session.resume", "2m", "5s", "1h", true,                                       \
+             "An interrupted session may be resumed for this time")                                          \
+    DURATION(session_kvm_idle, "session.kvm_idle", "30m", "0s", "1d", true,                                  \
+             "A KVM session without input is ended after this time. 0: never")                               \
+    DURATION(session_idle_warning, "session.idle_warning", "60s", "1s", "1h", true,                          \
+             "The viewer is warned this long before")                                                        \
     DURATION(recovery_backoff_max, "recovery.backoff_max", "10m", "1s", "1d", true,                          \
              "Longest pause between attempts")                                                               \
     COUNT(wsman_in_flight, "wsman.in_flight", "3", 1, 8, true, "Requests to one device at once")             \

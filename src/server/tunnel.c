@@ -24,6 +24,7 @@ struct tunnel *tunnel_new(struct tunnels *ts, struct stream *s) {
     t->turn.fn = tunnel_turn_fn;
     t->login_by = mono_add_ms(loop_now(ts->shard->loop), tls ? lim->login_ms / 2 : lim->login_ms);
     t->quiet_at = t->step_at = t->wsman_free_at = MONO_NEVER;
+    list_init(&t->chans);
     list_push(&ts->all, &t->node);
     tunnel_set_state(t, TUNNEL_HELLO);
     stream_handle(s, &tunnel_stream_handler, t);
@@ -40,6 +41,7 @@ void tunnel_free(struct tunnel **tp) {
         if (tunnel_shard(t)->loop)
             loop_timer_stop(tunnel_shard(t)->loop, &t->timer);
     }
+    tunnel_chans_cut(t);
     wsman_free(&t->ws);
     apf_free(&t->apf);
     login_free(&t->login);
@@ -102,6 +104,7 @@ static void unbind(struct tunnel *t, enum link_reason why) {
 static void end(struct tunnel *t, enum link_reason why) {
     unbind(t, why);
     tunnel_set_state(t, TUNNEL_ENDED);
+    tunnel_chans_cut(t);
 }
 
 static enum apf_disconnect disconnect_reason(enum link_reason why) {
@@ -219,11 +222,11 @@ static void (*const handlers[])(struct tunnel *t, const struct apf_ev *ev) = {
     [APF_EV_AUTH_FAILED] = nothing_to_do,
     [APF_EV_OPEN] = nothing_to_do,
     [APF_EV_KEEPALIVE_OPTIONS] = nothing_to_do,
-    [APF_EV_OPENED] = wsman_on_opened,
-    [APF_EV_OPEN_FAILED] = wsman_on_open_failed,
-    [APF_EV_DATA] = wsman_on_data,
-    [APF_EV_WRITABLE] = wsman_on_writable,
-    [APF_EV_CLOSED] = wsman_on_closed,
+    [APF_EV_OPENED] = tunnel_chan_on_opened,
+    [APF_EV_OPEN_FAILED] = tunnel_chan_on_open_failed,
+    [APF_EV_DATA] = tunnel_chan_on_data,
+    [APF_EV_WRITABLE] = tunnel_chan_on_writable,
+    [APF_EV_CLOSED] = tunnel_chan_on_closed,
     [APF_EV_KEEPALIVE] = nothing_to_do,
     [APF_EV_KEEPALIVE_REPLY] = nothing_to_do, /* every byte was counted as heard already */
     [APF_EV_DISCONNECT] = on_disconnect,

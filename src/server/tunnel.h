@@ -29,7 +29,7 @@ void tunnels_free(struct tunnels **ts);
 /* --- for the host's glue --- */
 /* Queue a WS-MAN job; its result comes as HOST_EV_RESULT, never from inside this call. 0, or ERR_FULL,
  * ERR_CLOSED, ERR_CRYPTO (the AMT password cannot be opened), ERR_NOMEM: no result comes then. */
-NODISCARD int tunnel_submit(struct tunnel *t, enum wsc_job_kind job, uint8_t arg, enum wsc_priority prio,
+NODISCARD int tunnel_submit(struct tunnel *t, enum wsc_job_kind job, uint32_t arg, enum wsc_priority prio,
                             uint32_t deadline_ms);
 /* Send an APF keepalive request. */
 void tunnel_ask_alive(struct tunnel *t);

@@ -40,6 +40,7 @@ struct tunnel {
     struct apf *apf;
     struct fleet_host *fh; /* bound after the password was checked; NULL before and after */
     struct wsman *ws;      /* NULL: no job for a while */
+    struct list chans;     /* struct tunnel_chan */
     struct login *login;
     struct list_node node; /* set->all */
     struct loop_timer timer;
@@ -114,12 +115,18 @@ void tunnel_forwards_complete(struct tunnel *t);
 void tunnel_move(struct tunnel *t);
 void login_free(struct login **l);
 
+/* --- tunnel_chan.c --- */
+void tunnel_chan_on_opened(struct tunnel *t, const struct apf_ev *ev);
+void tunnel_chan_on_open_failed(struct tunnel *t, const struct apf_ev *ev);
+void tunnel_chan_on_data(struct tunnel *t, const struct apf_ev *ev);
+void tunnel_chan_on_writable(struct tunnel *t, const struct apf_ev *ev);
+void tunnel_chan_on_closed(struct tunnel *t, const struct apf_ev *ev);
+/* The tunnel has ended: its channels go without apf. */
+void tunnel_chans_cut(struct tunnel *t);
+
 /* --- tunnel_wsman.c --- */
-void wsman_on_opened(struct tunnel *t, const struct apf_ev *ev);
-void wsman_on_open_failed(struct tunnel *t, const struct apf_ev *ev);
-void wsman_on_data(struct tunnel *t, const struct apf_ev *ev);
-void wsman_on_writable(struct tunnel *t, const struct apf_ev *ev);
-void wsman_on_closed(struct tunnel *t, const struct apf_ev *ev);
+/* The AMT password of the tunnel's host, "" when it has none; wipe it. ERR_CRYPTO. */
+NODISCARD int tunnel_amt_secret(const struct tunnel *t, char secret[SEALED_MAX]);
 /* Deadlines of the client; gives finished jobs to the host. */
 void wsman_turn(struct tunnel *t);
 struct mono wsman_deadline(const struct tunnel *t);

@@ -27,7 +27,18 @@
     F(REFUSE_POWER, "refuse-power", "VALUE", 2, "RequestPowerStateChange answers VALUE")                     \
     F(LIE, "lie", NULL, 0, "power requests answer 0 and do nothing")                                         \
     F(STALE_POWER, "stale-power", NULL, 0, "the power state read is that of the moment of this fault")       \
-    F(SILENT_HTTP, "silent-http", NULL, 0, "requests are read and never answered")
+    F(SILENT_HTTP, "silent-http", NULL, 0, "requests are read and never answered")                           \
+    F(REDIR_STATUS, "redir-status", "STATUS", 255, "a redirection start is answered with STATUS")            \
+    F(REDIR_MUTE, "redir-mute", NULL, 0, "redirection ports take everything and say nothing")                \
+    F(REDIR_CUT, "redir-cut", NULL, 0, "redirection closes in the middle of accepting the login")            \
+    F(REDIR_NO_DIGEST, "redir-no-digest", NULL, 0, "redirection offers no digest, only plain passwords")     \
+    F(REDIR_BARE_REJECT, "redir-bare-reject", NULL, 0, "a wrong password is refused without a challenge")    \
+    F(REDIR_BAD_LENGTH, "redir-bad-length", NULL, 0, "a field of the challenge is longer than its message")  \
+    F(SOL_STRICT, "sol-strict", NULL, 0, "SOL stops after MaxTxBuffer bytes that nobody acknowledged")       \
+    F(SOL_EMPTY, "sol-empty", NULL, 0, "an empty data message before each with data")                        \
+    F(SOL_NO_CONSENT, "sol-no-consent", NULL, 0, "SOL opens without consent whatever the policy")            \
+    F(KVM_PROMPT, "kvm-prompt", NULL, 0, "KVM opens without consent, shows the code, waits for it")          \
+    F(IDER_REFUSE, "ider-refuse", NULL, 0, "IDE-R opens, and refuses to enable its drives")
 
 enum sim_fault {
 #define F(name, text, arg, def, help) SIM_FAULT_##name,

@@ -97,6 +97,8 @@ void fw_put_epr(struct fw_call *c, const char *name, enum wsman_class cls, const
 void fw_put_managed_system(struct fw_call *c, const char *name);
 
 /* --- digest --- */
+/* MD5(user:realm:password) of the node's user, in hex; NULL when out of memory. Valid with the node. */
+const char *fw_ha1(struct sim_node *n);
 /* A WWW-Authenticate value with a fresh nonce. */
 int fw_challenge(struct sim_node *n, struct mono now, struct buf *out);
 /* Is the Authorization value right? */

@@ -22,6 +22,11 @@ static struct fw_auth *auth_of(struct sim_node *n) {
     return n->auth;
 }
 
+const char *fw_ha1(struct sim_node *n) {
+    const struct fw_auth *a = auth_of(n);
+    return a ? a->ha1 : NULL;
+}
+
 /* 4 random bytes, a counter, 12 random bytes: as recorded (2.3). */
 static int nonce_make(struct sim_node *n, struct fw_auth *a, struct fw_nonce *x, struct mono now) {
     uint8_t raw[NONCE_BYTES];

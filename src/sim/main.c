@@ -164,16 +164,18 @@ static void *shard_main(void *arg) {
 
 /* --- direct listeners: the first nodes, on consecutive ports --- */
 
-static int open_direct(struct amtsim *s, struct errinfo *ei) {
-    const char *address = s->opt.listen_direct, *colon = strrchr(address, ':');
+static int open_direct(struct amtsim *s, const char *address,
+                       int (*listen_at)(struct sim_node *n, const char *address, struct errinfo *ei),
+                       struct errinfo *ei) {
+    const char *colon = strrchr(address, ':');
     uint64_t port;
     if (!slice_to_u64(slice_str(colon + 1), 65535, &port))
-        return err_set(ei, ERR_INVALID, "listen-direct", "\"%s\" has no port number", address);
+        return err_set(ei, ERR_INVALID, "listen", "\"%s\" has no port number", address);
     for (uint32_t i = 0; i < s->opt.direct && i < s->opt.plan.count; i++) {
         struct ctl_shard *p = &s->shards[i % s->nshards].part;
         char own[256];
         snprintf(own, sizeof own, "%.*s:%u", (int)(colon - address), address, port ? (uint32_t)port + i : 0);
-        int r = sim_node_listen(p->nodes[i / s->nshards], own, ei);
+        int r = listen_at(p->nodes[i / s->nshards], own, ei);
         if (r < 0)
             return r;
     }
@@ -224,7 +226,9 @@ static int sim_open(struct amtsim *s, struct errinfo *ei) {
         s->parts[i] = s->shards[i].part;
     }
     if (r == 0 && o->listen_direct)
-        r = open_direct(s, ei);
+        r = open_direct(s, o->listen_direct, sim_node_listen, ei);
+    if (r == 0 && o->redirection_listen)
+        r = open_direct(s, o->redirection_listen, sim_node_listen_redirection, ei);
     if (r == 0 && o->control) {
         s->ctl = ctl_open(s->shards[0].part.loop, o->control, s->parts, s->nshards, ei);
         r = s->ctl ? 0 : ERR_IO;

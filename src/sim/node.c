@@ -5,6 +5,7 @@
 #include "sim/direct.h"
 #include "sim/firmware.h"
 #include "sim/node_int.h"
+#include "sim/redir_conn.h"
 #include "sim/tunnel_side.h"
 
 #include <assert.h>
@@ -169,15 +170,19 @@ static void machine_changed(struct sim_node *n) {
         schedule_connect(n);
 }
 
-static void settle_host(struct sim_node *n) {
+/* Did something happen? */
+static bool settle_host(struct sim_node *n) {
     const struct sim_fleet_config *cfg = &n->fleet->cfg;
     unsigned did = machine_tick(&n->host, &cfg->times.host, node_now(n));
     if (did & MACHINE_DID_BOOT)
         fw_booted(n);
+    if (did)
+        redir_changed(n, (did & MACHINE_DID_BOOT) != 0);
     if (did & MACHINE_DID_CHANGE)
         machine_changed(n);
     if (did && cfg->on_host)
         cfg->on_host(cfg->ctx, n);
+    return did != 0;
 }
 
 /* Behind a black hole a connect would only wait. */
@@ -209,6 +214,7 @@ static void flush_all(struct sim_node *n) {
         n->listener_told = n->listener;
         if (n->tunnel)
             sim_tunnel_update_forwards(n->tunnel);
+        direct_update_listener(n);
     }
     if (n->tunnel)
         sim_tunnel_flush(n->tunnel);
@@ -219,7 +225,8 @@ static void flush_all(struct sim_node *n) {
 
 void node_settle(struct sim_node *n) {
     flush_all(n);
-    settle_host(n);
+    if (settle_host(n))
+        flush_all(n); /* sessions have something to say about it */
     settle_link(n);
     struct mono at = mono_min(machine_deadline(&n->host), n->graves_until);
     if (!in_the_dark(n))
@@ -268,7 +275,8 @@ struct sim_node *sim_node_new(struct sim_fleet *f, const struct sim_node_config 
     n->redir_state = 32771;
     n->listener = n->listener_told = true;
     n->kvm_enabled = !cfg->no_kvm;
-    n->kvm_session_timeout = 3;
+    n->redir.kvm.session_timeout_min = 3;
+    n->redir.kvm.opt_in_timeout_s = 300;
     n->latency_min_ms = 1; /* min > max: the fleet's */
     n->connect_at = n->graves_until = MONO_NEVER;
     n->backoff_ms = t->reconnect_ms;

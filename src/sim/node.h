@@ -9,7 +9,10 @@
 #include "base/err.h"
 #include "base/uuid.h"
 #include "net/loop.h"
+#include "proto/ider.h"
+#include "proto/redir.h"
 #include "sim/fault.h"
+#include "sim/kvm_side.h"
 #include "sim/machine.h"
 
 struct sim_fleet;
@@ -110,7 +113,7 @@ struct sim_fleet_config {
     void (*on_host)(void *ctx, struct sim_node *n); /* the host's power state changed or it booted */
 };
 
-/* C(name): since the start, but connected: now. */
+/* C(name): since the start, but connected and sessions (of redirection): now. */
 #define SIM_COUNTER_TABLE(C)                                                                                 \
     C(connected)                                                                                             \
     C(connects)                                                                                              \
@@ -123,6 +126,9 @@ struct sim_fleet_config {
     C(unauthorized)                                                                                          \
     C(faults)                                                                                                \
     C(power_requests)                                                                                        \
+    C(sessions)                                                                                              \
+    C(sessions_opened)                                                                                       \
+    C(sessions_refused)                                                                                      \
     C(bytes_in)                                                                                              \
     C(bytes_out)
 struct sim_counters {
@@ -149,8 +155,11 @@ void sim_node_stop(struct sim_node *n);
 void sim_node_free(struct sim_node **n);
 /* Answer WS-MAN on a listening address of its own, too. 0 or an error with ei filled. */
 NODISCARD int sim_node_listen(struct sim_node *n, const char *address, struct errinfo *ei);
+/* The same for redirection; closed while the firmware's listener is off. */
+NODISCARD int sim_node_listen_redirection(struct sim_node *n, const char *address, struct errinfo *ei);
 /* "" when it does not listen. */
 const char *sim_node_listen_address(const struct sim_node *n);
+const char *sim_node_redirection_address(const struct sim_node *n);
 
 const struct sim_node_config *sim_node_config(const struct sim_node *n);
 /* The truth, for invariants. */
@@ -184,12 +193,36 @@ void sim_node_lms(struct sim_node *n, bool on);
 void sim_node_set_uuid(struct sim_node *n, struct uuid u);
 /* Override the fleet's latency; min > max: back to the fleet's. */
 void sim_node_latency(struct sim_node *n, uint32_t min_ms, uint32_t max_ms);
-/* Pretend a KVM/SOL session is open (blocks power-off, 5.2); queue: the firmware queues it instead of
- * refusing. */
+/* Pretend a KVM/SOL session is open (blocks power-off, 5.2, as a true one does); queue: the firmware queues
+ * it instead of refusing, for true sessions, too. */
 void sim_node_session(struct sim_node *n, bool active, bool queue);
+/* The open redirection sessions, a line each. */
+int sim_node_sessions_describe(const struct sim_node *n, struct buf *out);
+/* The firmware closes one. ERR_NOT_FOUND when none is open. */
+NODISCARD int sim_node_session_close(struct sim_node *n, enum redir_kind k);
+/* Pretend that a session of this kind is open to somebody else: the next is refused. */
+void sim_node_busy(struct sim_node *n, enum redir_kind k, bool on);
+/* Does something answer on the serial line? */
+void sim_node_getty(struct sim_node *n, bool on);
+/* IDE-R: the host reads its medium (blocks 0: to the end), as BIOS and a driver do. ERR_NOT_FOUND: no
+ * session; ERR_STATE: no drives; ERR_BUSY. What came of it, in a line: bytes, SHA-256, sense. */
+NODISCARD int sim_node_ider_read(struct sim_node *n, enum ider_drive drive, uint32_t lba, uint32_t blocks);
+int sim_node_ider_describe(const struct sim_node *n, struct buf *out);
+void sim_node_ider_dma(struct sim_node *n, bool on); /* from the next session on */
+/* Once, now: the next message skips a sequence number; or the firmware reports an error (0x4A). */
+NODISCARD int sim_node_ider_skip(struct sim_node *n);
+NODISCARD int sim_node_ider_error(struct sim_node *n);
+/* KVM: the display's size, the moving part of its picture, filled rows in packed palettes, and what is wrong
+ * with the stream (sim/kvm_side.h). */
+void sim_node_kvm_size(struct sim_node *n, uint16_t w, uint16_t h);
+void sim_node_kvm_still(struct sim_node *n, bool on);
+void sim_node_kvm_padded(struct sim_node *n, bool on);
+void sim_node_kvm_fault(struct sim_node *n, enum sim_kvm_fault f, bool on);
 /* The consent code on the screen, "" when none; valid until the next call on the node. */
 const char *sim_node_consent_code(struct sim_node *n);
 /* "not-started", "displayed" … with its clocks, appended. */
 int sim_node_consent_describe(struct sim_node *n, struct buf *out);
+/* The next new code is this one, of six digits. */
+void sim_node_consent_next(struct sim_node *n, uint32_t code);
 /* OptInRequired: 0 none, 1 KVM only, 4294967295 all. */
 void sim_node_consent_policy(struct sim_node *n, uint32_t required);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a person, a test or the control socket does to a node. */
 #include "sim/node_int.h"
+#include "sim/redir_conn.h"
 #include "sim/tunnel_side.h"
 
 #include <stdio.h>
@@ -61,6 +62,7 @@ static bool once(struct sim_node *n, enum sim_fault f) {
 }
 
 static void faults_changed(struct sim_node *n) {
+    redir_changed(n, false);
     if (n->tunnel)
         sim_tunnel_faults_changed(n->tunnel);
     if (n->twin)
@@ -126,9 +128,7 @@ void sim_node_latency(struct sim_node *n, uint32_t min_ms, uint32_t max_ms) {
 void sim_node_session(struct sim_node *n, bool active, bool queue) {
     n->session = active;
     n->host.queue_blocked = queue;
-    optin_advance(&n->optin, node_screen(n), node_now(n));
-    optin_session(&n->optin, active, node_now(n));
-    machine_set_session(&n->host, active, times_of(n), node_now(n));
+    redir_recount(n);
     node_settle(n);
 }
 
@@ -159,6 +159,21 @@ int sim_node_consent_describe(struct sim_node *n, struct buf *out) {
     return out->failed ? ERR_NOMEM : 0;
 }
 
+void sim_node_consent_next(struct sim_node *n, uint32_t code) {
+    n->next_code = 1 + code % 1000000u;
+}
+
+uint32_t node_consent_start(struct sim_node *n, struct mono now) {
+    uint32_t digits = n->next_code - 1;
+    if (!n->next_code)
+        loop_random(n->fleet->cfg.loop, &digits, sizeof digits);
+    optin_advance(&n->optin, node_screen(n), now);
+    uint32_t rv = optin_start(&n->optin, digits, node_screen(n), now);
+    if (rv == OPTIN_RV_OK && n->optin.code == digits)
+        n->next_code = 0;
+    return rv;
+}
+
 void sim_node_consent_policy(struct sim_node *n, uint32_t required) {
     n->optin.required = required;
 }
@@ -179,6 +194,8 @@ int sim_node_describe(const struct sim_node *n, struct buf *out) {
         buf_puts(out, " session=on");
     if (n->direct)
         buf_putf(out, " direct=%s", sim_node_listen_address(n));
+    if (n->redir_address)
+        buf_putf(out, " redirection=%s", n->redir_address);
     for (int f = 0; f < SIM_FAULT_COUNT; f++)
         if (sim_fault_on(&n->faults, (enum sim_fault)f))
             buf_putf(out, " fault=%s", sim_fault_name((enum sim_fault)f));

@@ -6,6 +6,7 @@
 #include "base/list.h"
 #include "base/rng.h"
 #include "proto/digest.h"
+#include "proto/redir.h"
 #include "proto/wsman.h"
 #include "sim/node.h"
 #include "sim/optin.h"
@@ -68,6 +69,26 @@ struct fw_enum {
     struct mono until;
 };
 
+/* KVM: its settings (4.7) and what the simulation adds. */
+struct node_kvm {
+    uint16_t session_timeout_min, opt_in_timeout_s;
+    uint8_t default_screen, decimation;
+    bool back_to_back;
+    bool still, padded; /* the picture does not move; packed palettes with filled rows */
+    uint8_t faults;     /* 1u << SIM_KVM_FAULT_… */
+    uint16_t w, h;      /* of the display; 0: as kvm_side has it */
+};
+
+/* Redirection: the connection that holds each kind, and knobs. Sessions have their memory elsewhere. */
+struct redir_conn;
+struct node_redir {
+    struct redir_conn *conns[REDIR_KIND_COUNT];
+    uint8_t busy;  /* bit a kind: pretends a foreign session */
+    bool no_getty; /* the serial line swallows all and says nothing */
+    bool ider_dma; /* the host's driver asks for DMA */
+    struct node_kvm kvm;
+};
+
 struct sim_tunnel;
 
 struct sim_node {
@@ -92,14 +113,16 @@ struct sim_node {
     struct fw_enum *enums; /* made at the first enumeration */
     uint16_t redir_state;  /* AMT_RedirectionService.EnabledState */
     bool listener, listener_told /* to the server, by forwards */, kvm_enabled, session;
-    uint8_t scheme_override; /* SetPowerScheme: 1 + index; 0: as BIOS has it */
-    uint8_t frozen_power;    /* of the stale-power fault */
-    uint16_t kvm_session_timeout;
+    uint8_t scheme_override;                 /* SetPowerScheme: 1 + index; 0: as BIOS has it */
+    uint8_t frozen_power;                    /* of the stale-power fault */
     int32_t clock_offset_s;                  /* device clock minus wall clock */
     uint32_t latency_min_ms, latency_max_ms; /* min > max: the fleet's */
-    struct listener *direct;
-    struct list conns; /* direct connections */
+    struct listener *direct, *direct_redir;
+    char *redir_address; /* of direct_redir, also while that is closed */
+    struct list conns;   /* direct connections */
+    struct node_redir redir;
     char consent_text[8];
+    uint32_t next_code; /* 1 + the consent code that is shown next; 0: a random one */
 };
 
 struct mono node_now(const struct sim_node *n);
@@ -115,5 +138,7 @@ void node_settle(struct sim_node *n);
 /* The screen can show something. */
 bool node_screen(const struct sim_node *n);
 uint32_t node_latency(struct sim_node *n);
+/* StartOptIn (4.8): its return value. */
+uint32_t node_consent_start(struct sim_node *n, struct mono now);
 /* The tunnel t reached READY. */
 void node_link_up(struct sim_node *n, struct sim_tunnel *t);

@@ -29,6 +29,7 @@
     O(connect_rate, "N/s", "nodes that begin to connect each second (500; 0: all at once)")                  \
     O(listen_direct, "ADDR:PORT",                                                                            \
       "the first --direct nodes answer WS-MAN there, too, each on the next port")                            \
+    O(redirection_listen, "ADDR:PORT", "… and redirection (KVM, SOL, IDE-R) there, each on the next port")   \
     O(direct, "N", "how many (1)")                                                                           \
     O(control, "SOCK", "control socket; `amtsim ctl SOCK help` lists the commands")                          \
     O(threads, "N", "loops, the nodes are spread over them (1)")                                             \
@@ -210,6 +211,9 @@ static int take(struct sim_options *o, enum option_id id, const char *v, struct 
     }
     case OPT_listen_direct:
         o->listen_direct = v;
+        return strrchr(v, ':') ? 0 : bad(ei, id, v);
+    case OPT_redirection_listen:
+        o->redirection_listen = v;
         return strrchr(v, ':') ? 0 : bad(ei, id, v);
     case OPT_direct:
         return number(ei, id, slice_str(v), 1000, &o->direct);

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "proto/apf.h"
-#include "sim/http_side.h"
+#include "sim/port_side.h"
 #include "sim/tunnel_side.h"
 
 enum sim_tunnel_state { TUN_CONNECTING, TUN_LOGIN, TUN_READY, TUN_ENDED };
@@ -24,10 +24,10 @@ struct sim_tunnel {
     struct mono storm_at;
 };
 
-/* An APF channel with the HTTP server on it. */
+/* An APF channel with what the firmware has at its port. */
 struct chan {
     struct list_node link;
-    struct http_conn *http;
+    struct port_side side;
     uint32_t id;
     bool closing; /* apf_close() was called */
 };

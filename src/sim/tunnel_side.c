@@ -20,7 +20,7 @@ const struct apf_limits SIM_TUNNEL_LIMITS = {.channels_max = 8,
 
 static void chan_free(struct sim_tunnel *t, struct chan *c) {
     list_remove(&t->chans, &c->link);
-    http_conn_free(&c->http);
+    port_side_close(&c->side);
     free(c);
 }
 
@@ -65,13 +65,6 @@ void sim_tunnel_free(struct sim_tunnel **tp) {
 
 /* --- events --- */
 
-static bool is_wsman_port(const struct sim_tunnel *t, uint32_t port) {
-    bool tls = port == 16993 || port == 664;
-    if (tls)
-        return t->node->fleet->cfg.device_tls != NULL;
-    return port == 16992 || port == 623;
-}
-
 /* The open-busy fault counts down and ends by itself. */
 static bool busy(struct sim_tunnel *t) {
     struct sim_faults *f = &t->node->faults;
@@ -88,14 +81,14 @@ static void on_open(struct sim_tunnel *t, const struct apf_ev *ev) {
         apf_refuse(t->apf, id, APF_OPEN_PROHIBITED);
         return;
     }
-    if (sim_tunnel_faulty(t, SIM_FAULT_HALF_OPEN) || !is_wsman_port(t, port)) {
+    bool tls;
+    enum port_kind kind = port_kind_of(t->node, port, &tls);
+    if (sim_tunnel_faulty(t, SIM_FAULT_HALF_OPEN) || kind == PORT_NONE) {
         apf_refuse(t->apf, id, APF_OPEN_CONNECT_FAILED);
         return;
     }
     struct chan *c = calloc(1, sizeof *c);
-    if (c)
-        c->http = http_conn_new(t->node, port == 16993 || port == 664, node_now(t->node));
-    if (!c || !c->http) {
+    if (!c || !port_side_open(&c->side, t->node, kind, tls, node_now(t->node))) {
         free(c);
         apf_refuse(t->apf, id, APF_OPEN_NO_RESOURCE);
         return;
@@ -136,7 +129,7 @@ static void on_event(struct sim_tunnel *t, const struct apf_ev *ev) {
         if (sim_tunnel_faulty(t, SIM_FAULT_ZERO_WINDOW))
             break;
         if (!c->closing)
-            http_conn_input(c->http, ev->data, node_now(t->node));
+            port_side_input(&c->side, ev->data, node_now(t->node));
         apf_consumed(t->apf, c->id, n);
         break;
     }
@@ -264,7 +257,7 @@ struct mono sim_tunnel_deadline(const struct sim_tunnel *t) {
     at = mono_min(at, mono_min(t->reply_by, apf_deadline(t->apf)));
     LIST_EACH (l, &t->chans)
         if (!chan_at(l)->closing)
-            at = mono_min(at, http_conn_deadline(chan_at(l)->http));
+            at = mono_min(at, port_side_deadline(&chan_at(l)->side));
     return at;
 }
 
@@ -298,7 +291,7 @@ void sim_tunnel_tick(struct sim_tunnel *t, struct mono now) {
     }
     LIST_EACH (l, &t->chans)
         if (!chan_at(l)->closing)
-            http_conn_tick(chan_at(l)->http, now);
+            port_side_tick(&chan_at(l)->side, now);
     struct apf_ev ev;
     while (t->state != TUN_ENDED && apf_tick(t->apf, now, &ev) == 1)
         on_event(t, &ev);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Redirection and KVM switches (reference 4.7, 5.7). */
 #include "sim/firmware.h"
+#include "sim/redir_conn.h"
 
 /* --- AMT_RedirectionService --- */
 
@@ -43,7 +44,7 @@ static bool has_kvm(const struct sim_node *n) {
 }
 static void sap_state(struct fw_call *c, const char *name) {
     const struct sim_node *n = c->node;
-    fw_put_uint(c, name, !n->kvm_enabled ? 3 : n->session ? 2 : 6);
+    fw_put_uint(c, name, !n->kvm_enabled ? 3 : n->session || redir_open(n, REDIR_KVM) ? 2 : 6);
 }
 static void sap_requested(struct fw_call *c, const char *name) {
     fw_put_uint(c, name, c->node->kvm_enabled ? 2 : 3);
@@ -72,31 +73,60 @@ static const struct fw_method SAP_METHODS[] = {{"RequestStateChange", sap_reques
 static void opt_in_policy(struct fw_call *c, const char *name) {
     fw_put_bool(c, name, c->node->optin.required != OPTIN_NONE);
 }
+static void opt_in_timeout(struct fw_call *c, const char *name) {
+    fw_put_uint(c, name, c->node->redir.kvm.opt_in_timeout_s);
+}
 static void session_timeout(struct fw_call *c, const char *name) {
-    fw_put_uint(c, name, c->node->kvm_session_timeout);
+    fw_put_uint(c, name, c->node->redir.kvm.session_timeout_min);
+}
+static void back_to_back(struct fw_call *c, const char *name) {
+    fw_put_bool(c, name, c->node->redir.kvm.back_to_back);
+}
+static void default_screen(struct fw_call *c, const char *name) {
+    fw_put_uint(c, name, c->node->redir.kvm.default_screen);
+}
+static void decimation(struct fw_call *c, const char *name) {
+    fw_put_uint(c, name, c->node->redir.kvm.decimation);
+}
+static void zlib_control(struct fw_call *c, const char *name) {
+    fw_put_bool(c, name, c->node->cfg.profile != SIM_A11);
 }
 static const struct fw_prop KVM_SETTINGS[] = {
-    FW_TEXT("BackToBackFbMode", "false"),
-    FW_TEXT("DefaultScreen", "0"),
+    FW_FN("BackToBackFbMode", back_to_back),
+    FW_FN("DefaultScreen", default_screen),
+    FW_TEXT("DoubleBufferActive", "false"),
+    FW_TEXT("DoubleBufferEnabled", "false"),
     FW_TEXT("ElementName", "Intel(r) KVM Redirection Settings"),
     FW_TEXT("EnabledByMEBx", "true"),
+    FW_TEXT("GrayscalePixelFormatSupported", "true"),
+    FW_FN("InitialDecimationModeForLowRes", decimation),
     FW_TEXT("InstanceID", "Intel(r) KVM Redirection Settings"),
     FW_TEXT("Is5900PortEnabled", "false"),
     FW_FN("OptInPolicy", opt_in_policy),
-    FW_TEXT("OptInPolicyTimeout", "300"),
+    FW_FN("OptInPolicyTimeout", opt_in_timeout),
     FW_TEXT("RFBPassword", ""),
     FW_FN("SessionTimeout", session_timeout),
+    FW_FN("ZlibControlSupported", zlib_control),
 };
 static void put_kvm_settings(struct fw_call *c) {
-    uint64_t timeout;
+    struct node_kvm *k = &c->node->redir.kvm;
+    uint64_t v;
     bool on;
     if (wsman_bool(c->rq, c->payload, "Is5900PortEnabled", &on) && on && c->node->cfg.profile != SIM_A11) {
         c->detail = "AMT-STATUS 2066"; /* unsupported on new firmware (4.7) */
         fw_fault(c, FW_FAULT_INTERNAL);
         return;
     }
-    if (wsman_u64(c->rq, c->payload, "SessionTimeout", 65535, &timeout))
-        c->node->kvm_session_timeout = (uint16_t)timeout;
+    if (wsman_u64(c->rq, c->payload, "SessionTimeout", 65535, &v))
+        k->session_timeout_min = (uint16_t)v;
+    if (wsman_u64(c->rq, c->payload, "OptInPolicyTimeout", 65535, &v))
+        k->opt_in_timeout_s = (uint16_t)v;
+    if (wsman_u64(c->rq, c->payload, "DefaultScreen", 3, &v))
+        k->default_screen = (uint8_t)v;
+    if (wsman_u64(c->rq, c->payload, "InitialDecimationModeForLowRes", 2, &v))
+        k->decimation = (uint8_t)v;
+    if (wsman_bool(c->rq, c->payload, "BackToBackFbMode", &on))
+        k->back_to_back = on;
 }
 
 const struct fw_class FW_REDIR[] = {

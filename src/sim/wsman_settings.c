@@ -218,10 +218,7 @@ static void put_optin(struct fw_call *c) {
         o->code_s = (uint32_t)seconds;
 }
 static uint32_t start_optin(struct fw_call *c) {
-    uint32_t random;
-    loop_random(c->node->fleet->cfg.loop, &random, sizeof random);
-    optin_advance(&c->node->optin, node_screen(c->node), c->now);
-    return optin_start(&c->node->optin, random, node_screen(c->node), c->now);
+    return node_consent_start(c->node, c->now);
 }
 static uint32_t send_optin_code(struct fw_call *c) {
     uint64_t code;

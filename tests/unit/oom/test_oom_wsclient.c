@@ -21,7 +21,7 @@ static void let_closed(struct wsclient *c, int chan, int err, struct mono now) {
 static void let_tick(struct wsclient *c, struct mono now) {
     LET(wsc_tick(c, now));
 }
-static int let_submit(struct wsclient *c, enum wsc_job_kind kind, uint8_t arg, enum wsc_priority prio,
+static int let_submit(struct wsclient *c, enum wsc_job_kind kind, uint32_t arg, enum wsc_priority prio,
                       uint32_t deadline_ms, struct mono now, void *user) {
     failmalloc_resume();
     int r = wsc_submit(c, kind, arg, prio, deadline_ms, now, user);
