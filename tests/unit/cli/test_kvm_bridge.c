@@ -51,6 +51,7 @@ static void viewer_open(struct viewer *v, int bits, unsigned port) {
     v->updates = 0;
     v->c = bits == 32 ? rfbGetClient(8, 3, 4) : rfbGetClient(5, 3, 2);
     v->c->canHandleNewFBSize = TRUE;
+    free(v->c->serverHost);
     v->c->serverHost = strdup("127.0.0.1");
     v->c->serverPort = (int)port;
     v->c->FinishedFrameBufferUpdate = on_update;
