@@ -575,8 +575,8 @@ static struct mono idle_at(const struct session *s, const struct host_policy *p)
 }
 static struct mono warn_at(const struct session *s, const struct host_policy *p) {
     uint32_t before = p->idle_warn_ms < p->kvm_idle_ms / 2 ? p->idle_warn_ms : p->kvm_idle_ms / 2;
-    struct mono end = idle_at(s, p);
-    return s->idle_warned || mono_is_never(end) ? MONO_NEVER : mono_add_ms(end, -(int64_t)before);
+    bool none = s->idle_warned || mono_is_never(idle_at(s, p));
+    return none ? MONO_NEVER : mono_add_ms(s->last_input, p->kvm_idle_ms - before);
 }
 static struct mono mute_at(const struct session *s, const struct host_policy *p) {
     return s->kind == REDIR_SOL && s->state == SESSION_ACTIVE && !s->heard && !s->mute_told
