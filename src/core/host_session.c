@@ -301,7 +301,7 @@ static void ask_kvm_timeout(struct turn *t) {
     if (!x)
         return;
     uint32_t idle = t->p->kvm_idle_ms;
-    uint32_t minutes = idle ? idle / MINUTE_MS + 2 : KVM_TIMEOUT_MAX;
+    uint32_t minutes = idle ? idle / MINUTE_MS + 2 : 0; /* 0: none (reference edge-orchestrator 8) */
     x->job = WSC_KVM_TIMEOUT;
     x->arg = minutes > KVM_TIMEOUT_MAX ? KVM_TIMEOUT_MAX : minutes;
     x->prio = WSC_URGENT;
