@@ -45,10 +45,10 @@ enum redir_fail {
 };
 
 struct redir_limits {
-    uint32_t answer_ms; /* each answer of the login, and of the opening */
-    uint32_t
-        queue_bytes; /* output not taken yet: a device that does not read; also what redir_send() takes */
-    uint32_t sol_alive_ms;    /* heartbeat to the device; reference 1.4: every 2 s */
+    uint32_t answer_ms;    /* each answer of the login, and of the opening */
+    uint32_t queue_bytes;  /* output not taken yet: what redir_send() takes; a device that does not read gets
+                              no answers beyond it */
+    uint32_t sol_alive_ms; /* heartbeat to the device; reference 1.4: every 2 s */
     uint32_t sol_chunk_bytes; /* of one 0x28: reference 1.4: at most 256 */
 };
 #define REDIR_LIMITS_DEFAULT                                                                                 \
@@ -83,7 +83,7 @@ struct redir *redir_new(const struct redir_config *cfg, const struct redir_limit
 void redir_free(struct redir **r);
 
 /* Take bytes off *in until one event is complete: 1 and *ev filled; 0 when *in is used up without one;
- * ERR_AUTH, ERR_BUSY, ERR_REFUSED, ERR_PROTO, ERR_LIMIT, ERR_NOMEM, the same from then on. Any split of the
+ * ERR_AUTH, ERR_BUSY, ERR_REFUSED, ERR_PROTO, ERR_NOMEM, the same from then on. Any split of the
  * stream gives the same events, but that DATA may come in more pieces. */
 NODISCARD int redir_input(struct redir *r, struct slice *in, struct mono now, struct redir_ev *ev);
 enum redir_fail redir_failure(const struct redir *r);
@@ -100,11 +100,11 @@ void redir_sent(struct redir *r, size_t n_bytes);
 NODISCARD int redir_send(struct redir *r, struct slice data, struct mono now);
 /* Bytes that redir_send() would take now. */
 size_t redir_room(const struct redir *r);
-/* Queue the farewell (SOL 0x22; 0x12). Send the output, then close. */
+/* Queue the farewell (SOL 0x22; 0x12; none inside RFB). Send the output, then close. */
 void redir_end(struct redir *r);
 
 /* When to call redir_tick() at the latest; MONO_NEVER when idle. tick: 0, or ERR_TIMEOUT (the answer did not
- * come); queues SOL heartbeats. */
+ * come), after a failure its code; queues SOL heartbeats. */
 struct mono redir_deadline(const struct redir *r);
 NODISCARD int redir_tick(struct redir *r, struct mono now);
 bool redir_is_open(const struct redir *r);

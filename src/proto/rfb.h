@@ -17,9 +17,10 @@ struct rfb_up_limits {
 struct rfb_up;
 struct rfb_up *rfb_up_new(bool view_only, const struct rfb_up_limits *lim);
 void rfb_up_free(struct rfb_up **f);
-/* Bytes of the viewer, any split; what may go to the firmware is appended to out. *acted is set when a key or
- * pointer event was among them (also when it was removed: false then). 0; ERR_PROTO (unknown message),
- * ERR_LIMIT, ERR_NOMEM. */
+/* Bytes of the viewer, any split; with view_only key and pointer events are removed, and texts but for
+ * Intel's commands of the picture's coding; what may go to the firmware is appended to out. *acted is set
+ * when a key or pointer event was among them (also when it was removed: false then). 0; ERR_PROTO (unknown
+ * message), ERR_LIMIT, ERR_NOMEM. */
 NODISCARD int rfb_up_input(struct rfb_up *f, struct slice in, struct buf *out, bool *acted);
 /* Between two messages: something may be put in between. */
 bool rfb_up_between(const struct rfb_up *f);

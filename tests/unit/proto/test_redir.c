@@ -316,6 +316,8 @@ static void logins_that_fail(void **s) {
          "refused user or password for SOL;");
     ends(REDIR_SOL, 2, ACCEPT, REDIR_FAIL_PROTOCOL, "challenge cannot be read"); /* without our password */
     ends(REDIR_SOL, 2, CHALLENGE_3, REDIR_FAIL_PROTOCOL, "challenge cannot be read");
+    ends(REDIR_SOL, 2, SLICE_LIT("\x14\1\0\0\3\x09\0\0\0\1r\1n\4auth"), REDIR_FAIL_PROTOCOL,
+         "challenge cannot be read");
     ends(REDIR_SOL, 2, SLICE_LIT("\x14\1\0\0\4\3\0\0\0\1r\0"), REDIR_FAIL_PROTOCOL,
          "challenge cannot be read");
     ends(REDIR_SOL, 2, SLICE_LIT("\x14\1\0\0\4\4\0\0\0\1r\0\0"), REDIR_FAIL_PROTOCOL,

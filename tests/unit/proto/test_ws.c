@@ -385,6 +385,8 @@ static void the_key_and_its_answer(void **s) {
                                       "dGhlIHNhbXBsZSBub25jZQ=",
                                       "dGhlIHNhbXBsZSBub25jZQ===",
                                       "dGhlIHNhbXBsZSBub25jZSEh",
+                                      "dGhlIHNhbXBsZSBub25jZQAA",
+
                                       "dGhlIHNhbXBsZSBub25jZSE=",
                                       "dGhlIHNhbXBsZSBub25j!Q==",
                                       " GhlIHNhbXBsZSBub25jZQ==",
