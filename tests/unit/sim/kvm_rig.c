@@ -128,10 +128,7 @@ void kvm_rig_ext(struct kvm_rig *r, const void *text, size_t n) {
     kvm_rig_text(r, slice_of(m, 11 + n));
 }
 
-void kvm_rig_open(struct kvm_rig *r, struct kvm_wish wish) {
-    kvm_rig_send(r, "RFB 003.008\n", 12);
-    kvm_rig_send(r, "\x01\x01", 2);
-    assert_int_equal(r->c.step, RFB_C_RUNNING);
+void kvm_rig_setup(struct kvm_rig *r, struct kvm_wish wish) {
     kvm_rig_format(r, wish.format);
     int32_t list[3];
     uint16_t n = 0;
@@ -146,9 +143,15 @@ void kvm_rig_open(struct kvm_rig *r, struct kvm_wish wish) {
     assert_string_equal(r->c.error, "");
 }
 
-void kvm_rig_assert_picture(const struct kvm_rig *r) {
+void kvm_rig_open(struct kvm_rig *r, struct kvm_wish wish) {
+    kvm_rig_send(r, "RFB 003.008\n", 12);
+    kvm_rig_send(r, "\x01\x01", 2);
+    assert_int_equal(r->c.step, RFB_C_RUNNING);
+    kvm_rig_setup(r, wish);
+}
+
+void kvm_rig_assert_shows(const struct kvm_rig *r, const struct kvm_screen *s) {
     const struct rfb_client *c = &r->c;
-    const struct kvm_screen *s = sim_kvm_screen(r->k);
     assert_string_equal(c->error, "");
     assert_int_equal(c->w, s->w);
     assert_int_equal(c->h, s->h);
@@ -163,4 +166,8 @@ void kvm_rig_assert_picture(const struct kvm_rig *r) {
                          kvm_format_pixel(c->format, row[x]));
     }
     free(row);
+}
+
+void kvm_rig_assert_picture(const struct kvm_rig *r) {
+    kvm_rig_assert_shows(r, sim_kvm_screen(r->k));
 }

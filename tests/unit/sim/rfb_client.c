@@ -9,7 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ENC_RAW = 0, ENC_RLE = 16, ENC_DESKTOP_SIZE = -223, BLOCK_MAX = 65536, UNDRAWN = 0xdead };
+enum {
+    ENC_RAW = 0,
+    ENC_RLE = 16,
+    ENC_DESKTOP_SIZE = -223,
+    BLOCK_MAX = 65536,
+    CAP_PIXELS = 9216000,
+    UNDRAWN = 0xdead
+};
 
 static void fail(struct rfb_client *c, const char *text) {
     if (!c->error[0])
@@ -17,6 +24,10 @@ static void fail(struct rfb_client *c, const char *text) {
 }
 
 static void resize(struct rfb_client *c, uint16_t w, uint16_t h) {
+    if (w == 0 || h == 0 || (size_t)w * h > CAP_PIXELS) {
+        fail(c, "a picture that no firmware has");
+        return;
+    }
     free(c->px);
     c->w = w;
     c->h = h;
@@ -248,7 +259,7 @@ static size_t read_message(struct rfb_client *c, struct slice in) {
         buf_clear(&c->text);
         buf_put(&c->text, text);
         c->texts++;
-    } else {
+    } else if (type != 2) { /* Bell */
         fail(c, "unknown message");
     }
     return in.n - rd_left(&r);
