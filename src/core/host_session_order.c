@@ -187,11 +187,27 @@ static void start(struct turn *t, const struct session_order *o) {
               s->user, s->view_only ? ", view only" : "");
 }
 
+/* What takes the power away is on its way to the firmware, which refuses it when a session opens before it:
+ * the answer is waited for. */
+static bool power_is_going(const struct host *h, struct errinfo *ei) {
+    const struct operation *o = h->op;
+    if (!o || o->step != OP_STEP_SEND || !o->maybe_sent || !power_op_row(o->kind)->blocked)
+        return false;
+    err_set(ei, ERR_STATE, "", "A %s by %s is being sent to the firmware", power_op_row(o->kind)->verb,
+            o->actor);
+    err_remedy(ei, "Try again in a moment");
+    return true;
+}
+
 static void ticket(struct turn *t, const struct session_order *o) {
     struct errinfo ei = {0};
     struct session *s = find_order(t, o);
     if (!s)
         return;
+    if (power_is_going(t->h, &ei)) {
+        session_reply(t, o->token, &ei, NULL);
+        return;
+    }
     if (session_attached(s)) {
         /* its owner comes anew: the viewer of before is gone, or should be, and must not come back by itself
          */
@@ -242,6 +258,10 @@ static void attach(struct turn *t, const struct session_order *o) {
         err_set(&ei, ERR_AUTH, "Sec-WebSocket-Protocol",
                 "The ticket is not valid: it was used already, has expired, or belongs to another session");
         err_remedy(&ei, "Fetch a new ticket of the session");
+        session_reply(t, o->token, &ei, NULL);
+        return;
+    }
+    if (power_is_going(t->h, &ei)) { /* the ticket is still good */
         session_reply(t, o->token, &ei, NULL);
         return;
     }

@@ -35,7 +35,7 @@ struct viewer {
     uint64_t number; /* of the firmware's session; 0: none yet */
     bool at_firmware;
     struct flow down, up;
-    uint8_t nudge; /* bytes of the server's own input that still come */
+    uint8_t nudge, end; /* how many bytes of the server's own words have come: input for KVM, IDE-R's end */
     struct loop_timer timer;
     struct mono leave_at, hears_at;
     uint8_t way; /* how it leaves: enum viewer_way */
@@ -62,8 +62,9 @@ struct sessions {
     struct viewer *newest[WORLD_NODES_MAX][REDIR_KIND_COUNT]; /* admitted last */
     uint8_t at_firmware[WORLD_NODES_MAX][REDIR_KIND_COUNT];   /* sessions that are open there */
     struct lasting lasting[WORLD_NODES_MAX][REDIR_KIND_COUNT];
-    struct mono busy_until[WORLD_NODES_MAX]; /* somebody else has, or had, the firmware's sessions */
-    bool over;                               /* nothing is begun any more */
+    struct mono busy_until[WORLD_NODES_MAX]
+                          [REDIR_KIND_COUNT]; /* somebody else has, or had, the firmware's sessions */
+    bool over;                                /* nothing is begun any more */
 };
 
 /* --- door.c: what stands for the HTTP door: a line "HOST SESSION TICKET SERIAL", answered "ok" --- */

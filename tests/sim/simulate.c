@@ -177,7 +177,7 @@ int main(int argc, char **argv) {
     }
     cfg.hours = node_hours / cfg.nodes;
     crashed = !cfg.no_crash;
-    log_setup(LOG_ERROR, false, NULL);
+    log_setup(cfg.verbose ? LOG_INFO : LOG_ERROR, false, NULL);
     for (uint64_t i = 0; i < seeds; i++, cfg.seed++) {
         int r = run_one(&cfg, &total);
         if (cfg.broken && r == 1) {

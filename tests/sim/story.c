@@ -200,9 +200,9 @@ static void firmware_closes(struct story *s) {
 
 static void firmware_busy(struct story *s) {
     struct world *w = s->ss->w;
-    bool on = mono_before(s->ss->busy_until[s->of], MONO_NEVER);
+    bool on = mono_before(s->ss->busy_until[s->of][s->kind], MONO_NEVER);
     sim_node_busy(w->nodes[s->of], s->kind, on);
-    s->ss->busy_until[s->of] = on ? MONO_NEVER : mono_add_ms(sim_now(w->sim), 60000);
+    s->ss->busy_until[s->of][s->kind] = on ? MONO_NEVER : mono_add_ms(sim_now(w->sim), 60000);
 }
 
 static void firmware_idle(struct story *s) {
@@ -253,7 +253,7 @@ static void on_timer(struct loop_timer *t) {
     struct world *w = s->ss->w;
     if (s->ticks == 0) {
         sim_node_busy(w->nodes[s->of], s->kind, false);
-        s->ss->busy_until[s->of] = mono_add_ms(sim_now(w->sim), 60000);
+        s->ss->busy_until[s->of][s->kind] = mono_add_ms(sim_now(w->sim), 60000);
         story_free(s);
         return;
     }

@@ -198,7 +198,8 @@ static void on_note(struct viewer *v, struct slice json) {
             continue;
         v->ended = true;
         v->ss->w->tally.ended[k]++;
-        if (k == SESSION_WHY_DEVICE_BUSY && mono_before(v->ss->busy_until[v->of], sim_now(v->ss->w->sim)))
+        if (k == SESSION_WHY_DEVICE_BUSY &&
+            mono_before(v->ss->busy_until[v->of][v->kind], sim_now(v->ss->w->sim)))
             world_broken(v->ss->w, "%s: the firmware is busy with a session of ours", v->session);
     }
 }
@@ -217,12 +218,8 @@ static void on_data(struct stream *s, void *ctx, struct slice in) {
     struct ws_ev ev;
     int got = 0;
     (void)s;
-    if (!v->admitted) {
-        v->admitted = true;
-        if (in.n < 3 || memcmp(in.p, "ok\n", 3) != 0)
-            world_broken(v->ss->w, "the door says something else than ok");
-        in = slice_skip(in, 3);
-    }
+    for (; !v->admitted && in.n; in = slice_skip(in, 1)) /* "ok", in any pieces */
+        v->admitted = in.p[0] == '\n';
     while (v->stream && (got = ws_input(v->ws, &in, &ev)) > 0)
         on_ws(v, &ev);
     if (got < 0)

@@ -225,18 +225,29 @@ static struct slice without_nudge(struct viewer *v, struct slice s) {
     return s;
 }
 
-/* IDE-R's end is the server's: 0x12 behind what the viewer said. */
-static bool is_end(const struct viewer *v, struct slice s) {
+/* IDE-R's end is the server's: 0x12 behind whatever of the viewer's went out. Takes it off the end of s. */
+static struct slice without_end(struct viewer *v, struct slice s) {
     static const uint8_t end[] = {REDIR_MSG_END, 0, 0, 0};
-    return v->kind == REDIR_IDER && slice_eq(s, slice_of(end, sizeof end));
+    struct slice mine = buf_slice(&v->up.due);
+    size_t same = 0;
+    if (v->kind != REDIR_IDER)
+        return s;
+    while (!v->end && same < s.n && same < mine.n && s.p[same] == mine.p[same])
+        same++;
+    for (size_t i = same; i < s.n; i++)
+        if (v->end == sizeof end || s.p[i] != end[v->end++])
+            return s; /* something else */
+    return slice_head(s, same);
 }
 
 static void firmware_heard(struct viewer *v, struct slice data) {
     v->ss->w->tally.to_device += data.n;
-    data = without_nudge(v, data);
-    if (!is_end(v, data) && !arrive(&v->up, data))
-        world_broken(v->ss->w, "%s: the firmware's bytes up to %llu are not what the viewer sent", v->session,
-                     (unsigned long long)v->up.bytes);
+    data = without_end(v, without_nudge(v, data));
+    if (!arrive(&v->up, data))
+        world_broken(v->ss->w,
+                     "%s: the firmware's %s bytes up to %llu (%zu, first %02x) are not what the viewer sent",
+                     v->session, redir_kind_id(v->kind), (unsigned long long)v->up.bytes, data.n,
+                     data.n ? data.p[0] : 0);
 }
 
 void wire_bytes(void *ctx, uint64_t number, bool to_client, struct slice bytes) {

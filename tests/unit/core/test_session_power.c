@@ -179,6 +179,26 @@ static void a_session_that_opens_while_the_order_is_written_down_comes_first(voi
     rig_free(r);
 }
 
+static void a_session_does_not_open_into_an_order_that_is_being_sent(void **s) {
+    struct rig *r = rig_new();
+    rig_start(r, REDIR_SOL, "ses-a", "alice");
+    rig_ticket(r, "ses-a", "alice");
+    rig_command(r, (struct host_command){.kind = CMD_OPERATE, .op = POWER_OP_OFF, .actor = "carol"});
+    while (r->changes == 0)
+        rig_run(r, 1);
+    assert_true(r->h.op->maybe_sent && r->h.op->step == OP_STEP_SEND);
+    assert_int_equal(rig_attach(r, "ses-a", TICKET), ERR_STATE);
+    assert_string_equal(r->answer.error.text, "A power off by carol is being sent to the firmware");
+    struct session_order o = rig_words(SESSION_TICKET, "ses-a", "alice");
+    snprintf(o.ticket, sizeof o.ticket, "%s", TICKET);
+    rig_order(r, o);
+    assert_int_equal(r->answer.error.code, ERR_STATE);
+    while (r->h.op && r->h.op->step == OP_STEP_SEND)
+        rig_run(r, 1);
+    assert_int_equal(rig_attach(r, "ses-a", TICKET), 0); /* the ticket was not used up */
+    rig_free(r);
+}
+
 static void a_failed_poll_does_not_fail_what_waits(void **s) {
     struct rig *r = rig_active(REDIR_KVM, "ses-a", "alice");
     power(r, POWER_OP_OFF, false);
@@ -430,6 +450,7 @@ UNIT_MAIN(T(power_off_waits_for_the_session_and_runs_by_itself), T(the_next_hold
           T(it_expires_and_gives_the_intent_back), T(it_can_be_cancelled), T(force_ends_all_sessions_first),
           T(force_after_patience), T(what_is_not_blocked),
           T(a_session_that_opens_while_the_order_is_written_down_comes_first),
+          T(a_session_does_not_open_into_an_order_that_is_being_sent),
           T(a_failed_poll_does_not_fail_what_waits),
           T(a_lost_link_ends_the_session_and_the_order_waits_for_the_link),
           T(idle_kvm_is_warned_saved_and_ended), T(who_is_gone_is_not_idle), T(some_are_never_idle),
