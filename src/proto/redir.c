@@ -153,8 +153,8 @@ void redir_end(struct redir *r) {
     if (st == REDIR_ST_FAILED || st == REDIR_ST_ENDED)
         return;
     redir_set_state(r, REDIR_ST_ENDED, MONO_NEVER);
-    if (st == REDIR_ST_OPEN && r->kind == REDIR_KVM)
-        return; /* RFB has no such word: it would be taken for the viewer's */
+    if ((st == REDIR_ST_OPEN || st == REDIR_ST_OPENING) && r->kind == REDIR_KVM)
+        return; /* behind 0x40 is RFB, which has no such word: it would be taken for the viewer's */
     if (st == REDIR_ST_OPEN && !passes(r) && redir_sol_close(r) < 0)
         return;
     if (buf_put(&r->out, slice_of(end, sizeof end)) < 0)

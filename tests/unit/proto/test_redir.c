@@ -533,6 +533,14 @@ static void farewells(void **s) {
     redir_free(&r);
     r = client(REDIR_KVM, false);
     put_login();
+    assert_int_equal(hear(r, buf_slice(&stream)), 0);
+    redir_sent(r, redir_output(r).n);
+    redir_end(r); /* 0x40 went out, and its answer may be on the way: what follows would be RFB */
+    says(r, SLICE_EMPTY);
+    redir_free(&r);
+    buf_clear(&stream);
+    r = client(REDIR_KVM, false);
+    put_login();
     put(KVM_OK);
     assert_int_equal(hear(r, buf_slice(&stream)), 0);
     redir_sent(r, redir_output(r).n);
