@@ -33,8 +33,11 @@ static void check_relays(struct world *w, const struct fleet_host *fh, uint32_t 
     unsigned live[REDIR_KIND_COUNT] = {0};
     LIST_EACH (n, &fh->shard->relays) {
         const struct relay *r = CONTAINER_OF(n, struct relay, node);
-        if (cost_of(r) > COST_MAX)
-            world_broken(w, "relay of %s keeps %zu bytes", r->session, cost_of(r));
+        size_t kept = cost_of(r);
+        if (kept > w->tally.most_kept)
+            w->tally.most_kept = kept;
+        if (kept > COST_MAX)
+            world_broken(w, "the relay of %s keeps %zu bytes", r->session, kept);
         if (strcmp(r->host, fh->h.id) != 0)
             continue;
         if (tunnel_chan_used(&r->chan) && ++live[r->kind] > 1)

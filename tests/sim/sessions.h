@@ -88,6 +88,8 @@ void viewer_maybe_free(struct viewer *v);
 /* --- wire.c: what each kind says, and the comparison of both ends --- */
 /* Queue something to say; what must arrive of it at the firmware is noted. */
 void wire_say(struct viewer *v);
+/* Ask for more than the network holds, where that can be asked. */
+void wire_flood(struct viewer *v);
 /* Payload came. */
 void wire_hear(struct viewer *v, struct slice data);
 void wire_flush(struct viewer *v);

@@ -60,6 +60,8 @@ static void add(struct total *to, const struct world *w) {
     to->sessions.viewers += t->viewers;
     to->sessions.to_viewer += t->to_viewer;
     to->sessions.to_device += t->to_device;
+    if (t->most_kept > to->sessions.most_kept)
+        to->sessions.most_kept = t->most_kept;
     for (unsigned k = 0; k < SESSION_WHY_COUNT; k++)
         to->sessions.ended[k] += t->ended[k];
 }
@@ -75,17 +77,21 @@ static int run_one(const struct world_config *cfg, struct total *total) {
         r = world_stop(w);
     add(total, w);
     if (r < 0)
-        fprintf(stderr, "BROKEN: %s\nreplay: simulate --seed %llu --nodes %u --shards %u --hours %g\n",
-                w->fault, (unsigned long long)cfg->seed, cfg->nodes, cfg->shards, cfg->hours * cfg->nodes);
+        fprintf(
+            stderr,
+            "BROKEN: %s\nreplay: simulate --seed %llu --nodes %u --shards %u --hours %g --sessions %g%s%s\n",
+            w->fault, (unsigned long long)cfg->seed, cfg->nodes, cfg->shards, cfg->hours * cfg->nodes,
+            cfg->sessions, cfg->no_crash ? " --no-crash" : "", cfg->tls ? " --tls" : "");
     world_free(&w);
     return r < 0 ? 1 : 0;
 }
 
 static void tell_sessions(const struct world_tally *t) {
-    printf("sessions: %llu orders, %llu answered; %llu viewers, %llu bytes to them, %llu to the firmware; "
-           "ended:",
+    printf("sessions: %llu orders, %llu answered; %llu viewers, %llu bytes to them, %llu to the firmware, "
+           "a relay kept at most %llu; ended:",
            (unsigned long long)t->orders, (unsigned long long)t->answers, (unsigned long long)t->viewers,
-           (unsigned long long)t->to_viewer, (unsigned long long)t->to_device);
+           (unsigned long long)t->to_viewer, (unsigned long long)t->to_device,
+           (unsigned long long)t->most_kept);
     for (unsigned k = 1; k < SESSION_WHY_COUNT; k++)
         if (t->ended[k])
             printf(" %s %llu", session_reason_row((enum session_reason)k)->id,

@@ -198,11 +198,18 @@ static void firmware_closes(struct story *s) {
     (void)!sim_node_session_close(s->ss->w->nodes[s->of], s->kind);
 }
 
-static void firmware_busy(struct story *s) {
+/* Somebody else has a session of this kind at the firmware, or no longer. */
+static void set_busy(struct story *s, bool on) {
     struct world *w = s->ss->w;
-    bool on = mono_before(s->ss->busy_until[s->of][s->kind], MONO_NEVER);
+    struct mono *until = &s->ss->busy_until[s->of][s->kind];
     sim_node_busy(w->nodes[s->of], s->kind, on);
-    s->ss->busy_until[s->of][s->kind] = on ? MONO_NEVER : mono_add_ms(sim_now(w->sim), 60000);
+    if (on)
+        *until = MONO_NEVER;
+    else if (mono_is_never(*until))
+        *until = mono_add_ms(sim_now(w->sim), 60000); /* its answer may be on the way */
+}
+static void firmware_busy(struct story *s) {
+    set_busy(s, true);
 }
 
 static void firmware_idle(struct story *s) {
@@ -252,11 +259,12 @@ static void on_timer(struct loop_timer *t) {
     struct story *s = CONTAINER_OF(t, struct story, timer);
     struct world *w = s->ss->w;
     if (s->ticks == 0) {
-        sim_node_busy(w->nodes[s->of], s->kind, false);
-        s->ss->busy_until[s->of][s->kind] = mono_add_ms(sim_now(w->sim), 60000);
+        set_busy(s, false);
         story_free(s);
         return;
     }
+    if (rng_chance(&s->rng, 500000))
+        set_busy(s, false);
     if (w->app && !w->dying && !s->asked) {
         s->ticks--;
         act(s);

@@ -152,6 +152,7 @@ static void act(struct viewer *v) {
         if (mono_due(v->hears_at, sim_now(v->ss->w->sim)))
             set_reading(v, true);
         if (!v->deaf && rng_chance(&v->rng, 20000)) {
+            wire_flood(v);
             set_reading(v, false);
             v->hears_at = mono_add_ms(sim_now(v->ss->w->sim), rng_range(&v->rng, 1000, 120000));
         }

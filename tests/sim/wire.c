@@ -123,6 +123,11 @@ void wire_say(struct viewer *v) {
         push_ider(v);
 }
 
+void wire_flood(struct viewer *v) {
+    if (v->kind == REDIR_SOL)
+        say(v, SLICE_LIT("root\rsecret\rflood 900000\r"), true);
+}
+
 void wire_hear(struct viewer *v, struct slice data) {
     struct world *w = v->ss->w;
     v->ss->w->tally.to_viewer += data.n;

@@ -78,7 +78,7 @@ struct sessions; /* sessions.h */
 
 /* How much of them there was. */
 struct world_tally {
-    uint64_t orders, answers, viewers, to_viewer, to_device, ended[SESSION_WHY_COUNT];
+    uint64_t orders, answers, viewers, to_viewer, to_device, most_kept, ended[SESSION_WHY_COUNT];
 };
 
 struct world {
