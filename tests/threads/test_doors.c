@@ -10,7 +10,7 @@
 
 #include <time.h>
 
-enum { GUESTS = 24, STIR_MS = 2500, SLOW_MS = 20000, TICK_MS = 20, RELOAD_MS = 60 };
+enum { GUESTS = 24, STIR_MS = 2500, SLOW_MS = 20000, TICK_MS = 20, PATIENCE_TICKS = 250, RELOAD_MS = 60 };
 
 struct street;
 /* A viewer; its call is the shard's while it is asked, all else the street's. */
@@ -23,7 +23,8 @@ struct guest {
     struct stream *stream;
     struct ws *ws;
     struct buf head;
-    bool asking, upgraded, over;
+    bool asking, upgraded, open, over;
+    unsigned ticks; /* since it came */
 };
 
 struct street {
@@ -147,8 +148,10 @@ static void on_data(struct stream *st, void *ctx, struct slice in) {
         in = behind_head(g, in);
     while (g->upgraded && ws_input(g->ws, &in, &ev) > 0) {
         g->street->bytes += ev.data.n;
-        if (ev.kind == WS_EV_TEXT && memmem(ev.data.p, ev.data.n, "\"open\"", 6))
-            atomic_fetch_add(&g->street->opened, 1);
+        if (ev.kind != WS_EV_TEXT || !memmem(ev.data.p, ev.data.n, "\"open\"", 6))
+            continue;
+        g->open = true;
+        atomic_fetch_add(&g->street->opened, 1);
     }
     flush(g);
 }
@@ -168,7 +171,8 @@ static void ready(struct loop *l, struct loop_msg *m) {
     struct connect_opts o = {.address = s->doors[pick(s, SHARDS)], .tls = s->tls, .timeout_ms = 5000};
     g->asking = false;
     if (g->c.call.err == 0 && !atomic_load(&s->closing)) {
-        g->upgraded = false;
+        g->upgraded = g->open = false;
+        g->ticks = 0;
         g->ws = ws_new(WS_CLIENT, 65536, seed);
         g->stream = stream_connect(l, &o, &handler, g);
         assert_true(g->ws && g->stream);
@@ -178,11 +182,12 @@ static void ready(struct loop *l, struct loop_msg *m) {
 
 static void behave(struct guest *g) {
     uint32_t what = pick(g->street, 24);
-    if (what == 0)
+    bool leaves = g->open || g->ticks++ > PATIENCE_TICKS || pick(g->street, 20) == 0;
+    if (what == 0 && leaves)
         stream_abort(g->stream);
-    else if (what == 1)
+    else if (what == 1 && leaves)
         ws_close(g->ws, WS_CLOSE_NORMAL, "");
-    else if (g->upgraded && what < 12) {
+    else if (g->open && what < 12) {
         int err = ws_binary(g->ws, g->c.order.kind == REDIR_KVM ? SLICE_LIT("RFB 003.008\n\1\1")
                                                                 : SLICE_LIT("root\rroot\rflood 30000\r"));
         (void)err; /* it said goodbye */
