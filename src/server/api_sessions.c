@@ -64,7 +64,7 @@ static bool answer_failure(struct session_call *c) {
     struct request *r = c->ctx;
     if (!c->call.err)
         return false;
-    if (c->order.what >= SESSION_CONSENT_READ && !c->json.failed)
+    if (c->json.len && !c->json.failed) /* of consent; empty when the host is gone */
         request_problem_member(r, "consent", buf_slice(&c->json));
     session_call_free(c);
     reply_error(r, &c->call.error);

@@ -63,11 +63,22 @@ static void lost(struct relay *r, enum session_reason why, const char *text) {
     relay_report(r, SESSION_VIEWER_GONE, why, text);
 }
 
+/* Before it is open the bytes wait; a viewer that sends more than a few is paused. */
+static int pass_on(struct relay *r, struct slice data) {
+    return r->opened ? relay_to_device(r, data) : buf_put(&r->early, data);
+}
+
 /* One piece of payload. False: the session is over. */
 static bool take(struct relay *r, struct slice data) {
     bool acted = r->kind != REDIR_KVM;
     int err = 0;
-    if (r->up) {
+    if (r->up && r->before_rfb) {
+        struct slice head = slice_head(data, r->before_rfb);
+        r->before_rfb -= head.n;
+        data = slice_skip(data, head.n);
+        err = pass_on(r, head);
+    }
+    if (r->up && err == 0) {
         buf_clear(&r->scratch);
         err = rfb_up_input(r->up, data, &r->scratch, &acted);
         if (err == ERR_PROTO || err == ERR_LIMIT) {
@@ -79,7 +90,7 @@ static bool take(struct relay *r, struct slice data) {
     if (acted && r->opened)
         relay_report(r, SESSION_INPUT, SESSION_WHY_NONE, NULL);
     if (err == 0 && data.n)
-        err = relay_to_device(r, data);
+        err = pass_on(r, data);
     if (err < 0)
         lost(r, SESSION_WHY_PROTOCOL, "the viewer sends more than the node takes");
     return err == 0;
@@ -97,8 +108,14 @@ static bool take_front(struct relay *r, struct slice in) {
     return got == 0;
 }
 
-void relay_front_go_on(struct relay *r) {
-    (void)take_front(r, SLICE_EMPTY);
+void relay_viewer_go_on(struct relay *r) {
+    struct buf early = r->early;
+    r->early = (struct buf){0};
+    if (r->front)
+        (void)take_front(r, SLICE_EMPTY);
+    else if (early.len && relay_to_device(r, buf_slice(&early)) < 0)
+        lost(r, SESSION_WHY_PROTOCOL, "the viewer sends more than the node takes");
+    buf_free(&early);
 }
 
 /* Old clients send bytes as text, a code point below 256 each (reference 3.1). */
@@ -141,7 +158,7 @@ static bool on_ws(struct relay *r, const struct ws_ev *ev) {
 }
 
 static void maybe_pause(struct relay *r) {
-    bool wait = (!r->opened && !r->front) || relay_device_waiting(r) > RELAY_DEVICE_HIGH_BYTES;
+    bool wait = r->early.len > RELAY_DEVICE_HIGH_BYTES || relay_device_waiting(r) > RELAY_DEVICE_HIGH_BYTES;
     if (wait && !r->paused && mono_is_never(r->farewell_at)) {
         stream_pause(r->stream);
         r->paused = true;
@@ -155,6 +172,11 @@ void relay_resume_viewer(struct relay *r) {
     }
 }
 
+static void close_stream(struct relay *r) {
+    r->closing = true;
+    stream_close(r->stream);
+}
+
 /* After the farewell only its answer is waited for. */
 static void on_late_data(struct relay *r, struct slice in) {
     struct ws_ev ev;
@@ -163,7 +185,7 @@ static void on_late_data(struct relay *r, struct slice in) {
         if (ev.kind == WS_EV_CLOSE)
             break;
     if (got != 0)
-        stream_close(r->stream);
+        close_stream(r);
 }
 
 static void on_data(struct stream *s, void *ctx, struct slice in) {
@@ -201,9 +223,11 @@ static void on_end(struct stream *s, void *ctx, enum stream_end why) {
     char text[80];
     (void)s;
     r->stream = NULL;
+    r->ending = true;
     snprintf(text, sizeof text, "the connection to the viewer was lost (%s)", stream_end_text(why));
     lost(r, SESSION_WHY_VIEWER_LOST, text); /* nothing, when the session ended before */
     tunnel_chan_hold(&r->chan, false);
+    r->ending = false;
     relay_maybe_free(r);
 }
 
@@ -213,7 +237,7 @@ const struct stream_handler relay_viewer_handler = {
 /* --- time --- */
 
 struct mono relay_viewer_deadline(const struct relay *r) {
-    if (!r->stream)
+    if (!r->stream || r->closing)
         return MONO_NEVER;
     if (!mono_is_never(r->farewell_at))
         return r->farewell_at;
@@ -222,11 +246,11 @@ struct mono relay_viewer_deadline(const struct relay *r) {
 
 void relay_viewer_tick(struct relay *r) {
     struct mono now = relay_now(r);
-    if (!r->stream)
+    if (!r->stream || r->closing)
         return;
     if (!mono_is_never(r->farewell_at)) {
         if (mono_due(r->farewell_at, now))
-            stream_close(r->stream);
+            close_stream(r);
         return;
     }
     /* a paused viewer is not heard: that is our doing */
