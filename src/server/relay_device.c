@@ -59,12 +59,6 @@ static void on_open(struct relay *r) {
     r->opened = true;
     relay_report(r, SESSION_OPENED, SESSION_WHY_NONE, NULL);
     tell_simple(r, "{\"type\":\"open\"}");
-    int err = r->front ? redir_front_started(r->front, buf_slice(&r->start_reply)) : 0;
-    if (err < 0) {
-        relay_flush_front(r);
-        gone(r, SESSION_WHY_PROTOCOL, redir_front_error(r->front));
-        return;
-    }
     relay_viewer_go_on(r);
     relay_resume_viewer(r);
 }

@@ -96,10 +96,19 @@ static bool take(struct relay *r, struct slice data) {
     return err == 0;
 }
 
+/* Its login is answered when both are there: its first message, and the device. */
+static int front_step(struct relay *r, struct slice *in, struct slice *data) {
+    int got = redir_front_input(r->front, in, data);
+    if (got != 0 || !r->opened || redir_front_state(r->front) != REDIR_FRONT_HELD)
+        return got;
+    got = redir_front_started(r->front, buf_slice(&r->start_reply));
+    return got < 0 ? got : redir_front_input(r->front, in, data);
+}
+
 static bool take_front(struct relay *r, struct slice in) {
     struct slice data;
     int got;
-    while ((got = redir_front_input(r->front, &in, &data)) > 0)
+    while ((got = front_step(r, &in, &data)) > 0)
         if (!take(r, data))
             return false;
     relay_flush_front(r);

@@ -167,6 +167,7 @@ void desk_restart(struct desk *d) {
                           .loops = {g->loops[0], g->loops[1]},
                           .store = g->store,
                           .seal = g->seal,
+                          .last_event = store_last_event(g->store),
                           .instance = 42};
     g->app = app_new(&ao, &ei);
     assert_non_null(g->app);
@@ -182,6 +183,11 @@ void desk_restart(struct desk *d) {
 }
 
 /* --- REST --- */
+
+void desk_user(struct desk *d, const char *name, const char *role) {
+    rig_user(d->g, name, role, "");
+    rig_auth(d->g);
+}
 
 int desk_ask_path(struct desk *d, const char *user, const char *method, const char *path, const char *body) {
     char token[TOKEN_MAX_BYTES];
@@ -327,7 +333,7 @@ void viewer_dial(struct viewer *v, struct desk *d, const char *request) {
 
 static void put_unless(struct buf *b, const char *more, const char *name, const char *value) {
     if (!strstr(more, name) && value)
-        buf_putf(b, "%s: %s\r\n", name, value);
+        buf_putf(b, "%s %s\r\n", name, value);
 }
 
 void viewer_ask(struct viewer *v, struct desk *d, const char *path, const char *protocol, const char *more) {

@@ -37,6 +37,8 @@ void desk_settle(struct desk *d);
 /* A new process of the server over the same store; the machine comes back by itself. */
 void desk_restart(struct desk *d);
 
+/* One more user of all projects. */
+void desk_user(struct desk *d, const char *name, const char *role);
 /* One request of a user (NULL: nobody) about the host: path is what follows its id. The status. */
 int desk_ask(struct desk *d, const char *user, const char *method, const char *path, const char *body);
 /* The same about any path. */

@@ -130,7 +130,7 @@ static void of_a_kind_there_is_one(void **s) {
     struct desk d;
     char id[REDIR_SESSION_ID_CAP], second[REDIR_SESSION_ID_CAP], kvm[REDIR_SESSION_ID_CAP];
     desk_open(&d, 1);
-    rig_user(d.g, "op2", "operator", "");
+    desk_user(&d, "op2", "operator");
     desk_session(&d, "operator", SOL, id);
     /* other kinds may be open beside it */
     desk_session(&d, "op2", KVM, kvm);
@@ -274,7 +274,7 @@ static void resumed(void **s) {
     char id[REDIR_SESSION_ID_CAP], again[REDIR_SESSION_ID_CAP], body[128];
     struct viewer v;
     desk_open(&d, 1);
-    rig_user(d.g, "op2", "operator", "");
+    desk_user(&d, "op2", "operator");
     desk_session(&d, "operator", SOL, id);
     viewer_open(&v, &d, "operator", id);
     stream_abort(v.s);
@@ -335,7 +335,7 @@ static void sessions_end_with_their_user(void **s) {
     char id[REDIR_SESSION_ID_CAP], kvm[REDIR_SESSION_ID_CAP];
     struct viewer v;
     desk_open(&d, 1);
-    rig_user(d.g, "op2", "operator", "");
+    desk_user(&d, "op2", "operator");
     desk_session(&d, "op2", SOL, id);
     viewer_open(&v, &d, "op2", id);
     desk_session(&d, "operator", KVM, kvm);
@@ -378,7 +378,7 @@ static void the_firmware_does_not_answer(void **s) {
     /* the link goes while an order is at the firmware */
     sim_node_faults_clear(d.node);
     sim_node_fault(d.node, SIM_FAULT_SILENT_HTTP, true, 0);
-    char token[TOKEN_MAX_BYTES], path[DESK_PATH_CAP * 2];
+    char token[TOKEN_MAX_BYTES], path[DESK_PATH_CAP * 3];
     rig_token(d.g, "operator", token);
     snprintf(path, sizeof path,
              "GET /v1/projects/default/compute/hosts/%s/consent HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer "
@@ -398,7 +398,7 @@ static void the_firmware_does_not_answer(void **s) {
 /* The host goes while an order about its consent waits: there is no consent to show then. */
 static void the_host_is_deleted_under_an_order(void **s) {
     struct desk d;
-    char token[TOKEN_MAX_BYTES], request[DESK_PATH_CAP * 2];
+    char token[TOKEN_MAX_BYTES], request[DESK_PATH_CAP * 3];
     desk_open(&d, 1);
     sim_node_fault(d.node, SIM_FAULT_SILENT_HTTP, true, 0);
     struct client *c = client_open(d.g);
