@@ -64,8 +64,8 @@ function readPalette(b, n, f) {
 function drawPacked(b, i, n, w, h, out, at, stride) {
   const bits = n === 2 ? 1 : n <= 4 ? 2 : 4, mask = (1 << bits) - 1;
   const padded = h * Math.ceil((w * bits) / 8), tight = Math.ceil((w * h * bits) / 8), have = b.length - i;
-  if (have < tight || (have > tight && have < padded)) throw new Error(`a tile of ${n} colours has ${have} bytes, not ${padded} or ${tight}`);
-  const pads = have !== tight || padded === tight;
+  if (have !== tight && have !== padded) throw new Error(`a tile of ${n} colours has ${have} bytes, not ${padded} or ${tight}`);
+  const pads = have === padded;
   for (let y = 0, shift = 8; y < h; y++, at += stride) {
     for (let x = 0; x < w; x++) {
       shift -= bits;
@@ -108,19 +108,21 @@ function drawRuns(b, i, n, f, w, h, out, at, stride) {
       if (x === w) { x = 0; at += stride - w; }
     }
   }
+  if (i !== b.length) throw new Error(`a tile has ${b.length - i} bytes after its last run`);
 }
 
-/** One tile's payload (not its block) to `out` at `at`. Pixels have the format's size, not RFC 6143's three bytes.
+/** One tile's payload (not its block), all of it, to `out` at `at`. Pixels have the format's size, not RFC 6143's three bytes.
  * @param {Uint8Array} b @param {Format} f @param {number} w @param {number} h
  * @param {Uint32Array} out @param {number} at @param {number} stride */
 export function drawTile(b, f, w, h, out, at, stride) {
   if (b.length === 0) throw new Error('a tile is empty');
   const kind = b[0];
   if (kind === 0) {
-    if (b.length - 1 < w * h * f.bytes) throw new Error('a raw tile is too short');
+    if (b.length - 1 !== w * h * f.bytes) throw new Error(`a raw tile has ${b.length - 1} bytes, not ${w * h * f.bytes}`);
     for (let y = 0; y < h; y++) drawPixels(b, 1 + y * w * f.bytes, w, f, out, at + y * stride);
   } else if (kind === 1) {
     const colour = pixel(b, 1, f);
+    if (b.length !== 1 + f.bytes) throw new Error('a tile of one colour has more than that');
     for (let y = 0; y < h; y++) out.fill(colour, at + y * stride, at + y * stride + w);
   } else if (kind <= 16) drawPacked(b, readPalette(b, kind, f), kind, w, h, out, at, stride);
   else if (kind === 128) drawRuns(b, 1, 0, f, w, h, out, at, stride);

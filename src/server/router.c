@@ -130,6 +130,8 @@ static int query_one(struct request *r, struct slice name, struct slice value, s
     const char *key = query_text(r, name), *text = query_text(r, value);
     if (!key || !text)
         return err_set(ei, ERR_INVALID, "", "the query holds a bad escape");
+    if (r->route->query & QUERY_ANY)
+        return 0;
     for (unsigned q = 0; q < QUERY_COUNT; q++) {
         const struct query_row *row = &QUERIES[q];
         struct query_value *v = &r->query[q];

@@ -42,6 +42,8 @@ struct query_row {
 };
 const struct query_row *query_row(enum query_param q);
 #define QBIT(sym) (1u << QUERY_##sym)
+#define QUERY_ANY (1u << 31) /* a page's query is the page's own affair */
+static_assert(QUERY_COUNT < 31, "a bit each");
 
 /* Whom a route serves, beside the role. */
 enum route_scope {

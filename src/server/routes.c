@@ -103,7 +103,7 @@ const struct route ROUTES[] = {
     R("GET", "/readyz", NONE, OPEN, api_readyz, 200, "Able to serve.", .query = QBIT(VERBOSE)),
     R("GET", "/metrics", VIEWER, LOCAL, api_metrics, 200, "Prometheus metrics."),
     R("GET", "/openapi.json", NONE, OPEN, api_openapi, 200, "This table."),
-    R("GET", "/", NONE, OPEN, api_page, 200, "The page."),
-    R("GET", "/ui/{file}", NONE, OPEN, api_page, 200, "Its parts."),
+    R("GET", "/", NONE, OPEN, api_page, 200, "The page.", .query = QUERY_ANY),
+    R("GET", "/ui/{file}", NONE, OPEN, api_page, 200, "Its parts.", .query = QUERY_ANY),
 };
 const size_t ROUTES_COUNT = sizeof ROUTES / sizeof *ROUTES;

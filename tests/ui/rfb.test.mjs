@@ -126,7 +126,7 @@ test('each kind of tile in each format', () => {
 
 test('tiles that break the rules name what is wrong', () => {
   /** @type {[number[], RegExp][]} */
-  const bad = [[[], /empty/], [[0, 1], /raw tile is too short/], [[1], /within a pixel/], [[2, 1], /within a pixel/],
+  const bad = [[[], /empty/], [[0, 1], /raw tile has 1 bytes, not 16/], [[0, ...Array(17).fill(1)], /raw tile has 17/], [[1, 2, 3], /more than that/], [[128, 1, 15, 1], /1 bytes after/], [[1], /within a pixel/], [[2, 1], /within a pixel/],
     [[3, 1, 2, 3, 255, 255, 255, 255], /3 colours uses colour 3/], [[2, 1, 2, 0], /2 colours has 1 bytes, not 4 or 2/],
     [[2, 1, 2, 0, 0, 0], /has 3 bytes/], [[17], /unused kind 17/], [[127], /unused kind 127/], [[129, 1], /unused kind 129/],
     [[128, 1], /within the length/], [[128, 1, 255], /within the length/], [[128, 1, 14, 1], /within the length/],

@@ -98,6 +98,25 @@ static void query_parameters_are_checked(void **s) {
     rig_free(&g);
 }
 
+static void pages_take_any_query_and_are_kept(void **s) {
+    struct rig *g = rig_new();
+    struct client *c = client_open(g);
+    char extra[128];
+    assert_int_equal(
+        client_ask(c, NULL, "GET", "/ui/console.html?project=p&host=host-1&kind=kvm", NULL, NULL), 200);
+    assert_non_null(strstr(c->head, "Content-Type: text/html"));
+    assert_non_null(strstr(c->head, "script-src 'self'; style-src 'self'; connect-src 'self'"));
+    const char *at = strstr(c->head, "ETag: \"");
+    assert_non_null(at);
+    snprintf(extra, sizeof extra, "If-None-Match: %.*s\r\n", (int)strcspn(at + 6, "\r\n"), at + 6);
+    assert_int_equal(client_ask(c, NULL, "GET", "/ui/console.html", extra, NULL), 304);
+    assert_int_equal(client_ask(c, NULL, "GET", "/ui/app.js", extra, NULL), 200); /* each has its own */
+    assert_int_equal(client_ask(c, NULL, "GET", "/ui/nothing.js?x", NULL, NULL), 404);
+    assert_int_equal(client_ask(c, NULL, "GET", "/?%zz=1", NULL, NULL), 400);
+    client_close(&c);
+    rig_free(&g);
+}
+
 static void bodies_name_what_is_wrong(void **s) {
     struct rig *g = rig_new();
     struct client *c = client_open(g);
@@ -197,5 +216,5 @@ static void changing_routes_are_audited(void **s) {
 
 UNIT_MAIN(T(every_route_is_found_by_its_own_pattern), T(what_is_not_there),
           T(wrong_methods_are_told_what_would_do), T(query_parameters_are_checked),
-          T(bodies_name_what_is_wrong), T(a_problem_looks_like_this), T(etags_are_found_in_lists),
-          T(openapi_lists_every_route), T(changing_routes_are_audited))
+          T(pages_take_any_query_and_are_kept), T(bodies_name_what_is_wrong), T(a_problem_looks_like_this),
+          T(etags_are_found_in_lists), T(openapi_lists_every_route), T(changing_routes_are_audited))
