@@ -56,6 +56,7 @@ static void relay_free(struct relay *r) {
     redir_front_free(&r->front);
     redir_free(&r->redir);
     buf_free(&r->early);
+    buf_free(&r->in);
     buf_free(&r->start_reply);
     buf_free(&r->scratch);
     free(r);

@@ -15,7 +15,7 @@
 enum {
     RELAY_VIEWER_HIGH_BYTES = 64 << 10, /* above it the device gets no credit */
     RELAY_DEVICE_HIGH_BYTES = 16 << 10, /* above it the viewer is not read */
-    RELAY_DEVICE_MAX_BYTES = 128 << 10, /* one read of the viewer's stream fits above HIGH */
+    RELAY_DEVICE_MAX_BYTES = 128 << 10, /* one piece of a viewer's message fits above HIGH */
     RELAY_PING_MS = 15000,
     RELAY_SILENCE_MS = 45000, /* a viewer that answers no ping */
     RELAY_FAREWELL_MS = 1500, /* for its close frame; then the connection is closed */
@@ -39,7 +39,8 @@ struct relay {
     struct redir_front *front; /* old clients */
     struct mono ping_at, silent_at;
     struct mono farewell_at; /* MONO_NEVER until it was said */
-    struct buf early;        /* came before the device was open; at most HIGH, and one read */
+    struct buf early;        /* came before the device was open; at most HIGH, and one piece */
+    struct buf in;           /* read, but not looked at: the device's side is full; at most one read */
     bool paused, closing;    /* closing: its stream winds down by itself */
     bool ending;             /* on_end is at work: not to be freed under it */
 

@@ -55,6 +55,7 @@ void relay_close_viewer(struct relay *r, uint16_t code, const char *text) {
     if (r->paused) /* its close frame must be seen */
         stream_resume(r->stream);
     r->paused = false;
+    buf_free(&r->in);
 }
 
 /* --- from the viewer --- */
@@ -166,19 +167,47 @@ static bool on_ws(struct relay *r, const struct ws_ev *ev) {
     }
 }
 
-static void maybe_pause(struct relay *r) {
-    bool wait = r->early.len > RELAY_DEVICE_HIGH_BYTES || relay_device_waiting(r) > RELAY_DEVICE_HIGH_BYTES;
-    if (wait && !r->paused && mono_is_never(r->farewell_at)) {
-        stream_pause(r->stream);
-        r->paused = true;
+static bool ended(const struct relay *r) {
+    return !mono_is_never(r->farewell_at);
+}
+
+static bool device_full(const struct relay *r) {
+    return r->early.len > RELAY_DEVICE_HIGH_BYTES || relay_device_waiting(r) > RELAY_DEVICE_HIGH_BYTES;
+}
+
+/* What came, until the device's side is full: the rest waits then, and its sender. */
+static void feed(struct relay *r, struct slice in) {
+    struct ws_ev ev;
+    int got = 1;
+    bool go_on = true;
+    while (go_on && !ended(r) && !device_full(r) && (got = ws_input(r->ws, &in, &ev)) > 0) {
+        go_on = on_ws(r, &ev);
+        relay_push_device(r);
     }
+    if (got < 0 && !ended(r)) {
+        lost(r, got == ERR_NOMEM ? SESSION_WHY_VIEWER_LOST : SESSION_WHY_PROTOCOL, ws_error(r->ws));
+        relay_close_viewer(r, WS_CLOSE_PROTOCOL, ws_error(r->ws));
+    }
+    flush(r);
+    if (ended(r) || !device_full(r))
+        return;
+    if (buf_put(&r->in, in) < 0)
+        lost(r, SESSION_WHY_VIEWER_LOST, "the server is out of memory");
+    else
+        stream_pause(r->stream);
+    r->paused = !ended(r);
 }
 
 void relay_resume_viewer(struct relay *r) {
-    if (r->paused && r->stream && relay_device_waiting(r) <= RELAY_DEVICE_HIGH_BYTES) {
-        r->paused = false;
+    if (!r->paused || !r->stream || device_full(r))
+        return;
+    struct buf in = r->in;
+    r->in = (struct buf){0};
+    r->paused = false;
+    feed(r, buf_slice(&in));
+    buf_free(&in);
+    if (!r->paused)
         stream_resume(r->stream);
-    }
 }
 
 static void close_stream(struct relay *r) {
@@ -199,25 +228,12 @@ static void on_late_data(struct relay *r, struct slice in) {
 
 static void on_data(struct stream *s, void *ctx, struct slice in) {
     struct relay *r = ctx;
-    struct ws_ev ev;
-    int got = 0;
     (void)s;
     r->silent_at = mono_add_ms(relay_now(r), RELAY_SILENCE_MS);
-    if (!mono_is_never(r->farewell_at)) {
+    if (ended(r))
         on_late_data(r, in);
-        return;
-    }
-    bool go_on = true;
-    while (go_on && mono_is_never(r->farewell_at) && (got = ws_input(r->ws, &in, &ev)) > 0)
-        go_on = on_ws(r, &ev);
-    if (got < 0 && mono_is_never(r->farewell_at)) {
-        lost(r, SESSION_WHY_PROTOCOL, ws_error(r->ws));
-        relay_close_viewer(r, WS_CLOSE_PROTOCOL, ws_error(r->ws));
-    }
-    flush(r);
-    relay_push_device(r);
-    if (r->stream)
-        maybe_pause(r);
+    else
+        feed(r, in);
     relay_arm(r);
 }
 
