@@ -221,7 +221,8 @@ void relay_end(struct fleet_host *fh, struct session *s) {
              s->text);
     r->s = NULL;
     relay_close_device(r);
-    say_end(r, s->why, s->text, s->state == SESSION_INTERRUPTED);
+    bool resumable = s->state != SESSION_ENDED && session_reason_row(s->why)->resumable;
+    say_end(r, s->why, s->text, resumable);
     relay_arm(r);
 }
 
