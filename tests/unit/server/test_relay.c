@@ -183,15 +183,17 @@ static void notes_of_sol(void **s) {
     desk_open(&d, 1);
     desk_session(&d, "operator", SOL, id);
     viewer_open(&v, &d, "operator", id);
-    snprintf(want, sizeof want, "{\"type\":\"hello\",\"session\":\"%s\",\"kind\":\"sol\",\"host\":\"n1\"", id);
+    snprintf(want, sizeof want, "{\"type\":\"hello\",\"session\":\"%s\",\"kind\":\"sol\",\"host\":\"n1\"",
+             id);
     assert_memory_equal(buf_cstr(&v.notes), want, strlen(want)); /* the first */
     assert_true(viewer_told(&v, "{\"type\":\"power\",\"on\":true}", 500));
     viewer_login(&v);
     /* a power operation waits, is told of, is cancelled, is told of */
     assert_int_equal(desk_ask(&d, "operator", "POST", "/operations", "{\"kind\":\"power-off\"}"), 202);
     snprintf(op, sizeof op, "%s", answer_text(d.c, "id"));
-    assert_true(viewer_told(&v, "{\"type\":\"queued\",\"text\":\"A power off by operator waits for the end of "
-                                "this session, until ",
+    assert_true(viewer_told(&v,
+                            "{\"type\":\"queued\",\"text\":\"A power off by operator waits for the end of "
+                            "this session, until ",
                             1000));
     snprintf(path, sizeof path, "/v1/projects/default/compute/operations/%s", op);
     assert_int_equal(desk_ask_path(&d, "operator", "DELETE", path, NULL) / 100, 2);
@@ -439,7 +441,7 @@ static void a_flood_of_pings(void **s) {
 }
 
 UNIT_MAIN(T(bytes_both_ways), T(bytes_both_ways_through_tls), T(bytes_before_the_device_is_open),
-          T(kvm_from_the_banner_on), T(notes_of_sol), T(a_serial_line_without_a_login), T(nobody_does_anything),
-          T(silence), T(a_viewer_that_stops_reading), T(a_viewer_that_stops_reading_from_tls),
-          T(a_viewer_that_never_reads_again), T(a_device_that_stops_reading), T(a_viewer_that_floods),
-          T(a_flood_of_pings))
+          T(kvm_from_the_banner_on), T(notes_of_sol), T(a_serial_line_without_a_login),
+          T(nobody_does_anything), T(silence), T(a_viewer_that_stops_reading),
+          T(a_viewer_that_stops_reading_from_tls), T(a_viewer_that_never_reads_again),
+          T(a_device_that_stops_reading), T(a_viewer_that_floods), T(a_flood_of_pings))

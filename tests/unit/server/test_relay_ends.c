@@ -5,7 +5,8 @@
 #define KVM "{\"kind\":\"kvm\"}"
 #define SOL "{\"kind\":\"sol\"}"
 
-static void assert_end(struct viewer *v, uint16_t code, const char *reason, const char *text, bool resumable) {
+static void assert_end(struct viewer *v, uint16_t code, const char *reason, const char *text,
+                       bool resumable) {
     char want[64];
     if (!viewer_ends(v, 10000))
         fail_msg("%s: not ended: %u %s", reason, v->code, v->reason);
@@ -163,7 +164,8 @@ static void take_it(struct desk *d, const char *id) {
     desk_session(d, "admin", "{\"kind\":\"sol\",\"takeOver\":true}", other);
 }
 static void force_power(struct desk *d, const char *id) {
-    assert_int_equal(desk_ask(d, "admin", "POST", "/operations", "{\"kind\":\"power-off\",\"force\":true}"), 202);
+    assert_int_equal(desk_ask(d, "admin", "POST", "/operations", "{\"kind\":\"power-off\",\"force\":true}"),
+                     202);
 }
 static void device_closes(struct desk *d, const char *id) {
     assert_int_equal(sim_node_session_close(d->node, REDIR_SOL), 0);
@@ -238,7 +240,8 @@ static void what_the_viewer_does(void **s) {
     static const struct {
         uint16_t code;
         const char *state;
-    } closes[] = {{1000, "ended closed"}, {1001, "interrupted viewer-lost"}, {4000, "interrupted viewer-lost"}};
+    } closes[] = {
+        {1000, "ended closed"}, {1001, "interrupted viewer-lost"}, {4000, "interrupted viewer-lost"}};
     struct desk d;
     struct viewer v;
     char id[REDIR_SESSION_ID_CAP];
@@ -324,14 +327,19 @@ static const struct {
     void (*act)(struct scene *x);
     bool fatal; /* the desk is good for nothing afterwards */
 } ENDS[] = {
-    {"viewer closes", viewer_closes, false}, {"viewer cut", viewer_cut, false},
-    {"device closes", firmware_closes, false}, {"link cut", link_cut, false},
-    {"stop", ordered, false},                  {"again", come_again, false},
-    {"host deleted", host_deleted, true},      {"drain", drained, true},
+    {"viewer closes", viewer_closes, false},
+    {"viewer cut", viewer_cut, false},
+    {"device closes", firmware_closes, false},
+    {"link cut", link_cut, false},
+    {"stop", ordered, false},
+    {"again", come_again, false},
+    {"host deleted", host_deleted, true},
+    {"drain", drained, true},
 };
 enum { NENDS = sizeof ENDS / sizeof *ENDS };
 
-static void request_of(struct scene *x, char out[REQUEST_CAP], const char *method, const char *user, const char *path) {
+static void request_of(struct scene *x, char out[REQUEST_CAP], const char *method, const char *user,
+                       const char *path) {
     char token[TOKEN_MAX_BYTES];
     snprintf(out, REQUEST_CAP,
              "%s /v1/projects/default/compute/hosts/%s%s HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer "

@@ -106,10 +106,10 @@ static void what_is_refused_at_the_start(void **s) {
                                    "/v1/projects/default/compute/hosts/host-00000000/sessions", SOL),
                      404);
     /* the host of another project is not there */
-    static const char *const asks[][2] = {{"POST", "/sessions"},       {"GET", "/sessions"},
-                                          {"GET", "/sessions/ses-1"},  {"DELETE", "/sessions/ses-1"},
-                                          {"GET", "/consent"},         {"POST", "/consent:request"},
-                                          {"DELETE", "/consent"},      {"POST", "/sessions/ses-1/ticket"}};
+    static const char *const asks[][2] = {{"POST", "/sessions"},      {"GET", "/sessions"},
+                                          {"GET", "/sessions/ses-1"}, {"DELETE", "/sessions/ses-1"},
+                                          {"GET", "/consent"},        {"POST", "/consent:request"},
+                                          {"DELETE", "/consent"},     {"POST", "/sessions/ses-1/ticket"}};
     for (size_t i = 0; i < sizeof asks / sizeof *asks; i++) {
         snprintf(path, sizeof path, "/v1/projects/other/compute/hosts/%s%s", d.host, asks[i][1]);
         const char *body = strcmp(asks[i][0], "GET") == 0 ? NULL : i == 0 ? SOL : "{}";
@@ -380,10 +380,11 @@ static void the_firmware_does_not_answer(void **s) {
     sim_node_fault(d.node, SIM_FAULT_SILENT_HTTP, true, 0);
     char token[TOKEN_MAX_BYTES], path[DESK_PATH_CAP * 3];
     rig_token(d.g, "operator", token);
-    snprintf(path, sizeof path,
-             "GET /v1/projects/default/compute/hosts/%s/consent HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer "
-             "%s\r\n\r\n",
-             d.host, token);
+    snprintf(
+        path, sizeof path,
+        "GET /v1/projects/default/compute/hosts/%s/consent HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer "
+        "%s\r\n\r\n",
+        d.host, token);
     int before = d.c->answers;
     client_send(d.c, path);
     assert_int_equal(d.c->answers, before);
@@ -402,10 +403,11 @@ static void the_host_is_deleted_under_an_order(void **s) {
     desk_open(&d, 1);
     sim_node_fault(d.node, SIM_FAULT_SILENT_HTTP, true, 0);
     struct client *c = client_open(d.g);
-    snprintf(request, sizeof request,
-             "GET /v1/projects/default/compute/hosts/%s/consent HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer "
-             "%s\r\n\r\n",
-             d.host, rig_token(d.g, "operator", token));
+    snprintf(
+        request, sizeof request,
+        "GET /v1/projects/default/compute/hosts/%s/consent HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer "
+        "%s\r\n\r\n",
+        d.host, rig_token(d.g, "operator", token));
     client_send(c, request);
     assert_int_equal(c->answers, 0);
     assert_int_equal(desk_ask(&d, "admin", "DELETE", "", NULL) / 100, 2);

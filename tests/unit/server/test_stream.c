@@ -92,7 +92,8 @@ static void a_ticket_is_of_one_session(void **s) {
              d.host);
     expect(&d, path, sol.protocol, "", 401, "not valid");
     /* another host, another project: not found as anywhere else */
-    snprintf(path, sizeof path, "/v1/projects/default/compute/hosts/host-00000000/sessions/%s/stream", sol.id);
+    snprintf(path, sizeof path, "/v1/projects/default/compute/hosts/host-00000000/sessions/%s/stream",
+             sol.id);
     expect(&d, path, sol.protocol, "", 404, "host");
     snprintf(path, sizeof path, "/v1/projects/other/compute/hosts/%s/sessions/%s/stream", d.host, sol.id);
     expect(&d, path, sol.protocol, "", 404, "host");
@@ -250,7 +251,8 @@ static void the_host_of_an_old_client(void **s) {
     /* by each of its names; the ticket is echoed */
     struct uuid amt = desk_host(&d)->h.seen_uuid;
     assert_false(uuid_is_nil(amt));
-    const struct uuid smbios = {{0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 9, 10, 11, 12, 13, 14, 15, 16}};
+    const struct uuid smbios = {
+        {0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 9, 10, 11, 12, 13, 14, 15, 16}};
     desk_host(&d)->h.smbios_uuid = smbios;
     const struct uuid names[] = {amt, uuid_swap(amt), smbios, uuid_swap(smbios)};
     for (size_t i = 0; i <= sizeof names / sizeof *names; i++) {
@@ -313,10 +315,10 @@ static bool has_bytes(struct viewer *v, size_t n, int64_t ms) {
     return v->data.len >= n;
 }
 
-static const uint8_t LOGIN_QUERY[9] = {0x13}, LOGIN_START[] = {0x13, 0, 0, 0, 4, 0x20, 0, 0, 0, 5, 'n', 'o',
-                                                               'n', 'e', '!', 0, 0, 19, '/', 'R', 'e', 'd', 'i',
-                                                               'r', 'e', 'c', 't', 'i', 'o', 'n', 'S', 'e', 'r',
-                                                               'v', 'i', 'c', 'e', 0, 0, 0, 0};
+static const uint8_t LOGIN_QUERY[9] = {0x13},
+                     LOGIN_START[] = {0x13, 0,   0,   0,   4,   0x20, 0,   0,   0,   5,   'n', 'o', 'n', 'e',
+                                      '!',  0,   0,   19,  '/', 'R',  'e', 'd', 'i', 'r', 'e', 'c', 't', 'i',
+                                      'o',  'n', 'S', 'e', 'r', 'v',  'i', 'c', 'e', 0,   0,   0,   0};
 
 /* A digest answer for any password: nobody checks it here. */
 static size_t digest_answer(uint8_t out[200], struct viewer *v) {
@@ -450,7 +452,8 @@ static void an_old_client_of_kvm(void **s) {
     for (int view_only = 0; view_only < 2; view_only++) {
         struct viewer v;
         char id[REDIR_SESSION_ID_CAP];
-        old_client(&v, &d, "kvm", view_only ? "{\"kind\":\"kvm\",\"viewOnly\":true}" : "{\"kind\":\"kvm\"}", id);
+        old_client(&v, &d, "kvm", view_only ? "{\"kind\":\"kvm\",\"viewOnly\":true}" : "{\"kind\":\"kvm\"}",
+                   id);
         speak_login(&v, "KVMR", 1, 3, true);
         put_bytes(&v, slice_of(open, 8), 5, false);
         assert_true(has_bytes(&v, 8 + 12, 1000));
