@@ -225,6 +225,8 @@ void rig_stir(struct rig *r, int64_t ms) {
     for (unsigned i = 0; i < SHARDS; i++)
         driver_start(&r->drivers[i]);
     nap(ms);
+    for (int64_t t = 0; atomic_load(&r->opened) < 5 && t < DRAIN_MS; t += 20)
+        nap(20); /* a slow machine */
     for (unsigned i = 0; i < SHARDS; i++)
         while (atomic_load(&r->drivers[i].pings) == 0)
             nap(1);

@@ -67,7 +67,7 @@ struct rig {
     uint64_t node_rng;
     struct caller *callers; /* viewers */
     uint64_t seen;          /* bytes that came to them */
-    unsigned opened;        /* sessions that they saw open */
+    atomic_uint opened;     /* sessions that they saw open */
     atomic_uint linked;
     /* a thread that only looks */
     pthread_t looker;

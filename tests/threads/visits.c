@@ -143,7 +143,7 @@ static void on_data(struct stream *s, void *ctx, struct slice in) {
     while (ws_input(c->ws, &in, &ev) > 0) {
         c->rig->seen += ev.data.n;
         if (ev.kind == WS_EV_TEXT && memmem(ev.data.p, ev.data.n, "\"open\"", 6))
-            c->rig->opened++;
+            atomic_fetch_add(&c->rig->opened, 1);
     }
     flush(c);
 }

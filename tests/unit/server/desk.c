@@ -349,12 +349,16 @@ void viewer_ask(struct viewer *v, struct desk *d, const char *path, const char *
     buf_free(&b);
 }
 
-void viewer_begin(struct viewer *v, struct desk *d, const char *user, const char *session) {
+void viewer_knock(struct viewer *v, struct desk *d, const char *user, const char *session) {
     char ticket[SESSION_TICKET_CAP], path[DESK_PATH_CAP], protocol[128];
     desk_ticket(d, user, session, ticket);
     snprintf(path, sizeof path, "/v1/projects/default/compute/hosts/%s/sessions/%s/stream", d->host, session);
     snprintf(protocol, sizeof protocol, "outband.v1, ticket.%s", ticket);
     viewer_ask(v, d, path, protocol, "");
+}
+
+void viewer_begin(struct viewer *v, struct desk *d, const char *user, const char *session) {
+    viewer_knock(v, d, user, session);
     if (v->status != 101)
         fail_msg("%s", buf_cstr(&v->head));
 }

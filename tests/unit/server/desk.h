@@ -78,7 +78,8 @@ void viewer_dial(struct viewer *v, struct desk *d, const char *request);
 void viewer_ask(struct viewer *v, struct desk *d, const char *path, const char *protocol, const char *more);
 /* Fetch a ticket and open the stream; runs until the device's side is open. */
 void viewer_open(struct viewer *v, struct desk *d, const char *user, const char *session);
-/* The same, and return at once. */
+/* The same, and return at once; knock: whatever the answer is. */
+void viewer_knock(struct viewer *v, struct desk *d, const char *user, const char *session);
 void viewer_begin(struct viewer *v, struct desk *d, const char *user, const char *session);
 void viewer_send(struct viewer *v, struct slice data);
 void viewer_text(struct viewer *v, const char *text);
