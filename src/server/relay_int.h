@@ -17,7 +17,7 @@ enum {
     RELAY_DEVICE_HIGH_BYTES = 16 << 10, /* above it the viewer is not read */
     RELAY_DEVICE_MAX_BYTES = 128 << 10, /* one piece of a viewer's message fits above HIGH */
     RELAY_PING_MS = 15000,
-    RELAY_SILENCE_MS = 45000, /* a viewer that answers no ping */
+    RELAY_SILENCE_MS = 45000, /* a viewer that answers no ping; a device that takes nothing of a viewer */
     RELAY_FAREWELL_MS = 1500, /* for its close frame; then the connection is closed */
     RELAY_KVM_OPEN_BYTES = 8, /* an old client's own 0x40, before its RFB (reference 1.6) */
 };

@@ -206,6 +206,7 @@ void relay_resume_viewer(struct relay *r) {
     r->paused = false;
     feed(r, buf_slice(&in));
     buf_free(&in);
+    r->silent_at = mono_add_ms(relay_now(r), RELAY_SILENCE_MS);
     if (!r->paused)
         stream_resume(r->stream);
 }
@@ -278,9 +279,10 @@ void relay_viewer_tick(struct relay *r) {
             close_stream(r);
         return;
     }
-    /* a paused viewer is not heard: that is our doing */
-    if (r->paused)
-        r->silent_at = mono_add_ms(now, RELAY_SILENCE_MS);
+    if (mono_due(r->silent_at, now) && r->paused) { /* it is not heard: that is the device's doing */
+        relay_report(r, SESSION_DEVICE_GONE, SESSION_WHY_DEVICE_CLOSED, "the node took nothing for 45 s");
+        return;
+    }
     if (mono_due(r->silent_at, now)) {
         lost(r, SESSION_WHY_VIEWER_LOST, "the viewer did not answer for 45 s");
         return;

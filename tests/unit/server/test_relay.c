@@ -385,6 +385,39 @@ static void a_device_that_stops_reading(void **s) {
     desk_close(&d);
 }
 
+/* A viewer that is not read any more is not seen leaving in peace: the device has 45 s to take something. */
+static void a_device_that_takes_nothing(void **s) {
+    for (int leaves = 0; leaves < 2; leaves++) {
+        struct desk d;
+        struct viewer v;
+        char id[REDIR_SESSION_ID_CAP];
+        uint8_t *up = calloc(1, 200000); /* SetPixelFormat, 10000 times */
+        desk_open(&d, 1);
+        sim_node_consent_policy(d.node, 0);
+        desk_session(&d, "operator", KVM, id);
+        viewer_open(&v, &d, "operator", id);
+        viewer_type(&v, "RFB 003.008\n");
+        viewer_type(&v, "\1\1");
+        desk_run(&d, 300);
+        sim_node_fault(d.node, SIM_FAULT_ZERO_WINDOW, true, 0);
+        send_cut(&v, slice_of(up, 200000), 10000);
+        desk_run(&d, 1000);
+        assert_true(desk_relay(&d, id)->paused);
+        if (leaves)
+            stream_close(v.s);
+        desk_run(&d, 42000);
+        assert_string_equal(desk_state(&d, id), "active");
+        desk_run(&d, 3000);
+        assert_string_equal(desk_state(&d, id), "interrupted device-closed");
+        assert_int_equal(v.code, leaves ? 0 : 4008);
+        desk_run(&d, 10000);
+        assert_int_equal(desk_relays(&d), 0);
+        viewer_free(&v);
+        free(up);
+        desk_close(&d);
+    }
+}
+
 /* A far device and a fast viewer: paused and resumed again and again, and every byte arrives. */
 static void a_viewer_that_floods(void **s) {
     struct sim_weather far = {.delay_min_ms = 40, .delay_max_ms = 60, .split_per_million = 300000};
@@ -444,4 +477,4 @@ UNIT_MAIN(T(bytes_both_ways), T(bytes_both_ways_through_tls), T(bytes_before_the
           T(kvm_from_the_banner_on), T(notes_of_sol), T(a_serial_line_without_a_login),
           T(nobody_does_anything), T(silence), T(a_viewer_that_stops_reading),
           T(a_viewer_that_stops_reading_from_tls), T(a_viewer_that_never_reads_again),
-          T(a_device_that_stops_reading), T(a_viewer_that_floods), T(a_flood_of_pings))
+          T(a_device_that_stops_reading), T(a_device_that_takes_nothing), T(a_viewer_that_floods), T(a_flood_of_pings))
