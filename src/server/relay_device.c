@@ -59,14 +59,7 @@ static void on_open(struct relay *r) {
     r->opened = true;
     relay_report(r, SESSION_OPENED, SESSION_WHY_NONE, NULL);
     tell_simple(r, "{\"type\":\"open\"}");
-    if (r->front) {
-        int err = redir_front_started(r->front, buf_slice(&r->start_reply));
-        relay_flush_front(r);
-        if (err < 0)
-            gone(r, SESSION_WHY_PROTOCOL, redir_front_error(r->front));
-        else
-            relay_front_go_on(r);
-    }
+    relay_viewer_go_on(r);
     relay_resume_viewer(r);
 }
 

@@ -7,7 +7,7 @@ enum { STIR_MS = 2500 };
 
 static void stir(bool tls) {
     static struct rig r;
-    unsigned commands = 0, scans = 0, created = 0, deleted = 0, events = 0;
+    unsigned commands = 0, scans = 0, created = 0, deleted = 0, events = 0, visits = 0;
     rig_open(&r, tls);
     rig_stir(&r, STIR_MS);
     for (unsigned i = 0; i < SHARDS; i++) {
@@ -17,10 +17,14 @@ static void stir(bool tls) {
         created += d->created;
         deleted += d->deleted;
         events += d->events;
+        visits += d->visits;
     }
-    print_message("%u commands, %u scans, %u hosts created, %u deleted, %u events\n", commands, scans,
-                  created, deleted, events);
+    print_message("%u commands, %u scans, %u hosts created, %u deleted, %u events, %u viewers\n", commands,
+                  scans, created, deleted, events, visits);
     rig_close(&r);
+    unsigned opened = atomic_load(&r.opened);
+    print_message("%u sessions open, %llu bytes seen\n", opened, (unsigned long long)r.seen);
+    assert_true(visits >= 5 && opened >= 5 && r.seen > 500);
     assert_true(commands > 20 && scans > 5 && created > 5 && deleted > 5 && events > 20);
 }
 
