@@ -206,6 +206,15 @@ static int run_consent_code(struct run *r) {
     return 0;
 }
 
+static int run_consent_times(struct run *r) {
+    uint64_t s[2];
+    for (unsigned i = 0; i < 2; i++)
+        if (!slice_to_u64(slice_str(arg(r, i)), 3600, &s[i]) || s[i] == 0)
+            return bad(r, i, "seconds from 1 to 3600");
+    sim_node_consent_times(r->node, (uint32_t)s[0], (uint32_t)s[1]);
+    return 0;
+}
+
 static int run_session(struct run *r) {
     bool on;
     int e = on_off(r, 0, &on);
@@ -333,6 +342,8 @@ const struct sim_command SIM_COMMANDS[] = {
      run_consent, 0},
     {"consent-policy", MUST_NODES, 1, 1, "none|kvm|all", "who needs consent", run_consent_policy, 0},
     {"consent-code", MUST_NODES, 1, 1, "DIGITS", "the next code is this one", run_consent_code, 0},
+    {"consent-times", MUST_NODES, 2, 2, "REUSE DISPLAY",
+     "OptInCodeTimeout and OptInDisplayTimeout in seconds (120 300)", run_consent_times, 0},
     {"sessions", MUST_NODES, 0, 0, "", "the open redirection sessions: kind, since, bytes", run_sessions, 0},
     {"session-close", MUST_NODES, 1, 1, "KIND", "the firmware closes its kvm, sol or ider session",
      run_session_close, 0},

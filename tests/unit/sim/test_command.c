@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sim/command.h"
+#include "sim/node_int.h"
 #include "unit.h"
 
 enum { NODES = 3 };
@@ -99,6 +100,8 @@ static void bad_words_get_a_sentence(void **state) {
         {"uuid 1 xyz", "error node001: uuid: \"xyz\" is not one of a UUID, placeholder, swap\n"},
         {"latency 1 9-1", "error node001: latency: \"9-1\" is not one of MIN-MAX with MIN <= MAX\n"},
         {"consent-policy 1 some", "error node001: consent-policy: \"some\" is not one of none, kvm, all\n"},
+        {"consent-times 1 0 9", "error node001: consent-times: \"0\" is not one of seconds from 1 to 3600\n"},
+        {"consent-times 1 9", "error usage: consent-times NODES REUSE DISPLAY\n"},
         {"os-boot 1", "error node001: not possible now: the host is in S0, the tunnel is not up\n"},
         {"power-cut 1 softly", "error node001: power-cut: \"softly\" is not one of rst\n"},
         {"a b c d e f g h", "error there is no command \"a\"; help lists them\n"},
@@ -161,6 +164,9 @@ static void commands_act(void **state) {
     assert_string_equal(reply(&b, "consent-policy 1 kvm", &out), "ok 1 node\n");
     assert_string_equal(reply(&b, "consent 1 show", &out),
                         "\tnode001 state=not-started required=kvm\nok 1 node\n");
+    assert_string_equal(reply(&b, "consent-times 1 7 20", &out), "ok 1 node\n");
+    assert_int_equal(b.nodes[0]->optin.code_s, 7);
+    assert_int_equal(b.nodes[0]->optin.display_s, 20);
     assert_string_equal(reply(&b, "session 1 on queue", &out), "ok 1 node\n");
     assert_true(sim_node_machine(b.nodes[0])->blocks_off);
     const char *stats = reply(&b, "stats", &out);
