@@ -26,7 +26,7 @@ wait_until() {
 now_ms() { awk '{ printf "%d", $1 * 1000 }' /proc/uptime; }
 
 server_init() {
-    WORK=$(mktemp -d /tmp/outband-scenario.XXXXXX)
+    WORK=$(mktemp -d "${TMPDIR:-/tmp}/outband-scenario.XXXXXX")
     export WORK ORCH_CLI_CONFIG=$WORK/orch-cli NO_COLOR=1
     printf 'Scenario-Passw0rd\n' >"$WORK/password"
     chmod 600 "$WORK/password"
