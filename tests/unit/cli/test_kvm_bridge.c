@@ -118,7 +118,8 @@ static void a_picture(int bits) {
     viewer_close(&v);
     assert_int_equal(background_end(&b), 0);
     background_expect_log("DELETE " HOSTS "/n1/sessions/ses-1", 1);
-    if (!strstr(b.err, "node003: the viewer has gone"))
+    if (!strstr(b.err, "the session ends in 60 s for want of input") ||
+        !strstr(b.err, "node003: the viewer has gone"))
         fail_msg("%s", b.err);
     char *log = scripted_log(rig.server);
     assert_null(strstr(log, "AMT does not know"));
