@@ -222,20 +222,18 @@ static void print(struct views *a) {
 /* --- options --- */
 
 static void usage(void) {
-    puts("usage: bench-view --address HOST:PORT --ca PEM --pid SERVER --sessions FILE [--seconds S] [--deaf]\n"
-         "FILE: a stream's path and a ticket for it a line");
+    puts(
+        "usage: bench-view --address HOST:PORT --ca PEM --pid SERVER --sessions FILE [--seconds S] [--deaf]\n"
+        "FILE: a stream's path and a ticket for it a line");
     exit(2);
 }
 
 static void read_options(struct views *a, int argc, char **argv) {
-    static const struct option longs[] = {{"address", required_argument, NULL, 'a'},
-                                          {"ca", required_argument, NULL, 'c'},
-                                          {"pid", required_argument, NULL, 'p'},
-                                          {"sessions", required_argument, NULL, 'f'},
-                                          {"seconds", required_argument, NULL, 's'},
-                                          {"deaf", no_argument, NULL, 'd'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {0}};
+    static const struct option longs[] = {
+        {"address", required_argument, NULL, 'a'}, {"ca", required_argument, NULL, 'c'},
+        {"pid", required_argument, NULL, 'p'},     {"sessions", required_argument, NULL, 'f'},
+        {"seconds", required_argument, NULL, 's'}, {"deaf", no_argument, NULL, 'd'},
+        {"help", no_argument, NULL, 'h'},          {0}};
     const char *number[2] = {"0", "3"};
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
         const char **at = c == 'a'   ? &a->address
@@ -263,7 +261,8 @@ static void read_sessions(struct views *a) {
     for (struct slice rest = buf_slice(&text); rest.n && a->n < VIEWERS_MAX; a->n++) {
         struct view *v = &a->v[a->n];
         struct slice ticket = slice_trim(slice_cut(&rest, '\n')), path = slice_cut(&ticket, ' ');
-        if (!slice_to_str(path, v->path, sizeof v->path) || !slice_to_str(ticket, v->ticket, sizeof v->ticket))
+        if (!slice_to_str(path, v->path, sizeof v->path) ||
+            !slice_to_str(ticket, v->ticket, sizeof v->ticket))
             die("a line is too long in", a->sessions);
     }
     buf_free(&text);

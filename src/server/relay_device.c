@@ -59,6 +59,7 @@ static void on_open(struct relay *r) {
     r->opened = true;
     relay_report(r, SESSION_OPENED, SESSION_WHY_NONE, NULL);
     tell_simple(r, "{\"type\":\"open\"}");
+    tunnel_chan_widen(&r->chan, RELAY_WINDOW_BYTES);
     if (r->front) {
         int err = redir_front_started(r->front, buf_slice(&r->start_reply));
         relay_flush_front(r);

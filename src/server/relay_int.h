@@ -11,8 +11,9 @@
 #include "server/relay.h"
 #include "server/tunnel_chan.h"
 
-/* Bounds of what one session may keep in memory: below 256 KiB together, beside the device's APF window. */
+/* Bounds of what one session may keep in memory: below 256 KiB together. */
 enum {
+    RELAY_WINDOW_BYTES = 96 << 10,      /* from an open device, unasked: a turn of the loop for so much */
     RELAY_VIEWER_HIGH_BYTES = 64 << 10, /* above it the device gets no credit */
     RELAY_DEVICE_HIGH_BYTES = 16 << 10, /* above it the viewer is not read */
     RELAY_DEVICE_MAX_BYTES = 128 << 10, /* one read of the viewer's stream fits above HIGH */
