@@ -4,13 +4,15 @@
 
 #include <stdio.h>
 
-static void flush(struct relay *r) {
+/* False when something is left. */
+static bool flush(struct relay *r) {
     struct slice out;
     while (r->stream && (out = ws_output(r->ws)).n) {
         if (stream_write(r->stream, out) < 0)
-            return; /* its end is on the way */
+            return false; /* its end is on the way */
         ws_sent(r->ws, out.n);
     }
+    return true;
 }
 
 /* --- to the viewer --- */
@@ -21,12 +23,17 @@ static void check_backlog(struct relay *r) {
 }
 
 void relay_to_viewer(struct relay *r, struct slice data) {
-    if (!r->stream || !data.n || ws_binary(r->ws, data) < 0)
+    uint8_t mem[WS_HEAD_CAP];
+    struct slice head = ws_binary_head(r->ws, data.n, mem);
+    if (!r->stream || !data.n || !head.n || !flush(r))
         return;
+    if (stream_write(r->stream, head) < 0 || stream_write(r->stream, data) < 0) {
+        stream_abort(r->stream); /* the rest could not be told from a frame's middle */
+        return;
+    }
     if (r->s)
         r->s->to_viewer += data.n;
     metric_add(&r->shard->metrics, METRIC_SESSION_BYTES, (int64_t)data.n);
-    flush(r);
     check_backlog(r);
 }
 
