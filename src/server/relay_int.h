@@ -22,6 +22,8 @@ enum {
     RELAY_FAREWELL_MS = 1500, /* for its close frame; then the connection is closed */
 };
 
+enum relay_power { RELAY_POWER_UNTOLD, RELAY_POWER_ON, RELAY_POWER_OFF };
+
 struct relay {
     struct list_node node; /* shard->relays */
     struct shard *shard;
@@ -45,6 +47,7 @@ struct relay {
     struct redir *redir;
     struct buf start_reply; /* its 0x11, for old clients */
     bool opened, heard, device_gone, released;
+    enum relay_power power; /* as the viewer knows it */
     struct buf scratch;
 };
 

@@ -17,8 +17,13 @@ static bool flush(struct relay *r) {
 
 /* --- to the viewer --- */
 
+/* The viewer does not read as fast as it is written to. */
+static bool is_behind(const struct relay *r) {
+    return stream_queued(r->stream) > RELAY_VIEWER_HIGH_BYTES;
+}
+
 static void check_backlog(struct relay *r) {
-    if (r->stream && stream_queued(r->stream) > RELAY_VIEWER_HIGH_BYTES)
+    if (r->stream && is_behind(r))
         tunnel_chan_hold(&r->chan, true);
 }
 
@@ -43,6 +48,7 @@ void relay_tell(struct relay *r, struct slice json) {
     int err = ws_text(r->ws, json);
     (void)err; /* closed already, or no memory: a note is not worth the session */
     flush(r);
+    check_backlog(r);
 }
 
 void relay_flush_front(struct relay *r) {
@@ -147,8 +153,10 @@ static bool on_ws(struct relay *r, const struct ws_ev *ev) {
     }
 }
 
+/* One that is behind is not read either: its pings are answered into the same queue. */
 static void maybe_pause(struct relay *r) {
-    bool wait = (!r->opened && !r->front) || relay_device_waiting(r) > RELAY_DEVICE_HIGH_BYTES;
+    bool wait =
+        (!r->opened && !r->front) || relay_device_waiting(r) > RELAY_DEVICE_HIGH_BYTES || is_behind(r);
     if (wait && !r->paused && mono_is_never(r->farewell_at)) {
         stream_pause(r->stream);
         r->paused = true;
@@ -156,7 +164,7 @@ static void maybe_pause(struct relay *r) {
 }
 
 void relay_resume_viewer(struct relay *r) {
-    if (r->paused && r->stream && relay_device_waiting(r) <= RELAY_DEVICE_HIGH_BYTES) {
+    if (r->paused && r->stream && relay_device_waiting(r) <= RELAY_DEVICE_HIGH_BYTES && !is_behind(r)) {
         r->paused = false;
         stream_resume(r->stream);
     }
@@ -201,6 +209,8 @@ static void on_drain(struct stream *s, void *ctx) {
     struct relay *r = ctx;
     (void)s;
     tunnel_chan_hold(&r->chan, false);
+    if (r->opened || r->front)
+        relay_resume_viewer(r);
 }
 
 static void on_end(struct stream *s, void *ctx, enum stream_end why) {
@@ -236,8 +246,8 @@ void relay_viewer_tick(struct relay *r) {
             stream_close(r->stream);
         return;
     }
-    /* a paused viewer is not heard: that is our doing */
-    if (r->paused)
+    /* a paused viewer is not heard: that is our doing, unless it does not read */
+    if (r->paused && !is_behind(r))
         r->silent_at = mono_add_ms(now, RELAY_SILENCE_MS);
     if (mono_due(r->silent_at, now)) {
         lost(r, SESSION_WHY_VIEWER_LOST, "the viewer did not answer for 45 s");
