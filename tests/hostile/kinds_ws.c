@@ -66,7 +66,17 @@ static void handshakes(struct peer *p) {
     session_end(&s);
 }
 
-/* An upgrade whose bytes come one by one, and frames in the same record as its end. */
+/* The session has noticed that its viewer is gone: another ticket. */
+static void come_again(struct session *s) {
+    for (int64_t until = now_ms() + 4000; now_ms() < until; nap_ms(20))
+        if (session_rest(s, "GET", s->path, "") == 200 &&
+            strstr(buf_cstr(&s->rest.got), "\"state\":\"interrupted\""))
+            break;
+    session_ticket(s);
+}
+
+/* An upgrade whose bytes come one by one, and a frame in the same record as its end: RFC 6455 4.1 wants the
+ * client to wait, so that is the end of it, but not of the session. */
 static void drip_upgrade(struct peer *p) {
     static struct session s;
     char headers[400];
@@ -81,7 +91,9 @@ static void drip_upgrade(struct peer *p) {
     buf_consume(&b, n);
     put_frame(&b, FIN | PING, 5, SLICE_LIT("early"));
     peer_send_buf(&s.viewer, &b);
-    must(p, session_hears(&s, "early", 8000), "a ping right behind the upgrade was lost");
+    must(p, peer_ends(&s.viewer, 6000), "a frame before the answer was passed over in silence");
+    come_again(&s);
+    session_watch(&s);
     session_end(&s);
 }
 
@@ -190,7 +202,12 @@ static void ping_flood(struct peer *p) {
     for (int i = 0; i < 400; i++)
         must(p, send_pings(&s, true), "pings were not taken");
     send_frame(&s, FIN | PING, SLICE_LIT("last"));
-    must(p, session_hears(&s, "last", 6000), "the newest ping was not answered");
+    for (int64_t until = now_ms() + 9000; now_ms() < until && !session_hears(&s, "last", 0);) {
+        struct buf *got = &s.viewer.got;
+        buf_consume(got, got->len > 200 ? got->len - 200 : 0);
+        peer_read(&s.viewer, 20);
+    }
+    must(p, session_hears(&s, "last", 0), "the newest ping was not answered");
     session_end(&s);
 }
 static void ping_flood_unread(struct peer *p) {
@@ -224,11 +241,7 @@ static void come_and_go(struct peer *p) {
         if (i % 3)
             session_hears(&s, "\"open\"", 40 * (i % 3));
         peer_drop(&s.viewer, i % 2);
-        for (int64_t until = now_ms() + 4000; now_ms() < until; nap_ms(20))
-            if (session_rest(&s, "GET", s.path, "") == 200 &&
-                strstr(buf_cstr(&s.rest.got), "\"state\":\"interrupted\""))
-                break;
-        session_ticket(&s);
+        come_again(&s);
     }
     session_end(&s);
 }
