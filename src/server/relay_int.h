@@ -11,8 +11,9 @@
 #include "server/relay.h"
 #include "server/tunnel_chan.h"
 
-/* Bounds of what one session may keep in memory: below 256 KiB together, beside the device's APF window. */
+/* Bounds of what one session may keep in memory: below 256 KiB together. */
 enum {
+    RELAY_WINDOW_BYTES = 96 << 10,      /* from an open device, unasked: a turn of the loop for so much */
     RELAY_VIEWER_HIGH_BYTES = 64 << 10, /* above it the device gets no credit */
     RELAY_DEVICE_HIGH_BYTES = 16 << 10, /* above it the viewer is not read */
     RELAY_DEVICE_MAX_BYTES = 128 << 10, /* one piece of a viewer's message fits above HIGH */
@@ -21,6 +22,8 @@ enum {
     RELAY_FAREWELL_MS = 1500, /* for its close frame; then the connection is closed */
     RELAY_KVM_OPEN_BYTES = 8, /* an old client's own 0x40, before its RFB (reference 1.6) */
 };
+
+enum relay_power { RELAY_POWER_UNTOLD, RELAY_POWER_ON, RELAY_POWER_OFF };
 
 struct relay {
     struct list_node node; /* shard->relays */
@@ -49,6 +52,7 @@ struct relay {
     struct redir *redir;
     struct buf start_reply; /* its 0x11, for old clients */
     bool opened, heard, device_gone, released;
+    enum relay_power power; /* as the viewer knows it */
     struct buf scratch;
 };
 

@@ -4,29 +4,41 @@
 
 #include <stdio.h>
 
-static void flush(struct relay *r) {
+/* False when something is left. */
+static bool flush(struct relay *r) {
     struct slice out;
     while (r->stream && (out = ws_output(r->ws)).n) {
         if (stream_write(r->stream, out) < 0)
-            return; /* its end is on the way */
+            return false; /* its end is on the way */
         ws_sent(r->ws, out.n);
     }
+    return true;
 }
 
 /* --- to the viewer --- */
 
+/* The viewer does not read as fast as it is written to. */
+static bool is_behind(const struct relay *r) {
+    return stream_queued(r->stream) > RELAY_VIEWER_HIGH_BYTES;
+}
+
 static void check_backlog(struct relay *r) {
-    if (r->stream && stream_queued(r->stream) > RELAY_VIEWER_HIGH_BYTES)
+    if (r->stream && is_behind(r))
         tunnel_chan_hold(&r->chan, true);
 }
 
 void relay_to_viewer(struct relay *r, struct slice data) {
-    if (!r->stream || !data.n || ws_binary(r->ws, data) < 0)
+    uint8_t mem[WS_HEAD_CAP];
+    struct slice head = ws_binary_head(r->ws, data.n, mem);
+    if (!r->stream || !data.n || !head.n || !flush(r))
         return;
+    if (stream_write(r->stream, head) < 0 || stream_write(r->stream, data) < 0) {
+        stream_abort(r->stream); /* the rest could not be told from a frame's middle */
+        return;
+    }
     if (r->s)
         r->s->to_viewer += data.n;
     metric_add(&r->shard->metrics, METRIC_SESSION_BYTES, (int64_t)data.n);
-    flush(r);
     check_backlog(r);
 }
 
@@ -36,6 +48,7 @@ void relay_tell(struct relay *r, struct slice json) {
     int err = ws_text(r->ws, json);
     (void)err; /* closed already, or no memory: a note is not worth the session */
     flush(r);
+    check_backlog(r);
 }
 
 void relay_flush_front(struct relay *r) {
@@ -175,13 +188,19 @@ static bool device_full(const struct relay *r) {
     return r->early.len > RELAY_DEVICE_HIGH_BYTES || relay_device_waiting(r) > RELAY_DEVICE_HIGH_BYTES;
 }
 
-/* What came, until the device's side is full: the rest waits then, and its sender. */
+/* One that is behind is not read either: its pings are answered into the same queue. */
+static bool must_wait(const struct relay *r) {
+    return device_full(r) || is_behind(r);
+}
+
+/* What came, until one side is full: the rest waits then, and its sender. */
 static void feed(struct relay *r, struct slice in) {
     struct ws_ev ev;
     int got = 1;
     bool go_on = true;
-    while (go_on && !ended(r) && !device_full(r) && (got = ws_input(r->ws, &in, &ev)) > 0) {
+    while (go_on && !ended(r) && !must_wait(r) && (got = ws_input(r->ws, &in, &ev)) > 0) {
         go_on = on_ws(r, &ev);
+        flush(r);
         relay_push_device(r);
     }
     if (got < 0 && !ended(r)) {
@@ -189,7 +208,7 @@ static void feed(struct relay *r, struct slice in) {
         relay_close_viewer(r, WS_CLOSE_PROTOCOL, ws_error(r->ws));
     }
     flush(r);
-    if (ended(r) || !device_full(r))
+    if (ended(r) || !must_wait(r))
         return;
     if (buf_put(&r->in, in) < 0)
         lost(r, SESSION_WHY_VIEWER_LOST, "the server is out of memory");
@@ -199,7 +218,7 @@ static void feed(struct relay *r, struct slice in) {
 }
 
 void relay_resume_viewer(struct relay *r) {
-    if (!r->paused || !r->stream || device_full(r))
+    if (!r->paused || !r->stream || must_wait(r))
         return;
     struct buf in = r->in;
     r->in = (struct buf){0};
@@ -242,6 +261,7 @@ static void on_drain(struct stream *s, void *ctx) {
     struct relay *r = ctx;
     (void)s;
     tunnel_chan_hold(&r->chan, false);
+    relay_resume_viewer(r);
 }
 
 static void on_end(struct stream *s, void *ctx, enum stream_end why) {
@@ -279,7 +299,8 @@ void relay_viewer_tick(struct relay *r) {
             close_stream(r);
         return;
     }
-    if (mono_due(r->silent_at, now) && r->paused) { /* it is not heard: that is the device's doing */
+    if (mono_due(r->silent_at, now) && r->paused &&
+        !is_behind(r)) { /* not heard: that is the device's doing */
         relay_report(r, SESSION_DEVICE_GONE, SESSION_WHY_DEVICE_CLOSED, "the node took nothing for 45 s");
         return;
     }

@@ -93,6 +93,13 @@ void tunnel_chan_hold(struct tunnel_chan *ch, bool hold) {
     tunnel_chan_flush(ch);
 }
 
+void tunnel_chan_widen(struct tunnel_chan *ch, uint32_t window_bytes) {
+    if (!ch->t || !ch->told)
+        return;
+    apf_widen(ch->t->apf, ch->number, window_bytes);
+    tunnel_chan_flush(ch);
+}
+
 void tunnel_chan_close(struct tunnel_chan *ch) {
     if (!ch->t || !ch->told)
         return;

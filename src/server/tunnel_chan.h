@@ -47,6 +47,8 @@ size_t tunnel_chan_room(const struct tunnel_chan *ch);
 void tunnel_chan_flush(struct tunnel_chan *ch);
 /* Back-pressure: while held the device gets no credit, so at most its window of bytes still comes. */
 void tunnel_chan_hold(struct tunnel_chan *ch, bool hold);
+/* It is to carry much: so many bytes may be on the way from the device. */
+void tunnel_chan_widen(struct tunnel_chan *ch, uint32_t window_bytes);
 /* Close; gone follows (or cut). */
 void tunnel_chan_close(struct tunnel_chan *ch);
 /* Is there anything of it still? */
