@@ -142,9 +142,9 @@ function onConsent(c) {
   const can = c.action === 'enter-code';
   input('code').disabled = !can;
   /** @type {HTMLButtonElement} */ ($('consent-form').querySelector('[type=submit]')).disabled = !can;
-  tickConsent();
   const d = dialog('consent');
   if (!d.open) { input('code').value = ''; $('consent-error').textContent = ''; d.showModal(); }
+  tickConsent();
   if (can && action !== 'enter-code') input('code').focus();
 }
 

@@ -63,7 +63,6 @@ export class Kvm {
       resize: (w, h) => this.resize(w, h),
       frame: (x, y, w, h) => this.frame(x, y, w, h),
       end: (text) => this.session.close(text),
-      open: () => this.place.say(`Connected to ${this.host}`),
     }, { colours: this.fewer && this.colours !== 'grey8' && this.colours !== 'grey4' ? '332' : this.colours, raw: this.raw, viewOnly: this.viewOnly });
   }
 
@@ -126,7 +125,7 @@ export class Kvm {
     this.picture = new ImageData(w, h);
     this.dirty = { left: 0, top: 0, right: w, bottom: h };
     this.layout();
-    return new Uint32Array(this.picture.data.buffer);
+    return new Uint32Array(this.picture.data.buffer).fill(0xff000000); /* black until something is drawn */
   }
 
   /** @param {number} x @param {number} y @param {number} w @param {number} h */

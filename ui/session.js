@@ -82,7 +82,12 @@ export class ServerSource {
     return this.take(await call('POST', `${this.path}/sessions`, { kind: this.kind, viewOnly: this.viewOnly, takeOver }));
   }
 
-  async look() { return this.take(await call('GET', this.mine())); }
+  async look() {
+    const s = await call('GET', this.mine());
+    /* the session knows what was read last; while no code is displayed, the firmware is asked itself */
+    if (s.state === 'consent' && s.consent?.displaySeconds == null) s.consent = await call('GET', `${this.path}/consent`).catch(() => s.consent);
+    return this.take(s);
+  }
 
   async until() { return ours(this.now && (await call('GET', this.mine())).resumeUntil); }
 
