@@ -22,6 +22,15 @@ static void on_random(void *ctx, uint8_t *out, size_t n) {
     memset(out, 7, n);
 }
 
+/* A job for each value of what is left of the first byte. */
+static const struct {
+    enum wsc_job_kind kind;
+    uint32_t arg;
+} JOBS[] = {{WSC_OPTIN_READ, 0},   {WSC_INFO_READ, 0},     {WSC_POWER_CHANGE, 8}, {WSC_POWER_READ, 0},
+            {WSC_KVM_TIMEOUT, 32}, {WSC_POWER_CHANGE, 2},  {WSC_OPTIN_START, 0},  {WSC_OPTIN_SEND, 12345},
+            {WSC_OPTIN_CANCEL, 0}, {WSC_POWER_CHANGE, 10}, {WSC_OPTIN_READ, 0},   {WSC_KVM_TIMEOUT, 3}};
+enum { NJOBS = sizeof JOBS / sizeof *JOBS };
+
 static int results(struct wsclient *c) {
     struct wsc_result r;
     int n = 0;
@@ -40,7 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct wsclient *c = wsc_new(&WSC_LIMITS_DEFAULT, &io, "admin", "P@ssw0rd");
     int jobs = 0, done = 0;
     for (unsigned bits = data[0]; bits; bits >>= 3)
-        jobs += wsc_submit(c, bits % 3, bits & 4 ? 2 : 8, bits % 3, 0, now, NULL) > 0;
+        jobs += wsc_submit(c, JOBS[bits % NJOBS].kind, JOBS[bits % NJOBS].arg, bits % 3, 0, now, NULL) > 0;
     for (int turn = 0; in.n; turn++) {
         struct slice part = slice_cut(&in, 0);
         now = mono_add_ms(now, 100);

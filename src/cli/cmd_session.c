@@ -17,9 +17,9 @@ static const struct session_opt {
     {OPT_CONSENT_CODE, NULL, "start"}, {OPT_TAKE_OVER, NULL, "start"}, {OPT_VIEW_ONLY, "kvm", "start"},
     {OPT_NO_BROWSER, "kvm", "start"},  {OPT_LOG, "sol", "start"},      {OPT_LINGER, "sol", "start"},
 };
-static const enum opt without_session[] = {OPT_POWER, OPT_GRACEFUL,        OPT_FORCE,  OPT_WAIT,
-                                           OPT_NAME,  OPT_RECOVERY_POLICY, OPT_UNTIL,  OPT_FILTER,
-                                           OPT_YES,   OPT_DRY_RUN,         OPT_FANOUT, OPT_OUTPUT};
+static const enum opt without_session[] = {
+    OPT_POWER,  OPT_GRACEFUL, OPT_FORCE,   OPT_WAIT,   OPT_NAME,   OPT_RECOVERY_POLICY, OPT_UNTIL,
+    OPT_FILTER, OPT_YES,      OPT_DRY_RUN, OPT_FANOUT, OPT_OUTPUT, OPT_TIMEOUT};
 
 bool session_options_given(const struct args *a) {
     bool given = arg_given(a, OPT_SESSION_TYPE) || arg_given(a, OPT_SESSION_STATE);
@@ -50,7 +50,7 @@ static int check_options(struct cli *c, const struct args *a, const char *type, 
 }
 
 static int run_kvm(struct session *s) {
-    int code = signals_begin() == 0 ? session_start(s) : EXIT_FAILED;
+    int code = signals_begin() < 0 ? EXIT_FAILED : session_start(s);
     if (code == EXIT_OK)
         code = kvm_view(s->c, s);
     session_end(s);

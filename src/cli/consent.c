@@ -311,6 +311,11 @@ static int use_given(struct session *s) {
 }
 
 int consent_get(struct session *s) {
+    const json_t *c = consent_of(s);
+    if (strcmp(jget_str(c, "action"), "unavailable") == 0) {
+        session_say(s, "%s cannot be asked for consent: %s", s->host_name, jget_str(c, "text"));
+        return EXIT_REFUSED;
+    }
     if (s->consent_code)
         return use_given(s);
     if (!s->c->term.in_tty)

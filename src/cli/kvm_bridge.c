@@ -119,6 +119,7 @@ static void session_begin(struct bridge *b, struct guest *g) {
                                   .take_over = b->take_over,
                                   .consent_code = b->consent_code,
                                   .ui = {.say = hear, .ctx = b}};
+    b->consent_code = NULL; /* of one session: the next one needs another */
     g->until = MONO_NEVER;
     b->said[0] = 0;
     int code = session_start(&b->session);

@@ -329,7 +329,9 @@ int kvm_view(struct cli *c, struct session *s) {
     int code = EXIT_OK;
     if (splice_listen(&v.door, "listen", "127.0.0.1:0", &ei) < 0)
         code = cli_fail(c, &ei);
-    if (code == EXIT_OK && local_site_make(&v.site, v.door.port, host, title) < 0)
+    v.site =
+        (struct local_site){.port = v.door.port, .host = host, .title = title, .view_only = s->view_only};
+    if (code == EXIT_OK && local_site_seal(&v.site) < 0)
         code = EXIT_FAILED;
     if (code == EXIT_OK)
         code = run(&v);

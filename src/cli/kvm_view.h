@@ -6,7 +6,7 @@
 #include "cli/session.h"
 
 /* Serve the viewer for s (a started KVM session, SESSION_NEW) until it ends, or nobody looks any more. An
- * exit code, the reason printed when it is not 0. session_end() is the caller's. signals_begin() was called.
+ * exit code, the reason printed when it is not 0. signals_begin() and session_end() are the caller's.
  *
  * What the page sees: the session's frames and notes as they are. When the session is interrupted, the page's
  * stream is closed with 4009 and it connects again: it gets what follows, from "hello" on. When the page

@@ -33,8 +33,7 @@ static int make_secret(char out[LOCAL_SECRET_CAP]) {
     return 0;
 }
 
-int local_site_make(struct local_site *s, uint16_t port, const char *host, const char *title) {
-    *s = (struct local_site){.port = port, .host = host, .title = title};
+int local_site_seal(struct local_site *s) {
     if (make_secret(s->key) < 0 || make_secret(s->cookie) < 0 || make_secret(s->ticket) < 0)
         return ERR_CRYPTO;
     return 0;
@@ -156,6 +155,7 @@ static int give_json(struct local_conn *c, struct slice rest) {
     json_kstr(&j, "kind", "kvm");
     json_kstr(&j, "host", c->site->host);
     json_kstr(&j, "title", c->site->title);
+    json_kbool(&j, "viewOnly", c->site->view_only);
     json_kstr(&j, "stream", "/stream");
     json_key(&j, "protocol");
     json_arr(&j);

@@ -16,12 +16,13 @@ struct local_conn;
 struct local_site {
     uint16_t port;
     const char *host, *title; /* for /local.json; borrowed */
+    bool view_only;
     char key[LOCAL_SECRET_CAP], cookie[LOCAL_SECRET_CAP], ticket[LOCAL_SECRET_CAP];
     bool key_used;
     const struct local_conn *stream; /* the page's; NULL: another may have it */
 };
-/* Makes the secrets. ERR_CRYPTO. */
-NODISCARD int local_site_make(struct local_site *s, uint16_t port, const char *host, const char *title);
+/* Fill in the secrets; the fields before them are the caller's. ERR_CRYPTO. */
+NODISCARD int local_site_seal(struct local_site *s);
 /* The address with the key, into out. Returns out. */
 enum { LOCAL_URL_CAP = 96 };
 const char *local_site_url(const struct local_site *s, char out[LOCAL_URL_CAP]);

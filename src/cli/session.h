@@ -65,7 +65,8 @@ struct session {
     int64_t pause_ms;
     char why[768]; /* of the last failure */
     int exit;
-    bool gone; /* over at the server, too */
+    bool gone;         /* over at the server, too */
+    bool window_known; /* down_until is the server's */
 };
 
 /* Make the session and get its consent. EXIT_OK, or an exit code with the reason printed. The caller should

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A session's events, and how it is taken up again. */
+#include "base/ossl.h"
 #include "base/text.h"
 #include "cli/session_int.h"
 
 #include <inttypes.h>
+#include <openssl/crypto.h>
 
 enum {
     WINDOW_MS = 300000, /* until the server says until when it keeps the session */
@@ -73,30 +75,48 @@ static void finish(struct session *s, int exit_code, bool gone) {
     session_set_phase(s, SESSION_OVER);
 }
 
-/* The server knows best until when. */
+/* The server knows best until when. Its first word holds: a device that comes and goes without ever being
+ * open must not put the end off for ever. */
 static void set_window(struct session *s, struct mono now) {
     struct wall until;
-    if (!mono_before(s->down_since, s->json_at) || !wall_parse(jget_str(s->json, "resumeUntil"), &until) ||
-        until.us == 0)
+    if (s->window_known || !mono_before(s->down_since, s->json_at) ||
+        !wall_parse(jget_str(s->json, "resumeUntil"), &until) || until.us == 0)
         return;
     int64_t left = (until.us - cli_wall().us) / 1000;
     s->down_until = mono_add_ms(now, left > 0 ? left : 0);
+    s->window_known = true;
+}
+
+/* Another try in a while, or the end when the window has passed. */
+static void try_later(struct session *s, int64_t pause_ms) {
+    struct mono now = cli_mono();
+    char away[WALL_TEXT_CAP];
+    set_window(s, now);
+    if (mono_due(s->down_until, now)) {
+        session_say(s, "%s: not taken up again within %s: %s", s->host_name,
+                    duration_text(mono_ms_between(s->down_since, now), away), s->why);
+        finish(s, EXIT_UNREACHABLE, true);
+        return;
+    }
+    s->pause_ms = pause_ms;
+    s->next_try = mono_min(mono_add_ms(now, pause_ms), s->down_until);
 }
 
 static void go_down(struct session *s, const char *why) {
     struct mono now = cli_mono();
     char window[WALL_TEXT_CAP];
     bool steady = s->phase == SESSION_UP && mono_ms_between(s->up_since, now) >= STEADY_MS;
-    s->pause_ms = s->pause_ms == 0 || steady ? FIRST_PAUSE_MS : next_pause(s->pause_ms);
-    s->next_try = mono_add_ms(now, s->pause_ms);
-    snprintf(s->why, sizeof s->why, "%s", why);
+    if (why != s->why)
+        snprintf(s->why, sizeof s->why, "%s", why);
     if (s->down_since.us == 0) { /* else it was not back yet, and everything has been said */
         s->down_since = now;
         s->down_until = mono_add_ms(now, WINDOW_MS);
-        session_say(s, "%s: %s; taking the %s session up again, for up to %s", s->host_name, why,
+        s->window_known = false;
+        session_say(s, "%s: %s; taking the %s session up again, for up to %s", s->host_name, s->why,
                     redir_kind_name(s->kind), duration_text(WINDOW_MS, window));
     }
     session_set_phase(s, SESSION_WAITING);
+    try_later(s, s->pause_ms == 0 || steady ? FIRST_PAUSE_MS : next_pause(s->pause_ms));
 }
 
 /* The stream has ended, with this code. */
@@ -170,7 +190,9 @@ static enum attempt get_ticket(struct session *s) {
         snprintf(ticket, sizeof ticket, "ticket.%s", jget_str(a.json, "ticket"));
     }
     answer_free(&a);
-    return code == EXIT_OK ? open_stream(s, ticket) : failed(s, status, code);
+    enum attempt result = code == EXIT_OK ? open_stream(s, ticket) : failed(s, status, code);
+    OPENSSL_cleanse(ticket, sizeof ticket);
+    return result;
 }
 
 /* The server does not know it any more: another one in its place. */
@@ -216,20 +238,6 @@ static enum attempt attempt(struct session *s) {
         return get_ticket(s);
     snprintf(s->why, sizeof s->why, "the server has not let go of the old connection yet");
     return ATTEMPT_LATER;
-}
-
-static void schedule(struct session *s) {
-    struct mono now = cli_mono();
-    char away[WALL_TEXT_CAP];
-    set_window(s, now);
-    if (mono_due(s->down_until, now)) {
-        session_say(s, "%s: not taken up again within %s: %s", s->host_name,
-                    duration_text(mono_ms_between(s->down_since, now), away), s->why);
-        finish(s, EXIT_UNREACHABLE, true);
-        return;
-    }
-    s->pause_ms = next_pause(s->pause_ms);
-    s->next_try = mono_min(mono_add_ms(now, s->pause_ms), s->down_until);
 }
 
 /* --- the stream's events --- */
@@ -318,7 +326,7 @@ void session_next(struct session *s, struct pollfd *others, size_t n, struct mon
         } else {
             enum attempt result = attempt(s);
             if (result == ATTEMPT_LATER && waits)
-                schedule(s);
+                try_later(s, next_pause(s->pause_ms));
             else if (result == ATTEMPT_LATER)
                 go_down(s, s->why);
         }

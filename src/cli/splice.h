@@ -23,13 +23,11 @@ NODISCARD int splice_read(int fd, uint8_t *into, size_t cap);
 /* Bytes that went: 0 none now; ERR_CLOSED. */
 NODISCARD int splice_write(int fd, struct slice s);
 
-/* Bytes to the device that wait: above it what gives rise to more is not read. Nothing tells when they have
- * gone: look again after a while. */
+/* So much waits for the device that what gives rise to more must not be read. Nothing tells when it has gone:
+ * splice_wait() looks again soon. s NULL: false. */
 enum { SPLICE_QUEUE_BYTES = 65536, SPLICE_LOOK_MS = 10 };
-/* s NULL: false. */
 bool splice_full(const struct session *s);
 
-/* The next event of s beside the descriptors; s NULL: there is no session (yet), only OTHER and TIME come. A
- * session whose queue is full gives TIME soon. */
+/* The next event of s beside the descriptors; s NULL: there is no session (yet), only OTHER and TIME come. */
 void splice_wait(struct session *s, struct pollfd *fds, size_t n, struct mono deadline,
                  struct session_ev *ev);

@@ -185,6 +185,7 @@ static void set_ready(struct turn *t, struct session *s) {
 static void issue_ticket(struct turn *t, struct session *s, const char *ticket) {
     memmove(s->ticket, ticket, sizeof s->ticket);
     s->ticket_until = mono_add_ms(t->now.mono, t->p->ticket_ms);
+    s->until = mono_max(s->until, s->ticket_until); /* somebody comes */
 }
 
 void session_consent_known(struct turn *t, struct session *s) {
@@ -355,8 +356,9 @@ static void ticket(struct turn *t, const struct session_order *o) {
     if (!s)
         return;
     if (attached(s)) {
-        /* its owner comes anew: the viewer of before is gone, or should be */
-        interrupt_session(t, s, SESSION_WHY_VIEWER_LOST, "its owner opened it elsewhere");
+        /* its owner comes anew: the viewer of before is gone, or should be, and must not come back by itself
+         */
+        interrupt_session(t, s, SESSION_WHY_TAKEN_OVER, "its owner opened it elsewhere");
     }
     if (s->state == SESSION_READY) {
         issue_ticket(t, s, o->ticket);
@@ -573,8 +575,8 @@ static struct mono idle_at(const struct session *s, const struct host_policy *p)
 }
 static struct mono warn_at(const struct session *s, const struct host_policy *p) {
     uint32_t before = p->idle_warn_ms < p->kvm_idle_ms / 2 ? p->idle_warn_ms : p->kvm_idle_ms / 2;
-    struct mono end = idle_at(s, p);
-    return s->idle_warned || mono_is_never(end) ? MONO_NEVER : mono_add_ms(end, -(int64_t)before);
+    bool none = s->idle_warned || mono_is_never(idle_at(s, p));
+    return none ? MONO_NEVER : mono_add_ms(s->last_input, p->kvm_idle_ms - before);
 }
 static struct mono mute_at(const struct session *s, const struct host_policy *p) {
     return s->kind == REDIR_SOL && s->state == SESSION_ACTIVE && !s->heard && !s->mute_told

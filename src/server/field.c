@@ -66,6 +66,14 @@ static const char *info_text(const struct host_view *v, size_t offset) {
     return v->h->info ? (const char *)v->h->info + offset : "";
 }
 
+/* The i-th open session, NULL past the last. */
+static const struct session *session_at(const struct host_view *v, unsigned i) {
+    for (unsigned k = 0; v->h->sessions && k < REDIR_KIND_COUNT; k++)
+        if (v->h->sessions->open[k] && i-- == 0)
+            return v->h->sessions->open[k];
+    return NULL;
+}
+
 /* F(name of the getter, path, type, expression that fills out and says whether there is an i-th value) */
 #define FIELD_TABLE(F)                                                                                       \
     F(resource_id, "resourceId", TEXT, text(out, i, v->h->id))                                               \
@@ -102,6 +110,13 @@ static const char *info_text(const struct host_view *v, size_t offset) {
       finding_at(v, i) >= 0 && text(out, 0, finding_text_id((enum finding_id)finding_at(v, i))))             \
     F(finding_severity, "oob.findings.severity", TEXT,                                                       \
       finding_at(v, i) >= 0 && text(out, 0, finding_severity((enum finding_id)finding_at(v, i))))            \
+    F(session, "oob.sessions", TEXT,                                                                         \
+      session_at(v, i) && text(out, 0, redir_kind_id(session_at(v, i)->kind)))                               \
+    F(session_kind, "oob.sessions.kind", TEXT,                                                               \
+      session_at(v, i) && text(out, 0, redir_kind_id(session_at(v, i)->kind)))                               \
+    F(session_state, "oob.sessions.state", TEXT,                                                             \
+      session_at(v, i) && text(out, 0, session_state_id(session_at(v, i)->state)))                           \
+    F(session_user, "oob.sessions.user", TEXT, session_at(v, i) && text(out, 0, session_at(v, i)->user))     \
     F(policy, "oob.recoveryPolicy", TEXT, text(out, i, recovery_policy_text(v->h->intent.policy)))           \
     F(hold_until, "oob.holdUntil", TIME, time_of(out, i, v->h->intent.hold_until))                           \
     F(amt_uuid, "oob.aliases.amtUuid", TEXT, uuid_of(v, out, i, v->h->amt_uuid))                             \

@@ -45,6 +45,9 @@ void host_etag(const struct fleet_host *fh, struct host_now now, char out[72]) {
         x ^= (uint64_t)h->op->updated.us * 31 + h->op->state;
     if (h->next)
         x ^= (uint64_t)h->next->updated.us * 37 + h->next->state;
+    for (unsigned k = 0; h->sessions && k < REDIR_KIND_COUNT; k++)
+        if (h->sessions->open[k])
+            x ^= ((uint64_t)h->sessions->open[k]->since.us * 41 + h->sessions->open[k]->state) * (k + 1);
     snprintf(out, 72, "\"%" PRIu64 "-%016" PRIx64 "\"", h->version, x);
 }
 

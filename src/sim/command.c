@@ -4,8 +4,20 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-static bool is(const char *a, const char *b) {
+const char *sim_cmd_arg(const struct run *r, unsigned i) {
+    return i < r->cmd->nargs ? r->cmd->args[i] : "";
+}
+bool sim_cmd_is(const char *a, const char *b) {
     return strcmp(a, b) == 0;
+}
+int sim_cmd_bad(struct run *r, unsigned i, const char *expected) {
+    return err_set(r->ei, ERR_INVALID, r->cmd->command->name, "%s: \"%s\" is not one of %s",
+                   r->cmd->command->name, sim_cmd_arg(r, i), expected);
+}
+/* "on"/"off" */
+int sim_cmd_on_off(struct run *r, unsigned i, bool *on) {
+    *on = sim_cmd_is(sim_cmd_arg(r, i), "on");
+    return *on || sim_cmd_is(sim_cmd_arg(r, i), "off") ? 0 : sim_cmd_bad(r, i, "on, off");
 }
 
 /* --- help --- */
@@ -14,14 +26,14 @@ int sim_cmd_help(struct buf *out) {
     static const char *const NODES[] = {"", "[NODES]", "NODES"};
     buf_puts(out, "NODES: a name, a number, a range a-b, or *\n");
     for (size_t i = 0; i < SIM_NCOMMANDS; i++) {
-        char head[64];
+        char head[128];
         snprintf(head, sizeof head, "%s %s %s", SIM_COMMANDS[i].name, NODES[SIM_COMMANDS[i].nodes],
                  SIM_COMMANDS[i].usage);
         buf_putf(out, "%-44s %s\n", head, SIM_COMMANDS[i].help);
     }
     buf_puts(out, "faults:\n");
     for (int f = 0; f < SIM_FAULT_COUNT; f++) {
-        char head[64];
+        char head[128];
         const char *name = sim_fault_arg_name((enum sim_fault)f);
         snprintf(head, sizeof head, "%s %s", sim_fault_name((enum sim_fault)f), name ? name : "");
         buf_putf(out, "  %-42s %s\n", head, sim_fault_help((enum sim_fault)f));
@@ -57,7 +69,7 @@ static int parse_nodes(struct sim_cmd *c, const char *word, struct errinfo *ei) 
     c->name = NULL;
     c->first = 1;
     c->last = UINT32_MAX;
-    if (is(word, "*"))
+    if (sim_cmd_is(word, "*"))
         return 0;
     first = slice_cut(&rest, '-');
     if (!slice_to_u64(first, UINT32_MAX, &a)) {
@@ -96,7 +108,7 @@ int sim_cmd_parse(struct sim_cmd *c, struct slice line, struct errinfo *ei) {
     if (n == 0)
         return err_set(ei, ERR_INVALID, "", "a command is missing; help lists them");
     for (size_t i = 0; i < SIM_NCOMMANDS && !c->command; i++)
-        if (is(words[0], SIM_COMMANDS[i].name))
+        if (sim_cmd_is(words[0], SIM_COMMANDS[i].name))
             c->command = &SIM_COMMANDS[i];
     const struct sim_command *k = c->command;
     if (!k)
@@ -152,7 +164,7 @@ void sim_cmd_run(const struct sim_cmd *c, struct sim_node *const *nodes, size_t 
         uint64_t number = first_number + (uint64_t)i * step;
         if (!c->command->run)
             count(nodes[i], r);
-        else if (c->name ? is(c->name, sim_node_config(nodes[i])->id.name)
+        else if (c->name ? sim_cmd_is(c->name, sim_node_config(nodes[i])->id.name)
                          : number >= c->first && number <= c->last)
             run_one(c, nodes[i], r);
     }
@@ -200,13 +212,13 @@ static void put_stats(struct buf *out, const struct sim_cmd_result *r) {
 }
 
 int sim_cmd_reply(const struct sim_cmd *c, const struct sim_cmd_result *r, struct buf *out) {
-    if (is(c->command->name, "help")) {
+    if (sim_cmd_is(c->command->name, "help")) {
         struct buf text = {0};
         sim_cmd_help(&text);
         put_lines(out, buf_slice(&text));
         buf_free(&text);
         buf_puts(out, "ok\n");
-    } else if (is(c->command->name, "stats")) {
+    } else if (sim_cmd_is(c->command->name, "stats")) {
         put_stats(out, r);
     } else if (r->matched == 0 && c->name) {
         buf_putf(out, "error there is no node \"%s\"\n", c->name);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* command_int: the row of the command table, shared by command.c and command_table.c.
+/* command_int: the row of the command table, shared by the command*.c files.
  * Owner: static data. */
 #pragma once
 
@@ -25,3 +25,23 @@ struct sim_command {
 
 extern const struct sim_command SIM_COMMANDS[];
 extern const size_t SIM_NCOMMANDS;
+
+/* Word number i of the arguments, "" when it is not there. */
+const char *sim_cmd_arg(const struct run *r, unsigned i);
+bool sim_cmd_is(const char *a, const char *b);
+/* The sentence for an argument that is none of those. */
+int sim_cmd_bad(struct run *r, unsigned i, const char *expected);
+int sim_cmd_on_off(struct run *r, unsigned i, bool *on);
+
+/* command_redir.c */
+int run_consent(struct run *r);
+int run_consent_policy(struct run *r);
+int run_consent_code(struct run *r);
+int run_sessions(struct run *r);
+int run_session_close(struct run *r);
+int run_busy(struct run *r);
+int run_getty(struct run *r);
+int run_kvm(struct run *r);
+int run_kvm_fault(struct run *r);
+int run_session(struct run *r);
+int run_ider(struct run *r);

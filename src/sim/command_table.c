@@ -1,23 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The commands themselves, and their table. */
 #include "sim/command_int.h"
-#include "sim/optin.h"
 
-static const char *arg(const struct run *r, unsigned i) {
-    return i < r->cmd->nargs ? r->cmd->args[i] : "";
-}
-static bool is(const char *a, const char *b) {
-    return strcmp(a, b) == 0;
-}
-static int bad(struct run *r, unsigned i, const char *expected) {
-    return err_set(r->ei, ERR_INVALID, r->cmd->command->name, "%s: \"%s\" is not one of %s",
-                   r->cmd->command->name, arg(r, i), expected);
-}
-/* "on"/"off" */
-static int on_off(struct run *r, unsigned i, bool *on) {
-    *on = is(arg(r, i), "on");
-    return *on || is(arg(r, i), "off") ? 0 : bad(r, i, "on, off");
-}
 /* The result of a sim_node_* call, with the host's state for the reader. */
 static int told(struct run *r, int err) {
     const struct machine *h = sim_node_machine(r->node);
@@ -62,8 +46,8 @@ static int run_button(struct run *r) {
     return told(r, sim_node_button(r->node));
 }
 static int run_cut(struct run *r) {
-    if (r->cmd->nargs && !is(arg(r, 0), "rst"))
-        return bad(r, 0, "rst");
+    if (r->cmd->nargs && !sim_cmd_is(sim_cmd_arg(r, 0), "rst"))
+        return sim_cmd_bad(r, 0, "rst");
     return told(r, sim_node_power_cut(r->node, r->cmd->nargs > 0));
 }
 static int run_restore(struct run *r) {
@@ -82,26 +66,29 @@ static int run_start(struct run *r) {
 
 static int run_blackhole(struct run *r) {
     bool on;
-    int e = on_off(r, 0, &on);
+    int e = sim_cmd_on_off(r, 0, &on);
     if (e == 0)
         sim_node_fault(r->node, SIM_FAULT_BLACKHOLE, on, 0);
     return e;
 }
 
 static int run_fault(struct run *r) {
-    if (is(arg(r, 0), "none")) {
+    if (sim_cmd_is(sim_cmd_arg(r, 0), "none")) {
         sim_node_faults_clear(r->node);
         return 0;
     }
-    enum sim_fault f = sim_fault_find(slice_str(arg(r, 0)));
+    enum sim_fault f = sim_fault_find(slice_str(sim_cmd_arg(r, 0)));
     if (f == SIM_FAULT_COUNT)
-        return err_set(r->ei, ERR_INVALID, "fault", "there is no fault \"%s\"; help lists them", arg(r, 0));
-    bool off = is(arg(r, 1), "off");
+        return err_set(r->ei, ERR_INVALID, "fault", "there is no fault \"%s\"; help lists them",
+                       sim_cmd_arg(r, 0));
+    bool off = sim_cmd_is(sim_cmd_arg(r, 1), "off");
     uint64_t value = 0;
-    if (r->cmd->nargs > 1 && !off && !is(arg(r, 1), "on") &&
-        (!sim_fault_arg_name(f) || !slice_to_u64(slice_str(arg(r, 1)), UINT32_MAX, &value) || value == 0))
+    if (r->cmd->nargs > 1 && !off && !sim_cmd_is(sim_cmd_arg(r, 1), "on") &&
+        (!sim_fault_arg_name(f) || !slice_to_u64(slice_str(sim_cmd_arg(r, 1)), UINT32_MAX, &value) ||
+         value == 0))
         return err_set(r->ei, ERR_INVALID, "fault", "fault %s takes %s, not \"%s\"", sim_fault_name(f),
-                       sim_fault_arg_name(f) ? "a number above 0, on or off" : "on or off", arg(r, 1));
+                       sim_fault_arg_name(f) ? "a number above 0, on or off" : "on or off",
+                       sim_cmd_arg(r, 1));
     sim_node_fault(r->node, f, !off, (uint32_t)value);
     return 0;
 }
@@ -121,7 +108,7 @@ static int run_bios(struct run *r) {
         {"after-power-loss=off", 2, MACHINE_LOSS_OFF},
     };
     for (size_t i = 0; i < sizeof SETTINGS / sizeof SETTINGS[0]; i++) {
-        if (!is(arg(r, 0), SETTINGS[i].text))
+        if (!sim_cmd_is(sim_cmd_arg(r, 0), SETTINGS[i].text))
             continue;
         if (SETTINGS[i].which == 0)
             sim_node_me_in_sleep(r->node, SETTINGS[i].value);
@@ -131,162 +118,51 @@ static int run_bios(struct run *r) {
             sim_node_after_loss(r->node, (enum machine_after_loss)SETTINGS[i].value);
         return 0;
     }
-    return bad(r, 0, "me-in-sleep=on|off, sleep-drop=reset|close|silent, after-power-loss=last|on|off");
+    return sim_cmd_bad(r, 0,
+                       "me-in-sleep=on|off, sleep-drop=reset|close|silent, after-power-loss=last|on|off");
 }
 
 static int run_uuid(struct run *r) {
     struct uuid u = sim_node_config(r->node)->id.uuid;
-    if (is(arg(r, 0), "swap"))
+    if (sim_cmd_is(sim_cmd_arg(r, 0), "swap"))
         u = uuid_swap(u);
-    else if (!uuid_parse(
-                 slice_str(is(arg(r, 0), "placeholder") ? "03000200-0400-0500-0006-000700080009" : arg(r, 0)),
-                 &u))
-        return bad(r, 0, "a UUID, placeholder, swap");
+    else if (!uuid_parse(slice_str(sim_cmd_is(sim_cmd_arg(r, 0), "placeholder")
+                                       ? "03000200-0400-0500-0006-000700080009"
+                                       : sim_cmd_arg(r, 0)),
+                         &u))
+        return sim_cmd_bad(r, 0, "a UUID, placeholder, swap");
     sim_node_set_uuid(r->node, u);
     return 0;
 }
 
 static int run_lms(struct run *r) {
     bool on;
-    int e = on_off(r, 0, &on);
+    int e = sim_cmd_on_off(r, 0, &on);
     if (e == 0)
         sim_node_lms(r->node, on);
     return e;
 }
 
 static int run_latency(struct run *r) {
-    struct slice rest = slice_str(arg(r, 0));
+    struct slice rest = slice_str(sim_cmd_arg(r, 0));
     uint64_t min = 1, max = 0; /* min > max: the fleet's */
-    if (!is(arg(r, 0), "default")) {
+    if (!sim_cmd_is(sim_cmd_arg(r, 0), "default")) {
         struct slice first = slice_cut(&rest, '-');
         if (!slice_to_u64(first, 3600000, &min) || (rest.n && !slice_to_u64(rest, 3600000, &max)))
-            return bad(r, 0, "MS, MIN-MAX, default");
+            return sim_cmd_bad(r, 0, "MS, MIN-MAX, default");
         if (!rest.n)
             max = min;
         if (min > max)
-            return bad(r, 0, "MIN-MAX with MIN <= MAX");
+            return sim_cmd_bad(r, 0, "MIN-MAX with MIN <= MAX");
     }
     sim_node_latency(r->node, (uint32_t)min, (uint32_t)max);
     return 0;
 }
 
-static int run_consent(struct run *r) {
-    if (is(arg(r, 0), "code")) {
-        const char *code = sim_node_consent_code(r->node);
-        return code[0] ? buf_putf(r->lines, "%s\n", code)
-                       : err_set(r->ei, ERR_STATE, "", "no code is on the screen");
-    }
-    if (r->cmd->nargs && !is(arg(r, 0), "show"))
-        return bad(r, 0, "show, code");
-    buf_putf(r->lines, "%s ", sim_node_config(r->node)->id.name);
-    sim_node_consent_describe(r->node, r->lines);
-    return buf_puts(r->lines, "\n");
-}
-
-static int run_consent_policy(struct run *r) {
-    static const struct {
-        const char *text;
-        uint32_t required;
-    } POLICIES[] = {{"none", OPTIN_NONE}, {"kvm", OPTIN_KVM}, {"all", OPTIN_ALL}};
-    for (size_t i = 0; i < sizeof POLICIES / sizeof POLICIES[0]; i++) {
-        if (is(arg(r, 0), POLICIES[i].text)) {
-            sim_node_consent_policy(r->node, POLICIES[i].required);
-            return 0;
-        }
-    }
-    return bad(r, 0, "none, kvm, all");
-}
-
-static int run_consent_code(struct run *r) {
-    struct slice digits = slice_str(arg(r, 0));
-    uint64_t code;
-    if (digits.n != 6 || !slice_to_u64(digits, 999999, &code))
-        return bad(r, 0, "six digits");
-    sim_node_consent_next(r->node, (uint32_t)code);
-    return 0;
-}
-
-static int run_session(struct run *r) {
-    bool on;
-    int e = on_off(r, 0, &on);
-    if (e == 0 && r->cmd->nargs > 1 && !is(arg(r, 1), "queue"))
-        e = bad(r, 1, "queue");
-    if (e == 0)
-        sim_node_session(r->node, on, r->cmd->nargs > 1);
-    return e;
-}
-
-/* "kvm", "sol", "ider" */
-static int kind(struct run *r, unsigned i, enum redir_kind *k) {
-    return redir_kind_parse(arg(r, i), k) ? 0 : bad(r, i, "kvm, sol, ider");
-}
-
-static int run_sessions(struct run *r) {
-    return sim_node_sessions_describe(r->node, r->lines);
-}
-static int run_session_close(struct run *r) {
-    enum redir_kind k;
-    int e = kind(r, 0, &k);
-    if (e == 0 && sim_node_session_close(r->node, k) < 0)
-        e = err_set(r->ei, ERR_NOT_FOUND, "", "no %s session is open", redir_kind_name(k));
-    return e;
-}
-static int run_busy(struct run *r) {
-    enum redir_kind k;
-    bool on;
-    int e = kind(r, 0, &k);
-    if (e == 0)
-        e = on_off(r, 1, &on);
-    if (e == 0)
-        sim_node_busy(r->node, k, on);
-    return e;
-}
-static int run_getty(struct run *r) {
-    bool on;
-    int e = on_off(r, 0, &on);
-    if (e == 0)
-        sim_node_getty(r->node, on);
-    return e;
-}
-
-/* "size WxH", or a knob with on or off. */
-static int run_kvm(struct run *r) {
-    bool on;
-    if (is(arg(r, 0), "size")) {
-        struct slice h = slice_str(arg(r, 1)), w = slice_cut(&h, 'x');
-        uint64_t width, height;
-        if (!slice_to_u64(w, KVM_SIDE_MAX, &width) || !slice_to_u64(h, KVM_SIDE_MAX, &height) || !width ||
-            !height)
-            return bad(r, 1, "WIDTHxHEIGHT up to 4096x4096");
-        sim_node_kvm_size(r->node, (uint16_t)width, (uint16_t)height);
-        return 0;
-    }
-    if (!is(arg(r, 0), "still") && !is(arg(r, 0), "padded"))
-        return bad(r, 0, "size, still, padded");
-    int e = on_off(r, 1, &on);
-    if (e == 0 && is(arg(r, 0), "still"))
-        sim_node_kvm_still(r->node, on);
-    else if (e == 0)
-        sim_node_kvm_padded(r->node, on);
-    return e;
-}
-
-static int run_kvm_fault(struct run *r) {
-    bool on = true;
-    enum sim_kvm_fault f = sim_kvm_fault_find(slice_str(arg(r, 0)));
-    if (f == SIM_KVM_FAULT_COUNT)
-        return err_set(r->ei, ERR_INVALID, "kvm-fault", "there is no KVM fault \"%s\"; help lists them",
-                       arg(r, 0));
-    int e = r->cmd->nargs > 1 ? on_off(r, 1, &on) : 0;
-    if (e == 0)
-        sim_node_kvm_fault(r->node, f, on);
-    return e;
-}
-
 static int run_log(struct run *r) {
     uint64_t n = MACHINE_RECORDS;
-    if (r->cmd->nargs && !slice_to_u64(slice_str(arg(r, 0)), 1000000, &n))
-        return bad(r, 0, "a number");
+    if (r->cmd->nargs && !slice_to_u64(slice_str(sim_cmd_arg(r, 0)), 1000000, &n))
+        return sim_cmd_bad(r, 0, "a number");
     struct loop *l = sim_fleet_loop(sim_node_fleet(r->node));
     const struct machine_record *x;
     for (uint32_t i = 0; i < n && (x = machine_record(sim_node_machine(r->node), i)); i++) {
@@ -345,5 +221,7 @@ const struct sim_command SIM_COMMANDS[] = {
      run_kvm_fault, 0},
     {"session", MUST_NODES, 1, 2, "on|off [queue]", "pretend a KVM session: power-off is refused, or queued",
      run_session, 0},
+    {"ider", MUST_NODES, 1, 4, "show | read cd|floppy [LBA [BLOCKS]] | dma on|off | skip | error",
+     "what the host does with an IDE-R medium, and its faults", run_ider, 0},
 };
 const size_t SIM_NCOMMANDS = sizeof SIM_COMMANDS / sizeof SIM_COMMANDS[0];

@@ -37,7 +37,8 @@
     F(SOL_STRICT, "sol-strict", NULL, 0, "SOL stops after MaxTxBuffer bytes that nobody acknowledged")       \
     F(SOL_EMPTY, "sol-empty", NULL, 0, "an empty data message before each with data")                        \
     F(SOL_NO_CONSENT, "sol-no-consent", NULL, 0, "SOL opens without consent whatever the policy")            \
-    F(KVM_PROMPT, "kvm-prompt", NULL, 0, "KVM opens without consent, shows the code, waits for it")
+    F(KVM_PROMPT, "kvm-prompt", NULL, 0, "KVM opens without consent, shows the code, waits for it")          \
+    F(IDER_REFUSE, "ider-refuse", NULL, 0, "IDE-R opens, and refuses to enable its drives")
 
 enum sim_fault {
 #define F(name, text, arg, def, help) SIM_FAULT_##name,

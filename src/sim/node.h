@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/uuid.h"
 #include "net/loop.h"
+#include "proto/ider.h"
 #include "proto/redir.h"
 #include "sim/fault.h"
 #include "sim/kvm_side.h"
@@ -203,6 +204,14 @@ NODISCARD int sim_node_session_close(struct sim_node *n, enum redir_kind k);
 void sim_node_busy(struct sim_node *n, enum redir_kind k, bool on);
 /* Does something answer on the serial line? */
 void sim_node_getty(struct sim_node *n, bool on);
+/* IDE-R: the host reads its medium (blocks 0: to the end), as BIOS and a driver do. ERR_NOT_FOUND: no
+ * session; ERR_STATE: no drives; ERR_BUSY. What came of it, in a line: bytes, SHA-256, sense. */
+NODISCARD int sim_node_ider_read(struct sim_node *n, enum ider_drive drive, uint32_t lba, uint32_t blocks);
+int sim_node_ider_describe(const struct sim_node *n, struct buf *out);
+void sim_node_ider_dma(struct sim_node *n, bool on); /* from the next session on */
+/* Once, now: the next message skips a sequence number; or the firmware reports an error (0x4A). */
+NODISCARD int sim_node_ider_skip(struct sim_node *n);
+NODISCARD int sim_node_ider_error(struct sim_node *n);
 /* KVM: the display's size, the moving part of its picture, filled rows in packed palettes, and what is wrong
  * with the stream (sim/kvm_side.h). */
 void sim_node_kvm_size(struct sim_node *n, uint16_t w, uint16_t h);

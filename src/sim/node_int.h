@@ -85,6 +85,7 @@ struct node_redir {
     struct redir_conn *conns[REDIR_KIND_COUNT];
     uint8_t busy;  /* bit a kind: pretends a foreign session */
     bool no_getty; /* the serial line swallows all and says nothing */
+    bool ider_dma; /* the host's driver asks for DMA */
     struct node_kvm kvm;
 };
 

@@ -25,5 +25,6 @@ struct redir_app {
     enum machine_action (*wish)(void *app);
 };
 
-/* NULL when amtsim has no such kind. */
 const struct redir_app *redir_app_find(enum redir_kind k);
+/* The machine behind an IDE-R session's app, for what its host does. */
+struct sim_ider *redir_app_ider(void *app);

@@ -20,7 +20,7 @@ enum {
 enum redir_conn_state {
     REDIR_CONN_LOGIN,
     REDIR_CONN_SESSION,
-    REDIR_CONN_PROMPT, /* KVM that waits for consent, its picture held back (a fault) */
+    REDIR_CONN_PROMPT, /* KVM that waits for consent before it says anything (a fault) */
     REDIR_CONN_FINISHED,
     REDIR_CONN_BROKEN,
 };
@@ -152,7 +152,7 @@ static uint8_t start_status(struct redir_conn *c, enum redir_kind k, struct mono
     if (faulty(c, SIM_FAULT_REDIR_STATUS))
         return (uint8_t)n->faults.arg[SIM_FAULT_REDIR_STATUS];
     *why = "there is no such kind";
-    if (!redir_app_find(k) || (k == REDIR_KVM && n->cfg.no_kvm))
+    if (k == REDIR_KIND_COUNT || (k == REDIR_KVM && n->cfg.no_kvm))
         return REDIR_START_STATUS_TYPE;
     *why = "disabled";
     if (!kind_enabled(n, k))
@@ -190,21 +190,34 @@ static void on_login(struct redir_conn *c) {
     redir_recount(n);
 }
 
-/* The kind's own protocol begins. */
-static void open_app(struct redir_conn *c, struct mono now) {
-    if (c->kind == REDIR_KVM && consent_missing(c->node, c->kind, now)) {
-        if (!faulty(c, SIM_FAULT_KVM_PROMPT)) {
-            end(c, REDIR_CONN_FINISHED, "the user at the machine has not consented");
-            return;
-        }
-        int64_t ms = (int64_t)c->node->redir.kvm.opt_in_timeout_s * 1000;
-        redir_conn_set_state(c, REDIR_CONN_PROMPT, mono_add_ms(now, ms));
-        (void)node_consent_start(c->node, now); /* one that is displayed already will do */
-    }
+static void make_app(struct redir_conn *c, struct mono now) {
     c->app = redir_app_find(c->kind);
     c->machine = c->app->make(c->node, now);
     if (!c->machine)
         end(c, REDIR_CONN_BROKEN, "out of memory");
+}
+
+/* The kind's own protocol begins. */
+static void open_app(struct redir_conn *c, struct mono now) {
+    struct sim_node *n = c->node;
+    if (c->kind != REDIR_KVM || !consent_missing(n, c->kind, now)) {
+        make_app(c, now);
+    } else if (faulty(c, SIM_FAULT_KVM_PROMPT)) {
+        redir_conn_set_state(c, REDIR_CONN_PROMPT,
+                             mono_add_ms(now, (int64_t)n->redir.kvm.opt_in_timeout_s * 1000));
+        (void)node_consent_start(n, now); /* one that is displayed already will do */
+    } else {
+        end(c, REDIR_CONN_FINISHED, "the user at the machine has not consented");
+    }
+}
+
+/* Has the consent come that the prompt waits for? */
+static void look_at_consent(struct redir_conn *c, struct mono now) {
+    if (c->state != REDIR_CONN_PROMPT || consent_missing(c->node, c->kind, now))
+        return;
+    redir_conn_set_state(c, REDIR_CONN_SESSION, MONO_NEVER);
+    make_app(c, now);
+    redir_recount(c->node);
 }
 
 /* What the machine says of itself after each call. */
@@ -252,7 +265,7 @@ static void input_plain(struct redir_conn *c, struct slice in, struct mono now) 
             on_event(c, &ev, now);
         if (r < 0)
             end(c, REDIR_CONN_BROKEN, err_text(r));
-        if (!redir_conn_finished(c) && !c->machine && redir_side_is_open(c->side))
+        if (c->state == REDIR_CONN_SESSION && !c->machine && redir_side_is_open(c->side))
             open_app(c, now);
         if (redir_side_finished(c->side))
             end(c, REDIR_CONN_FINISHED, "the client ended it");
@@ -281,7 +294,7 @@ void redir_conn_input(struct redir_conn *c, struct slice raw, struct mono now) {
 /* What is to be said next, before TLS. */
 static struct slice next_piece(struct redir_conn *c, struct mono now) {
     struct slice s = buf_slice(redir_side_output(c->side));
-    if (s.n || !c->machine || c->state == REDIR_CONN_PROMPT)
+    if (s.n || !c->machine)
         return s;
     return c->app->output(c->machine, now);
 }
@@ -307,10 +320,7 @@ static size_t cut_login(struct redir_conn *c, struct slice piece, size_t n) {
 
 struct buf *redir_conn_output(struct redir_conn *c, struct mono now) {
     struct buf *out = c->tls ? tls_output(c->tls) : &c->out;
-    if (c->state == REDIR_CONN_PROMPT && !consent_missing(c->node, c->kind, now)) {
-        redir_conn_set_state(c, REDIR_CONN_SESSION, MONO_NEVER);
-        redir_recount(c->node);
-    }
+    look_at_consent(c, now);
     while (out->len < OUT_BYTES && c->state != REDIR_CONN_BROKEN) {
         struct slice piece = slice_head(next_piece(c, now), OUT_BYTES);
         if (piece.n == 0)
@@ -348,6 +358,10 @@ void redir_conn_tick(struct redir_conn *c, struct mono now) {
 bool redir_open(const struct sim_node *n, enum redir_kind k) {
     const struct redir_conn *c = n->redir.conns[k];
     return c && c->state != REDIR_CONN_LOGIN;
+}
+
+void *redir_machine(const struct sim_node *n, enum redir_kind k) {
+    return n->redir.conns[k] ? n->redir.conns[k]->machine : NULL;
 }
 
 void redir_recount(struct sim_node *n) {

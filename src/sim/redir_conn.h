@@ -32,3 +32,5 @@ void redir_changed(struct sim_node *n, bool boots);
 void redir_recount(struct sim_node *n);
 /* Is one of this kind open (logged in)? */
 bool redir_open(const struct sim_node *n, enum redir_kind k);
+/* Its redir_app machine; NULL when none runs. */
+void *redir_machine(const struct sim_node *n, enum redir_kind k);

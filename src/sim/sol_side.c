@@ -28,6 +28,7 @@ struct sol_side {
     uint16_t max_tx, tx_ms, overflow_ms, rx_ms, flush_ms, beat_ms; /* of 0x20 */
     uint32_t unacked;                                              /* of 0x2A since 0x2B or 0x28 */
     bool spilt;                                                    /* overflow was told, and lasts */
+    bool tx_due;                                                   /* TxTimeout is over for what is in tx */
     struct mono tx_at, rx_at, beat_at, flush_at; /* send tx; silent client; 0x2B; undelivered input */
 };
 
@@ -101,6 +102,10 @@ static void put_data(struct sol_side *s, size_t n) {
     buf_consume(&s->tx, n);
     s->unacked += (uint32_t)n;
     s->spilt = false;
+    if (s->tx.len == 0) {
+        s->tx_due = false;
+        s->tx_at = MONO_NEVER;
+    }
 }
 
 /* --- the UART --- */
@@ -143,7 +148,7 @@ struct slice sol_side_output(struct sol_side *s, struct mono now) {
         tx_fill(s, now);
         size_t n = tx_allowed(s);
         bool full = s->tx.len >= SOL_SIDE_CHUNK || s->tx.len >= s->max_tx;
-        if (n && (full || mono_due(s->tx_at, now))) {
+        if (n && (full || s->tx_due || mono_due(s->tx_at, now))) {
             if (s->cfg.empty_message)
                 put_data(s, 0);
             put_data(s, n);
@@ -277,9 +282,7 @@ struct mono sol_side_deadline(const struct sol_side *s) {
     struct mono at = mono_min(mono_min(s->rx_at, s->beat_at), s->flush_at);
     if (s->cfg.host_on && !s->os_up)
         at = mono_min(at, s->cfg.up_at);
-    if (s->out.len == 0 && s->state == SOL_RUN && tx_allowed(s))
-        at = mono_min(at, s->tx_at);
-    return at;
+    return s->state == SOL_RUN ? mono_min(at, s->tx_at) : at;
 }
 
 int sol_side_tick(struct sol_side *s, struct mono now) {
@@ -287,6 +290,10 @@ int sol_side_tick(struct sol_side *s, struct mono now) {
         return 0;
     if (mono_due(s->rx_at, now))
         return ERR_TIMEOUT;
+    if (mono_due(s->tx_at, now)) { /* said once: the transport takes it when it can */
+        s->tx_due = true;
+        s->tx_at = MONO_NEVER;
+    }
     if (mono_due(s->beat_at, now)) {
         if (s->state == SOL_RUN)
             put_head(s, REDIR_MSG_SOL_HEARTBEAT);

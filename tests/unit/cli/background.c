@@ -62,6 +62,21 @@ unsigned background_port(struct background *b, const char *text) {
     return (unsigned)strtoul(background_line(b, text), NULL, 10);
 }
 
+size_t background_memory(const struct background *b) {
+#ifdef __SANITIZE_ADDRESS__
+    return 1;
+#else
+    char path[64];
+    size_t size = 0, resident = 0;
+    snprintf(path, sizeof path, "/proc/%d/statm", (int)b->pid);
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    assert_int_equal(fscanf(f, "%zu %zu", &size, &resident), 2);
+    fclose(f);
+    return resident * (size_t)sysconf(_SC_PAGESIZE);
+#endif
+}
+
 int background_end(struct background *b) {
     char path[128];
     int status = 0;

@@ -19,6 +19,8 @@ void background_start(struct background *b, const struct script *rows, ...);
 unsigned background_port(struct background *b, const char *text);
 /* Wait for a line of stdout that begins so; the rest of it is in b->out (valid until the next call). */
 const char *background_line(struct background *b, const char *begins);
+/* Bytes that it holds in memory, beside what a sanitizer needs (1 under one). */
+size_t background_memory(const struct background *b);
 /* Wait for its end; the exit code, and stderr in b->err. */
 int background_end(struct background *b);
 /* Wait until the server's log has text so often. */

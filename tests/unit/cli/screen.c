@@ -22,11 +22,15 @@ static void send_tile(struct buf *out, unsigned x0, unsigned y0, unsigned turn) 
         }
 }
 
+enum { TILES = (SCREEN_W + TILE - 1) / TILE * ((SCREEN_H + TILE - 1) / TILE) };
+size_t screen_bytes(void) {
+    return 4 + 12 * TILES + 2 * SCREEN_W * SCREEN_H;
+}
+
 /* The whole screen, as the firmware sends it: tiles of 64, cut anywhere. */
 static void send_screen(struct peer *p, unsigned turn) {
     struct buf out = {0};
-    unsigned columns = (SCREEN_W + TILE - 1) / TILE, rows = (SCREEN_H + TILE - 1) / TILE;
-    device_update(&out, columns * rows);
+    device_update(&out, TILES);
     for (unsigned y = 0; y < SCREEN_H; y += TILE)
         for (unsigned x = 0; x < SCREEN_W; x += TILE)
             send_tile(&out, x, y, turn);
@@ -100,6 +104,16 @@ void screen_first(struct peer *p) {
 }
 void screen_next(struct peer *p) {
     serve(p, 1);
+}
+
+void screen_floods(struct peer *p) {
+    uint8_t m[20 + 12 + 10];
+    if (!hello(p) || !peer_read(p, m, sizeof m)) /* format, encodings, request */
+        return;
+    for (int i = 0; i < SCREEN_FLOOD; i++)
+        send_screen(p, 0);
+    peer_log(p, "all is sent");
+    peer_wait_close(p);
 }
 
 void screen_refuses(struct peer *p) {

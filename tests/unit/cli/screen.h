@@ -13,5 +13,9 @@ uint16_t screen_pixel(unsigned x, unsigned y, unsigned turn);
  * link (4009, resumable), 'e' ends the session for good (4001). */
 void screen_first(struct peer *p);
 void screen_next(struct peer *p);
+/* Sends SCREEN_FLOOD screens unasked, after the first request; then logs "ws: all is sent". */
+enum { SCREEN_FLOOD = 250 };
+size_t screen_bytes(void); /* of one, with its heads */
+void screen_floods(struct peer *p);
 /* Says no in RFB's words. */
 void screen_refuses(struct peer *p);

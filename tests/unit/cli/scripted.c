@@ -269,16 +269,17 @@ static bool take_request(struct served *c, struct http1 *h, struct buf *body) {
     struct scripted *s = c->s;
     pthread_mutex_lock(&s->lock);
     log_request(s, h, buf_slice(body));
-    const struct script *r = find_row(s, http1_method(h), http1_target(h));
+    /* a copy: once the client has its answer, the test may go on and its rows be gone */
+    const struct script r = *find_row(s, http1_method(h), http1_target(h));
     pthread_mutex_unlock(&s->lock);
     buf_free(body);
-    if (r->play) {
+    if (r.play) {
         char key[64];
         slice_to_str(http1_header(h, "Sec-WebSocket-Key"), key, sizeof key);
-        upgrade(c, r, key);
+        upgrade(c, &r, key);
         return false;
     }
-    return reply(c, r);
+    return reply(c, &r);
 }
 
 static void *serve(void *arg) {
@@ -334,11 +335,14 @@ static void *accept_all(void *arg) {
     return NULL;
 }
 
-struct scripted *scripted_start(const char *cert_pem, const char *key_pem) {
+static struct scripted *start_at(uint16_t port, const char *cert_pem, const char *key_pem) {
     struct scripted *s = calloc(1, sizeof *s);
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in at = {
+        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(port)};
     socklen_t len = sizeof at;
+    int on = 1;
     s->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    setsockopt(s->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (bind(s->fd, (struct sockaddr *)&at, sizeof at) < 0 || listen(s->fd, 64) < 0 ||
         getsockname(s->fd, (struct sockaddr *)&at, &len) < 0) {
         close(s->fd);
@@ -351,6 +355,14 @@ struct scripted *scripted_start(const char *cert_pem, const char *key_pem) {
     if (pthread_create(&s->accepting, NULL, accept_all, s) != 0)
         abort();
     return s;
+}
+
+struct scripted *scripted_start(const char *cert_pem, const char *key_pem) {
+    return start_at(0, cert_pem, key_pem);
+}
+
+struct scripted *scripted_start_at(uint16_t port) {
+    return start_at(port, NULL, NULL);
 }
 
 void scripted_stop(struct scripted **sp) {

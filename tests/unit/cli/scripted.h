@@ -44,6 +44,8 @@ struct scripted;
 /* cert_pem and key_pem: NULL for plain HTTP. NULL when no port is to be had. */
 struct scripted *scripted_start(const char *cert_pem, const char *key_pem);
 void scripted_stop(struct scripted **s);
+/* A plain one on this port, as one that was stopped and comes back. */
+struct scripted *scripted_start_at(uint16_t port);
 uint16_t scripted_port(const struct scripted *s);
 /* Use another script from the next request on, and forget what was asked. The rows are borrowed. */
 void scripted_play(struct scripted *s, const struct script *rows);

@@ -168,7 +168,7 @@ static void taken_up_again(void **state) {
         {0}};
     rig_run(rows, "iso", "mount", "n1", image_path, NULL);
     rig_expect(EXIT_OK, "", "taking the IDE-R session up again");
-    assert_non_null(strstr(rig.err, "back after 1 s"));
+    assert_non_null(strstr(rig.err, "back after "));
     assert_non_null(strstr(rig.err, "the node read 2.0 kB"));
     assert_int_equal(count_of("ws: features 3 19\n"), 2);
     no_complaint();

@@ -6,6 +6,7 @@
 
 #include <rfb/rfbclient.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define HOSTS "/v1/projects/default/compute/hosts"
@@ -50,6 +51,7 @@ static void viewer_open(struct viewer *v, int bits, unsigned port) {
     v->updates = 0;
     v->c = bits == 32 ? rfbGetClient(8, 3, 4) : rfbGetClient(5, 3, 2);
     v->c->canHandleNewFBSize = TRUE;
+    free(v->c->serverHost);
     v->c->serverHost = strdup("127.0.0.1");
     v->c->serverPort = (int)port;
     v->c->FinishedFrameBufferUpdate = on_update;
@@ -237,6 +239,35 @@ static void an_end_and_the_next_viewer(void **state) {
     background_expect_log("DELETE " HOSTS "/n1/sessions/ses-1", 1);
 }
 
+static void take(int fd, void *into, size_t n) {
+    assert_int_equal(recv(fd, into, n, MSG_WAITALL), n);
+}
+
+/* … stops us, and we the server: what is held stays small. */
+static void a_viewer_that_does_not_read(void **state) {
+    const struct script rows[] = ROWS(STREAM(screen_floods, 1));
+    struct background b;
+    static uint8_t screen[1 << 18];
+    int fd = raw_connect(bridge_start(&b, rows, "--once"));
+    assert_int_equal(send(fd, "RFB 003.008\n", 12, MSG_NOSIGNAL), 12);
+    take(fd, screen, 14);
+    assert_int_equal(send(fd, "\x01\x01", 2, MSG_NOSIGNAL), 2);
+    take(fd, screen, 4 + 24 + 17);
+    assert_int_equal(send(fd, "\x03\0\0\0\0\0\x01\x40\0\xc8", 10, MSG_NOSIGNAL), 10);
+    usleep(700000);
+    char *log = scripted_log(rig.server);
+    assert_null(strstr(log, "all is sent"));
+    free(log);
+    assert_in_range(background_memory(&b), 1, SCREEN_FLOOD * screen_bytes() / 2);
+    for (int i = 0; i < SCREEN_FLOOD; i++) {
+        take(fd, screen, screen_bytes());
+        assert_int_equal(screen[16] | screen[17] << 8, screen_pixel(0, 0, 0));
+    }
+    background_expect_log("ws: all is sent", 1);
+    close(fd);
+    assert_int_equal(background_end(&b), 0);
+}
+
 static void addresses(void **state) {
     static const struct script rows[] = {
         {.method = "GET", .target = HOSTS "/n1", .status = 200, .body = "{\"name\":\"node003\"}"}, {0}};
@@ -271,6 +302,7 @@ int main(int argc, char **argv) {
                                        T(a_refused_session),
                                        T(firmware_that_refuses),
                                        T(an_end_and_the_next_viewer),
+                                       T(a_viewer_that_does_not_read),
                                        T(addresses)};
     if (argc < 2 || rig_begin(argv[1]) < 0)
         return 1;

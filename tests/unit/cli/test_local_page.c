@@ -11,7 +11,8 @@ static char cookie[80];
 
 static int setup(void **state) {
     snprintf(cookie, sizeof cookie, "Cookie: a=b; outband-kvm-4321=");
-    int rc = local_site_make(&site, PORT, "node003", "node003: KVM");
+    site = (struct local_site){.port = PORT, .host = "node003", .title = "node003: KVM", .view_only = true};
+    int rc = local_site_seal(&site);
     strncat(cookie, site.cookie, sizeof cookie - strlen(cookie) - 1);
     return rc;
 }
@@ -120,11 +121,11 @@ static void another_name_gets_nothing(void **state) {
 
 static void what_there_is(void **state) {
     char want[200];
-    snprintf(
-        want, sizeof want,
-        "\r\n\r\n{\"kind\":\"kvm\",\"host\":\"node003\",\"title\":\"node003: KVM\",\"stream\":\"/stream\","
-        "\"protocol\":[\"outband.v1\",\"ticket.%s\"]}",
-        site.ticket);
+    snprintf(want, sizeof want,
+             "\r\n\r\n{\"kind\":\"kvm\",\"host\":\"node003\",\"title\":\"node003: "
+             "KVM\",\"viewOnly\":true,\"stream\":\"/stream\","
+             "\"protocol\":[\"outband.v1\",\"ticket.%s\"]}",
+             site.ticket);
     expect_inside("GET /local.json", "HTTP/1.1 200 ", want);
     expect_inside("GET /ui/style.css", "HTTP/1.1 200 ", "Content-Type: text/css");
     expect_inside("GET /ui/style.css?v=1", "HTTP/1.1 200 ", "nosniff");

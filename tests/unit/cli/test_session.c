@@ -6,6 +6,7 @@
 #include "session_rows.h"
 
 #include <signal.h>
+#include <unistd.h>
 
 #define START "set", "host", "n1", "--session-type", "sol", "--session-state", "start"
 #define WRONG2                                                                                               \
@@ -71,8 +72,8 @@ static void given_elsewhere(void **state) {
                                          ROW_POST(SES_MORE("sol", "consent", ASKS)),
                                          {0}};
     pty_start(rows, START, NULL);
-    pty_expect("4:31 more");
-    pty_expect("4:29 more");
+    pty_expect("for 4:3");
+    pty_expect("for 4:2");
     pty_expect("login: ");
     pty_type("\035");
     assert_int_equal(pty_end(), EXIT_OK);
@@ -161,6 +162,17 @@ static void inside_the_reuse_window(void **state) {
     assert_null(strstr(pty_shown(), "Enter consent code"));
 }
 
+static void no_screen(void **state) {
+    static const struct script rows[] = {
+        ROW_DELETE,
+        ROW_POST(SES_MORE("sol", "consent",
+                          CONSENT("\"action\":\"unavailable\",\"text\":\"No screen is connected\""))),
+        {0}};
+    rig_run(rows, START, NULL);
+    rig_expect(EXIT_REFUSED, "", "node003 cannot be asked for consent: No screen is connected");
+    is_asked("DELETE");
+}
+
 /* --- for scripts --- */
 
 static void a_line(struct peer *p) {
@@ -238,7 +250,8 @@ static void resumed_after_a_cut(void **state) {
         "before the cut\r\norch-cli: node003: the server closed the connection; taking the SOL session up "
         "again, for up to 5 min");
     pty_type("lost"); /* into the interruption: not to be run when it is over */
-    pty_expect("node003: back after 1 s. The server was restarted at 14:02:11");
+    pty_expect("node003: back after ");
+    pty_expect(" s. The server was restarted at 14:02:11");
     pty_expect("behind it");
     pty_type("ls\r");
     pty_type("~.");
@@ -285,6 +298,80 @@ static void resumed_after_a_restart(void **state) {
     is_asked("DELETE " H "/sessions/ses-2\n");
 }
 
+/* The server is not even there for a while, and then another one with the same rows. */
+static void refused_for_a_while(void **state) {
+    static const struct script rows[] = {ROWS_READY("sol", console), {0}};
+    static const struct script after[] = {
+        ROW_TICKET, ROW_STREAM(back_again), ROW_GET(SES("sol", "interrupted")), ROW_DELETE, {0}};
+    uint16_t port = scripted_port(rig.server);
+    pty_start(rows, START, NULL);
+    pty_expect("login: ");
+    scripted_stop(&rig.server);
+    pty_expect("taking the SOL session up again");
+    usleep(1500000); /* one try is refused */
+    rig.server = scripted_start_at(port);
+    assert_non_null(rig.server);
+    scripted_play(rig.server, after);
+    pty_expect("back after ");
+    pty_type("ls\r~.");
+    assert_int_equal(pty_end(), EXIT_OK);
+    is_asked("ws: typed behind the cut");
+}
+
+/* The login ends meanwhile: nobody but the user can change that. */
+static void the_login_ends_meanwhile(void **state) {
+    static const struct script rows[] = {ROW_TICKET,
+                                         ROW_STREAM(cut_short),
+                                         {.method = "GET",
+                                          .target = H "/sessions/ses-1",
+                                          .status = 200,
+                                          .body = SES("sol", "ready"),
+                                          .times = 1},
+                                         {.method = "GET",
+                                          .target = H "/sessions/ses-1",
+                                          .status = 401,
+                                          .body = PROBLEM("auth", "Who are you?")},
+                                         ROW_POST(SES("sol", "ready")),
+                                         {0}};
+    pty_start(rows, START, NULL);
+    pty_expect("taking the SOL session up again");
+    pty_expect("Who are you?");
+    assert_int_equal(pty_end(), EXIT_AUTH);
+}
+
+/* The consent has lapsed in the meantime: asked for on the terminal, which is made fit for it and raw again.
+ */
+static void consent_again(void **state) {
+    static const struct script rows[] = {
+        ROW_TICKET,
+        {.method = "GET", .target = H "/sessions/ses-1/stream", .status = 101, .play = cut_short, .times = 1},
+        ROW_STREAM(back_again),
+        {.method = "GET",
+         .target = H "/sessions/ses-1",
+         .status = 200,
+         .body = SES("sol", "ready"),
+         .times = 1},
+        {.method = "GET",
+         .target = H "/sessions/ses-1",
+         .status = 200,
+         .body = SES_MORE("sol", "consent", ASKS),
+         .times = 1},
+        ROW_GET(SES("sol", "ready")),
+        ROW_DELETE,
+        ROW_POST(SES("sol", "ready")),
+        ROW_CODE(200, "{\"action\":\"none\"}"),
+        {0}};
+    pty_start(rows, START, NULL);
+    pty_expect("before the cut");
+    pty_expect("Enter consent code: ");
+    pty_type("000123\r");
+    pty_expect("back after");
+    pty_type("ls\r~.");
+    assert_int_equal(pty_end(), EXIT_OK);
+    is_asked("{\"code\":\"000123\"}");
+    is_asked("ws: typed behind the cut"); /* the CR came as one */
+}
+
 /* Nobody is there: it goes on trying, and can be left meanwhile. */
 static void left_in_an_interruption(void **state) {
     static const struct script rows[] = {ROW_TICKET,
@@ -327,7 +414,35 @@ static void the_window_passes(void **state) {
         ROW_POST(SES("sol", "ready")),
         {0}};
     rig_run(rows, START, "--linger", "20", NULL);
-    rig_expect(EXIT_UNREACHABLE, "", "not taken up again within 1 s: the server has not let go of the old");
+    rig_expect(EXIT_UNREACHABLE, "", "node003: not taken up again within ");
+    rig_expect(EXIT_UNREACHABLE, "", ": the server has not let go of the old connection yet");
+}
+
+static void never_opens(struct peer *p) {
+    peer_text(p, HELLO);
+    peer_close(p, 4009, "The device's link is down");
+    peer_wait_close(p);
+}
+
+/* A stream is to be had each time, but the device's side never: that does not go on for ever, nor is it said
+ * each time. */
+static void a_device_that_never_opens(void **state) {
+    static const struct script rows[] = {
+        ROW_TICKET,
+        ROW_STREAM(never_opens),
+        {.method = "GET",
+         .target = H "/sessions/ses-1",
+         .status = 200,
+         .body = SES("sol", "ready"),
+         .times = 1},
+        ROW_GET(SES_MORE("sol", "interrupted", ",\"resumeUntil\":\"2020-01-01T00:00:00Z\"")),
+        ROW_DELETE,
+        ROW_POST(SES("sol", "ready")),
+        {0}};
+    rig_run(rows, START, "--linger", "20", NULL);
+    rig_expect(EXIT_UNREACHABLE, "", "The device's link is down; taking the SOL session up again");
+    rig_expect(EXIT_UNREACHABLE, "", "not taken up again within ");
+    assert_null(strstr(strstr(rig.err, "taking the SOL") + 1, "taking the SOL"));
 }
 
 /* --- ends --- */
@@ -447,6 +562,8 @@ static void words_that_do_not_go_together(void **state) {
         {{"n1", "--session-type", "sol", "--session-state", "start", "--power", "off"},
          "--power does not go with --session-type\n  Give two commands."},
         {{"n1", "--session-type", "sol", "--session-state", "start", "--force"}, "--force does not go with"},
+        {{"n1", "--session-type", "sol", "--session-state", "start", "--timeout", "5"},
+         "--timeout does not go with"},
         {{"n1", "n2", "--session-type", "sol", "--session-state", "start"}, "a session is of one host"},
         {{"n[1-3]", "--session-type", "sol", "--session-state", "stop"}, "a session is of one host"},
         {{"--session-type", "sol", "--session-state", "stop"}, "a session is of one host"},
@@ -472,11 +589,26 @@ static void words_that_do_not_go_together(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        T(wrong_code_then_right),    T(given_elsewhere),         T(a_prompt_is_cancelled),
-        T(no_new_code_yet),          T(a_new_code_is_asked_for), T(inside_the_reuse_window),
-        T(code_of_the_command_line), T(resumed_after_a_cut),     T(resumed_after_a_restart),
-        T(left_in_an_interruption),  T(the_window_passes),       T(how_it_ends),
-        T(what_stops_a_start),       T(stop_and_list),           T(words_that_do_not_go_together),
+        T(wrong_code_then_right),
+        T(given_elsewhere),
+        T(a_prompt_is_cancelled),
+        T(no_new_code_yet),
+        T(a_new_code_is_asked_for),
+        T(inside_the_reuse_window),
+        T(no_screen),
+        T(code_of_the_command_line),
+        T(resumed_after_a_cut),
+        T(resumed_after_a_restart),
+        T(refused_for_a_while),
+        T(the_login_ends_meanwhile),
+        T(consent_again),
+        T(left_in_an_interruption),
+        T(the_window_passes),
+        T(a_device_that_never_opens),
+        T(how_it_ends),
+        T(what_stops_a_start),
+        T(stop_and_list),
+        T(words_that_do_not_go_together),
     };
     if (argc < 2 || rig_begin(argv[1]) < 0)
         return 99;

@@ -184,6 +184,8 @@ static void the_log(void **state) {
         rig_run(rows, START, "--linger", "1", "--log", path, NULL);
         rig_expect(EXIT_OK, "Linux", "");
     }
+    rig_run(rows, START, "--linger", "1", "--log", "/dev/full", NULL);
+    rig_expect(EXIT_OK, "Linux", "--log /dev/full cannot be written any more: No space left");
     rig_input(NULL);
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0600);

@@ -4,6 +4,7 @@
 
 #include "core/diagnose.h"
 #include "core/host.h"
+#include "rig_optin.h"
 #include "unit.h"
 
 #include <stdlib.h>
@@ -18,6 +19,19 @@ struct rig_pending {
     uint32_t generation;
 };
 
+/* An order's answer, or what was told of a session, as it was then. */
+struct rig_told {
+    unsigned times;
+    uint64_t token;
+    struct errinfo error;
+    char id[REDIR_SESSION_ID_CAP];
+    enum session_state state;
+    enum session_reason why;
+    char text[256];
+    enum session_note note;
+    uint32_t n;
+};
+
 struct rig {
     struct host h;
     struct host_policy p;
@@ -30,6 +44,10 @@ struct rig {
     uint32_t latency_ms, transition_ms;
     uint8_t available[8], navailable;
     bool me_sleep_off;
+    struct rig_optin optin;
+    bool no_optin_class, mute_optin, refuses_kvm_timeout;
+    unsigned jobs[WSC_JOB_COUNT];
+    uint32_t kvm_timeout;
     /* journal */
     int journal_err;
     bool journal_stuck;
@@ -43,6 +61,11 @@ struct rig {
     char log[RIG_LOG][320];
     size_t nlog;
     int64_t change_at_ms[64];
+    struct rig_told answer, end, note; /* the last ones; times counts all */
+    uint64_t tokens;
+    /* sees each action before it is done */
+    void (*on_action)(struct rig *r, const struct action *a);
+    void *user;
     /* what the glue does when an action is missing; NULL: it must not happen */
     void (*on_failed)(struct rig *r);
 };
@@ -56,6 +79,19 @@ static inline void rig_later(struct rig *r, struct rig_pending p) {
     r->pending[r->npending++] = p;
 }
 
+static inline void rig_tell(struct rig *r, struct rig_told *to, const char *what, const struct action *a) {
+    unsigned times = to->times + 1;
+    *to = (struct rig_told){.times = times, .token = a->token, .error = a->error, .note = a->note, .n = a->n};
+    if (a->session) {
+        to->state = a->session->state;
+        to->why = a->session->why;
+        snprintf(to->id, sizeof to->id, "%s", a->session->id);
+    }
+    snprintf(to->text, sizeof to->text, "%s", a->kind == ACT_SESSION_END ? a->session->text : a->text);
+    if (r->nlog < RIG_LOG)
+        snprintf(r->log[r->nlog++], sizeof r->log[0], "%s: %s %s", what, to->id, to->text);
+}
+
 /* Do what the glue does. */
 static inline void rig_do(struct rig *r) {
     for (size_t i = 0; i < r->out.n; i++) {
@@ -64,8 +100,11 @@ static inline void rig_do(struct rig *r) {
                                 .job = a->job,
                                 .arg = a->arg,
                                 .generation = r->h.link.generation};
+        if (r->on_action)
+            r->on_action(r, a);
         switch (a->kind) {
         case ACT_WSMAN:
+            r->jobs[a->job]++;
             if (a->job == WSC_POWER_READ)
                 r->reads++;
             if (a->job == WSC_POWER_CHANGE) {
@@ -109,10 +148,16 @@ static inline void rig_do(struct rig *r) {
                 snprintf(r->log[r->nlog++], sizeof r->log[0], "persist: %s %s", a->op->id,
                          op_state_text(a->op->state));
             break;
-        case ACT_PERSIST:
         case ACT_SESSION_REPLY:
+            rig_tell(r, &r->answer, "answer", a);
+            break;
         case ACT_SESSION_END:
+            rig_tell(r, &r->end, "end", a);
+            break;
         case ACT_SESSION_NOTE:
+            rig_tell(r, &r->note, "note", a);
+            break;
+        case ACT_PERSIST:
             break;
         }
     }
@@ -135,6 +180,39 @@ static inline void rig_change(struct rig *r, uint32_t arg) {
     if (arg == 5 && r->transition_ms)
         r->cim = 8;
     rig_later(r, (struct rig_pending){.at_ms = r->now_ms + r->transition_ms, .what = RIG_FW_DONE});
+}
+
+/* What the firmware says to a job of consent or KVM settings. */
+static inline void rig_redir_job(struct rig *r, const struct rig_pending *p, struct wsc_result *res) {
+    struct rig_optin *o = &r->optin;
+    if (r->mute_optin || (p->job == WSC_KVM_TIMEOUT && r->refuses_kvm_timeout) || r->no_optin_class) {
+        res->err = r->mute_optin ? ERR_TIMEOUT : ERR_FAULT;
+        snprintf(res->why, sizeof res->why, "%s",
+                 r->mute_optin ? "no answer from the firmware"
+                               : "the firmware answered with a fault: DestinationUnreachable: No route");
+        return;
+    }
+    rig_optin_look(o, r->now_ms);
+    switch (p->job) {
+    case WSC_KVM_TIMEOUT:
+        r->kvm_timeout = p->arg;
+        return;
+    case WSC_OPTIN_START:
+        res->return_value = rig_optin_start(o, r->now_ms);
+        break;
+    case WSC_OPTIN_SEND:
+        res->return_value = rig_optin_send(o, p->arg, r->now_ms);
+        break;
+    case WSC_OPTIN_CANCEL:
+        res->return_value = rig_optin_cancel(o);
+        break;
+    default:
+        break;
+    }
+    res->optin = (struct amt_optin){.required = o->required,
+                                    .state = o->state,
+                                    .code_timeout_s = RIG_CODE_MS / 1000,
+                                    .display_s = RIG_DISPLAY_MS / 1000};
 }
 
 static inline void rig_fire(struct rig *r, const struct rig_pending *p) {
@@ -169,8 +247,10 @@ static inline void rig_fire(struct rig *r, const struct rig_pending *p) {
             res.maybe_sent = true;
             snprintf(res.why, sizeof res.why, "the channel closed in the middle");
         }
-    } else {
+    } else if (p->job == WSC_INFO_READ) {
         res.info = &info;
+    } else {
+        rig_redir_job(r, p, &res);
     }
     rig_input(r, (struct host_ev){.kind = HOST_EV_RESULT, .generation = p->generation, .result = &res});
 }
@@ -232,6 +312,21 @@ static inline void rig_command(struct rig *r, struct host_command c) {
         snprintf(c.actor, sizeof c.actor, "alice");
     r->reply = (struct errinfo){0};
     rig_input(r, (struct host_ev){.kind = HOST_EV_COMMAND, .command = &c});
+}
+
+/* A door's order; its answer, if there was one at once, is r->answer. */
+static inline uint64_t rig_order(struct rig *r, struct session_order o) {
+    if (!o.user[0])
+        snprintf(o.user, sizeof o.user, "alice");
+    o.token = ++r->tokens;
+    rig_input(r, (struct host_ev){.kind = HOST_EV_SESSION_ORDER, .order = &o});
+    return o.token;
+}
+
+static inline void rig_report(struct rig *r, const char *id, enum session_report_kind what,
+                              enum session_reason why) {
+    struct session_report p = {.what = what, .why = why, .id = id};
+    rig_input(r, (struct host_ev){.kind = HOST_EV_SESSION_REPORT, .report = &p});
 }
 
 /* A host whose node is on, with the intent on, linked and read. */

@@ -21,9 +21,12 @@ static void let_tick(struct host *h, const struct host_policy *p, struct host_no
 }
 #define host_input let_input
 #define host_tick  let_tick
-#include "core/rig.h"
+#include "core/rig_session.h"
+
+static unsigned starts_over;
 
 static void start_over(struct rig *r) {
+    starts_over++;
     r->replies++;
     r->reply.code = ERR_NOMEM;
     if (link_usable(&r->h.link))
@@ -128,8 +131,64 @@ static int queue(void *ctx) {
     return end(r);
 }
 
+/* An order; its answer, or ERR_NOMEM when it went with the link. */
+static int order(struct rig *r, struct session_order o) {
+    unsigned times = r->answer.times, before = starts_over;
+    rig_order(r, o);
+    rig_run(r, 3000);
+    assert_true(r->answer.times <= times + 1);
+    assert_true(r->answer.times > times || starts_over > before);
+    return r->answer.times > times ? r->answer.error.code : ERR_NOMEM;
+}
+
+/* Start, code, ticket, stream: how far it came. */
+static bool open_session(struct rig *r) {
+    struct session_order o = rig_words(SESSION_TICKET, "ses-a", "alice");
+    snprintf(o.ticket, sizeof o.ticket, "%s", TICKET);
+    r->optin = (struct rig_optin){.required = AMT_OPTIN_ALL, .code = CODE};
+    if (order(r, rig_start_words(REDIR_KVM, "ses-a", "alice")) != 0)
+        return false;
+    if (order(r, (struct session_order){.what = SESSION_CONSENT_CODE, .code = CODE}) != 0)
+        return false;
+    if (order(r, o) != 0)
+        return false;
+    o.what = SESSION_ATTACH;
+    if (order(r, o) != 0)
+        return false;
+    rig_optin_session(&r->optin, true, r->now_ms);
+    rig_report(r, "ses-a", SESSION_OPENED, SESSION_WHY_NONE);
+    return true;
+}
+
+/* A session with consent, and a power-off that ends it; whatever is missing, none is left in the end. */
+static int sessions(void *ctx) {
+    struct rig *r = &rig;
+    failmalloc_pause();
+    begin(r);
+    bool opened = open_session(r);
+    const struct session *s = opened ? host_session_find(&r->h, "ses-a") : NULL;
+    bool active = s && s->state == SESSION_ACTIVE;
+    if (link_usable(&r->h.link))
+        command(r, (struct host_command){
+                       .kind = CMD_OPERATE, .op = POWER_OP_OFF, .force = true, .new_id = "op-a"});
+    if (active && link_usable(&r->h.link))
+        assert_int_equal(r->changes, 0);
+    if (opened)
+        rig_release(r, "ses-a");
+    converge(r);
+    assert_null(host_session_blocking(&r->h));
+    for (unsigned k = 0; r->h.sessions && k < REDIR_KIND_COUNT; k++)
+        assert_null(r->h.sessions->open[k]);
+    if (!failmalloc_hit())
+        assert_true(active && r->changes == 1 && r->end.why == SESSION_WHY_POWER_FORCED);
+    return end(r);
+}
+
 static void commands_survive(void **s) {
     failmalloc_each(commands, NULL);
+}
+static void sessions_survive(void **s) {
+    failmalloc_each(sessions, NULL);
 }
 static void a_recovery_survives(void **s) {
     failmalloc_each(recovery, NULL);
@@ -138,4 +197,4 @@ static void the_queue_survives(void **s) {
     failmalloc_each(queue, NULL);
 }
 
-UNIT_MAIN(T(commands_survive), T(a_recovery_survives), T(the_queue_survives))
+UNIT_MAIN(T(commands_survive), T(a_recovery_survives), T(the_queue_survives), T(sessions_survive))

@@ -236,7 +236,7 @@ static void reads_in_blocks_of_the_drive(void **s) {
         {C, CDB(0x28, 0, 0, 1, 0x23, 0x44, 0, 0, 1), 0x12344 * 2048u, 2048},
         {C, CDB(0x28, 0, 0, 0, 0, 0, 0, 1, 2), 0, 0x102 * 2048},
         {F, CDB(0x28, 0, 0, 0, 0x0b, 0x40, 0, 0, 1), 0xb40 * 512, 512},
-        {C, CDB(0x28, 0, 0, 0, 0, 0, 0, 0xff, 0xff), 0, 0xffff * 2048u},
+        {C, CDB(0x28, 0, 0, 0, 0, 0, 0, 0x10, 1), 0, 0x1001 * 2048u},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct rig r = rig_of(FLOPPY_BLOCKS[LARGE], CD_BLOCKS[LARGE], PIECE_WHOLE);

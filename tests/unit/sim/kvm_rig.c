@@ -150,9 +150,8 @@ void kvm_rig_open(struct kvm_rig *r, struct kvm_wish wish) {
     kvm_rig_setup(r, wish);
 }
 
-void kvm_rig_assert_picture(const struct kvm_rig *r) {
+void kvm_rig_assert_shows(const struct kvm_rig *r, const struct kvm_screen *s) {
     const struct rfb_client *c = &r->c;
-    const struct kvm_screen *s = sim_kvm_screen(r->k);
     assert_string_equal(c->error, "");
     assert_int_equal(c->w, s->w);
     assert_int_equal(c->h, s->h);
@@ -167,4 +166,8 @@ void kvm_rig_assert_picture(const struct kvm_rig *r) {
                          kvm_format_pixel(c->format, row[x]));
     }
     free(row);
+}
+
+void kvm_rig_assert_picture(const struct kvm_rig *r) {
+    kvm_rig_assert_shows(r, sim_kvm_screen(r->k));
 }

@@ -46,5 +46,6 @@ void kvm_rig_pointer(struct kvm_rig *r, uint8_t buttons, uint16_t x, uint16_t y)
 void kvm_rig_ext(struct kvm_rig *r, const void *text, size_t n);
 void kvm_rig_text(struct kvm_rig *r, struct slice text);
 
-/* The viewer's picture is the firmware's, pixel by pixel. */
+/* The viewer's picture is s, pixel by pixel; and that of the firmware as it is now. */
+void kvm_rig_assert_shows(const struct kvm_rig *r, const struct kvm_screen *s);
 void kvm_rig_assert_picture(const struct kvm_rig *r);

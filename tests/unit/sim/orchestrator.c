@@ -37,6 +37,7 @@ static struct orch_chan *chan_find(struct orch_link *k, int id) {
 
 static void chan_gone(struct orch_chan *c) {
     tls_free(&c->tls);
+    buf_free(&c->in);
     *c = (struct orch_chan){0};
 }
 
@@ -116,16 +117,24 @@ static void on_chan_data(struct orch_link *k, const struct apf_ev *ev) {
         bool was_ready = tls_ready(c->tls);
         int r = tls_input(c->tls, data, &plain);
         flush_tls(k, c);
-        if (!was_ready && tls_ready(c->tls))
+        if (!was_ready && tls_ready(c->tls) && !c->raw)
             wsc_opened(k->wsc, (int)chan, now_of(k));
-        if (plain.len)
+        if (c->raw) {
+            c->opened = tls_ready(c->tls);
+            buf_put(&c->in, buf_slice(&plain));
+        } else if (plain.len)
             wsc_data(k->wsc, (int)chan, buf_slice(&plain), now_of(k));
         buf_free(&plain);
         assert_true(r == 0 || r == ERR_CLOSED);
+    } else if (c && c->raw) {
+        buf_put(&c->in, data);
     } else if (c) {
         wsc_data(k->wsc, (int)chan, data, now_of(k));
     }
-    apf_consumed(k->apf, chan, n);
+    if (c && c->hold)
+        c->held += n;
+    else
+        apf_consumed(k->apf, chan, n);
 }
 
 static void on_opened(struct orch_link *k, const struct apf_ev *ev) {
@@ -133,6 +142,8 @@ static void on_opened(struct orch_link *k, const struct apf_ev *ev) {
     if (c && c->tls) {
         assert_int_equal(tls_start(c->tls), 0);
         flush_tls(k, c);
+    } else if (c && c->raw) {
+        c->opened = true;
     } else if (c) {
         wsc_opened(k->wsc, (int)ev->chan, now_of(k));
     }
@@ -142,6 +153,10 @@ static void on_closed(struct orch_link *k, const struct apf_ev *ev, int err) {
     struct orch_chan *c = chan_find(k, (int)ev->chan);
     if (!c)
         return;
+    if (c->raw) {
+        c->closed = true;
+        return;
+    }
     chan_gone(c);
     wsc_closed(k->wsc, (int)ev->chan, err, now_of(k));
 }
@@ -255,7 +270,7 @@ void orch_close(struct orch *o) {
         loop_timer_stop(o->loop, &k->timer);
         wsc_free(&k->wsc);
         for (int c = 0; c < ORCH_CHANS; c++)
-            tls_free(&k->chans[c].tls);
+            chan_gone(&k->chans[c]);
         if (k->stream)
             stream_abort(k->stream);
         apf_free(&k->apf);
@@ -287,4 +302,45 @@ void orch_submit(struct orch *o, enum wsc_job_kind kind, uint8_t arg, uint32_t d
     assert_non_null(k);
     assert_true(wsc_submit(k->wsc, kind, arg, WSC_NORMAL, deadline_ms, now_of(k), NULL) > 0);
     settle(k);
+}
+
+/* --- channels of a test --- */
+
+struct orch_chan *orch_raw_open(struct orch *o, uint32_t port) {
+    struct orch_link *k = orch_up(o);
+    assert_non_null(k);
+    struct orch_chan *c = chan_find(k, 0);
+    assert_non_null(c);
+    int id = apf_open(k->apf, port, now_of(k), c);
+    assert_true(id > 0);
+    *c = (struct orch_chan){.id = id, .raw = true};
+    if (port == 16995)
+        c->tls = tls_new(o->tls, false, NULL);
+    settle(k);
+    return c;
+}
+
+int orch_raw_send(struct orch *o, struct orch_chan *c, struct slice data) {
+    struct orch_link *k = orch_up(o);
+    int r = io_send(k, c->id, data);
+    settle(k);
+    return r;
+}
+
+void orch_raw_hold(struct orch *o, struct orch_chan *c, bool on) {
+    struct orch_link *k = orch_up(o);
+    c->hold = on;
+    if (!on)
+        apf_consumed(k->apf, (uint32_t)c->id, c->held);
+    c->held = 0;
+    settle(k);
+}
+
+void orch_raw_free(struct orch *o, struct orch_chan *c) {
+    struct orch_link *k = orch_up(o);
+    if (k && !c->closed)
+        apf_close(k->apf, (uint32_t)c->id);
+    chan_gone(c);
+    if (k)
+        settle(k);
 }

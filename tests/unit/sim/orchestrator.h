@@ -3,6 +3,7 @@
  * runs WS-MAN jobs, and lets the test look at what came. Works on any loop; the test drives the loop. */
 #pragma once
 
+#include "base/buf.h"
 #include "base/rng.h"
 #include "net/loop.h"
 #include "net/tls.h"
@@ -15,7 +16,11 @@ struct orch;
 struct orch_chan {
     int id; /* 0 = free */
     struct tls *tls;
-    bool opened;
+    /* of a test, not of the WS-MAN client */
+    bool raw, opened, closed;
+    bool hold;     /* give no credit for what comes */
+    size_t held;   /* … bytes of it */
+    struct buf in; /* what came, without TLS */
 };
 struct orch_link {
     struct orch *o;
@@ -53,3 +58,11 @@ struct orch_link *orch_up(struct orch *o);
 unsigned orch_up_count(const struct orch *o);
 /* Start a job on the newest link; its result comes into o->result. */
 void orch_submit(struct orch *o, enum wsc_job_kind kind, uint8_t arg, uint32_t deadline_ms);
+
+/* A channel of the test's own, on the newest link; port 16995: with TLS. Ends with orch_raw_free(). */
+struct orch_chan *orch_raw_open(struct orch *o, uint32_t port);
+/* ERR_FULL and so on, as apf_send(). */
+int orch_raw_send(struct orch *o, struct orch_chan *c, struct slice data);
+/* Keep the peer's credit back, or give it. */
+void orch_raw_hold(struct orch *o, struct orch_chan *c, bool on);
+void orch_raw_free(struct orch *o, struct orch_chan *c);

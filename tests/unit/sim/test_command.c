@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sim/command.h"
+#include "sim/node_int.h"
 #include "unit.h"
 
 enum { NODES = 3 };
@@ -99,6 +100,21 @@ static void bad_words_get_a_sentence(void **state) {
         {"uuid 1 xyz", "error node001: uuid: \"xyz\" is not one of a UUID, placeholder, swap\n"},
         {"latency 1 9-1", "error node001: latency: \"9-1\" is not one of MIN-MAX with MIN <= MAX\n"},
         {"consent-policy 1 some", "error node001: consent-policy: \"some\" is not one of none, kvm, all\n"},
+        {"consent 1 policy", "error node001: consent: \"policy\" is not one of show, code\n"},
+        {"consent 1 code", "error node001: no code is on the screen\n"},
+        {"consent-code 1 12345", "error node001: consent-code: \"12345\" is not one of six digits\n"},
+        {"consent-code 1 1234567", "error node001: consent-code: \"1234567\" is not one of six digits\n"},
+        {"session-close 1 sol", "error node001: no SOL session is open\n"},
+        {"busy 1 vga on", "error node001: busy: \"vga\" is not one of kvm, sol, ider\n"},
+        {"getty 1 maybe", "error node001: getty: \"maybe\" is not one of on, off\n"},
+        {"kvm 1 size 5000x1", "error node001: kvm: \"5000x1\" is not one of WIDTHxHEIGHT up to 4096x4096\n"},
+        {"kvm 1 size 640x", "error node001: kvm: \"640x\" is not one of WIDTHxHEIGHT up to 4096x4096\n"},
+        {"kvm 1 colour on", "error node001: kvm: \"colour\" is not one of size, still, padded\n"},
+        {"kvm-fault 1 smoke", "error node001: there is no KVM fault \"smoke\"; help lists them\n"},
+        {"ider 1 eat", "error node001: ider: \"eat\" is not one of show, read, dma, skip, error\n"},
+        {"ider 1 read tape", "error node001: ider: \"tape\" is not one of cd, floppy\n"},
+        {"ider 1 read cd x", "error node001: ider: \"x\" is not one of a number of blocks\n"},
+        {"ider 1 read cd", "error node001: no IDE-R session is open\n"},
         {"os-boot 1", "error node001: not possible now: the host is in S0, the tunnel is not up\n"},
         {"power-cut 1 softly", "error node001: power-cut: \"softly\" is not one of rst\n"},
         {"a b c d e f g h", "error there is no command \"a\"; help lists them\n"},
@@ -161,6 +177,31 @@ static void commands_act(void **state) {
     assert_string_equal(reply(&b, "consent-policy 1 kvm", &out), "ok 1 node\n");
     assert_string_equal(reply(&b, "consent 1 show", &out),
                         "\tnode001 state=not-started required=kvm\nok 1 node\n");
+    assert_string_equal(reply(&b, "consent-code * 012345", &out), "ok 3 nodes\n");
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(node_consent_start(b.nodes[i], loop_now(b.loop)), 0);
+    assert_string_equal(reply(&b, "consent 1-2 code", &out), "\t012345\n\t012345\nok 2 nodes\n");
+    assert_non_null(strstr(reply(&b, "consent 1", &out), "state=displayed required=kvm code=012345 "));
+    assert_string_equal(reply(&b, "busy 1 sol on", &out), "ok 1 node\n");
+    assert_int_equal(b.nodes[0]->redir.busy, 1u << REDIR_SOL);
+    assert_string_equal(reply(&b, "busy 1 sol off", &out), "ok 1 node\n");
+    assert_int_equal(b.nodes[0]->redir.busy, 0);
+    assert_string_equal(reply(&b, "getty 2 off", &out), "ok 1 node\n");
+    assert_true(b.nodes[1]->redir.no_getty);
+    assert_string_equal(reply(&b, "kvm 2 size 1366x768", &out), "ok 1 node\n");
+    assert_int_equal(b.nodes[1]->redir.kvm.w, 1366);
+    assert_int_equal(b.nodes[1]->redir.kvm.h, 768);
+    assert_string_equal(reply(&b, "kvm 2 still on", &out), "ok 1 node\n");
+    assert_string_equal(reply(&b, "kvm 2 padded on", &out), "ok 1 node\n");
+    assert_true(b.nodes[1]->redir.kvm.still && b.nodes[1]->redir.kvm.padded);
+    assert_string_equal(reply(&b, "kvm-fault 2 truncate", &out), "ok 1 node\n");
+    assert_int_equal(b.nodes[1]->redir.kvm.faults, 1u << SIM_KVM_FAULT_TRUNCATE);
+    assert_string_equal(reply(&b, "kvm-fault 2 truncate off", &out), "ok 1 node\n");
+    assert_int_equal(b.nodes[1]->redir.kvm.faults, 0);
+    assert_string_equal(reply(&b, "ider 2 dma on", &out), "ok 1 node\n");
+    assert_true(b.nodes[1]->redir.ider_dma);
+    assert_string_equal(reply(&b, "ider 2 show", &out), "\tnode002 no-session\nok 1 node\n");
+    assert_string_equal(reply(&b, "sessions *", &out), "ok 3 nodes\n");
     assert_string_equal(reply(&b, "session 1 on queue", &out), "ok 1 node\n");
     assert_true(sim_node_machine(b.nodes[0])->blocks_off);
     const char *stats = reply(&b, "stats", &out);
@@ -178,6 +219,8 @@ static void help_names_every_fault(void **state) {
         assert_non_null(strstr(buf_cstr(&out), sim_fault_name((enum sim_fault)f)));
         assert_int_equal(sim_fault_find(slice_str(sim_fault_name((enum sim_fault)f))), f);
     }
+    for (int f = 0; f < SIM_KVM_FAULT_COUNT; f++)
+        assert_non_null(strstr(buf_cstr(&out), sim_kvm_fault_name((enum sim_kvm_fault)f)));
     buf_free(&out);
 }
 

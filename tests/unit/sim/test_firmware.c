@@ -414,6 +414,36 @@ static void switches(void **state) {
     unmake(&b);
 }
 
+static uint64_t number_of(struct bench *b, enum wsman_class cls, const char *name) {
+    struct wsman_msg *m = get(b, cls);
+    uint64_t v = UINT64_MAX;
+    assert_true(wsman_u64(m, wsman_payload(m), name, UINT32_MAX, &v));
+    wsman_msg_free(&m);
+    return v;
+}
+static void kvm_settings(void **state) {
+    static const enum wsman_class CLS = WSMAN_IPS_KVMRedirectionSettingData;
+    struct bench b = made(SIM_A15, SIM_ACM);
+    assert_int_equal(number_of(&b, CLS, "SessionTimeout"), 3);
+    assert_int_equal(number_of(&b, CLS, "OptInPolicyTimeout"), 300);
+    assert_int_equal(
+        put(&b, CLS,
+            "<p:BackToBackFbMode>true</p:BackToBackFbMode><p:DefaultScreen>2</p:DefaultScreen>"
+            "<p:InitialDecimationModeForLowRes>1</p:InitialDecimationModeForLowRes>"
+            "<p:OptInPolicyTimeout>60</p:OptInPolicyTimeout><p:SessionTimeout>0</p:SessionTimeout>"),
+        200);
+    assert_int_equal(number_of(&b, CLS, "SessionTimeout"), 0);
+    assert_int_equal(number_of(&b, CLS, "OptInPolicyTimeout"), 60);
+    assert_int_equal(number_of(&b, CLS, "DefaultScreen"), 2);
+    assert_int_equal(number_of(&b, CLS, "InitialDecimationModeForLowRes"), 1);
+    assert_true(b.node->redir.kvm.back_to_back);
+    assert_int_equal(put(&b, CLS, "<p:Is5900PortEnabled>true</p:Is5900PortEnabled>"), 500);
+    assert_int_equal(number_of(&b, WSMAN_CIM_KVMRedirectionSAP, "EnabledState"), 6);
+    sim_node_session(b.node, true, false);
+    assert_int_equal(number_of(&b, WSMAN_CIM_KVMRedirectionSAP, "EnabledState"), 2);
+    unmake(&b);
+}
+
 static void challenges_and_answers(void **state) {
     struct bench b = made(SIM_A15, SIM_ACM);
     const struct sim_identity *id = &sim_node_config(b.node)->id;
@@ -465,5 +495,5 @@ static void enumerations_are_bounded(void **state) {
 
 UNIT_MAIN(T(the_matrix_holds), T(what_is_absent_is_unreachable), T(selectors_pick_an_instance),
           T(the_device_card_decodes), T(power_is_read_and_changed), T(power_faults),
-          T(boot_options_are_for_one_boot), T(boot_needs_consent_in_ccm), T(switches),
+          T(boot_options_are_for_one_boot), T(boot_needs_consent_in_ccm), T(switches), T(kvm_settings),
           T(challenges_and_answers), T(enumerations_are_bounded))

@@ -1,102 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A node against a small server with the real WS-MAN client: in a simulated world, where minutes cost
  * nothing, and once on real loopback connections. */
-#include "net/pki.h"
 #include "net/sim.h"
-#include "orchestrator.h"
+#include "node_rig.h"
 #include "sim/node_int.h"
 #include "unit.h"
 
-struct bench {
-    struct sim_world *world; /* NULL: the real loop, node and server on the same one */
-    struct loop *loop, *node_loop;
-    struct orch orch;
-    struct sim_fleet *fleet;
-    struct sim_node *node;
-    struct loop_timer poll;
-    struct mono until;
-    bool (*cond)(struct bench *b);
-    bool met;
-};
-
-static void before_connect(void *ctx, struct sim_node *n) {
-    struct bench *b = ctx;
-    if (b->world)
-        sim_next_source(b->node_loop, "10.0.0.7:49152");
-}
-
-static void make_on(struct bench *b, bool real, enum sim_profile profile, struct tls_ctx *device_tls) {
-    *b = (struct bench){.world = real ? NULL : sim_world_new(5, (struct wall){1700000000000000})};
-    b->loop = real ? loop_new() : sim_loop_new(b->world);
-    b->node_loop = real ? b->loop : sim_loop_new(b->world);
-    assert_non_null(b->loop);
-    orch_open(&b->orch, b->loop, real ? "127.0.0.1:0" : "10.0.0.1:4433");
-    struct sim_fleet_config f = {.loop = b->node_loop,
-                                 .server = orch_address(&b->orch),
-                                 .device_tls = device_tls,
-                                 .times = SIM_TIMES_INSTANT,
-                                 .seed = 1,
-                                 .ctx = b,
-                                 .before_connect = before_connect};
-    f.times.reconnect_ms = f.times.reconnect_max_ms = 10;
-    f.times.grave_ms = 20;
-    b->fleet = sim_fleet_new(&f);
-    struct sim_node_config c = {.profile = profile, .me_in_sleep = true};
-    sim_identity_make(&c.id, 1, "node", 1);
-    b->node = sim_node_new(b->fleet, &c);
-    assert_non_null(b->node);
-    b->orch.id = &sim_node_config(b->node)->id;
-    sim_node_start(b->node);
-}
-
-static void make(struct bench *b, enum sim_profile profile, struct tls_ctx *device_tls) {
-    make_on(b, false, profile, device_tls);
-}
-
-static void unmake(struct bench *b) {
-    sim_node_free(&b->node);
-    sim_fleet_free(&b->fleet);
-    orch_close(&b->orch);
-    if (b->node_loop != b->loop)
-        loop_free(&b->node_loop);
-    loop_free(&b->loop);
-    sim_world_free(&b->world);
-}
-
-static void on_poll(struct loop_timer *t) {
-    struct bench *b = CONTAINER_OF(t, struct bench, poll);
-    b->met = b->cond && b->cond(b);
-    if (b->met || mono_due(b->until, loop_now(b->loop)))
-        loop_stop(b->loop);
-    else
-        loop_timer_set(b->loop, t, mono_add_ms(loop_now(b->loop), 1));
-}
-
-/* Run until cond holds; false when it does not within ms. */
-static bool run(struct bench *b, bool (*cond)(struct bench *), int64_t ms) {
-    b->until = mono_add_ms(loop_now(b->loop), ms);
-    if (b->world) {
-        while (!cond(b))
-            if (mono_due(b->until, sim_now(b->world)) || !sim_step(b->world))
-                return false;
-        return true;
-    }
-    b->cond = cond;
-    b->poll.fn = on_poll;
-    loop_timer_set(b->loop, &b->poll, loop_now(b->loop));
-    loop_run(b->loop);
-    return b->met;
-}
-
-enum { SOON = 3000, WHILE_MS = 40 };
-
-static bool is_up(struct bench *b) {
-    const struct orch_link *k = orch_up((struct orch *)&b->orch);
-    return k && k->forwards >= 3 && sim_node_connected(b->node);
-}
-static bool has_result(struct bench *b) {
-    return b->orch.nresults > 0;
-}
 static bool first_ended(struct bench *b) {
     return b->orch.links[0].ended;
 }
@@ -108,62 +17,42 @@ static bool second_ended(struct bench *b) {
     return b->orch.links[1].ended;
 }
 
-static const struct wsc_result *job(struct bench *b, enum wsc_job_kind kind, uint8_t arg) {
-    b->orch.nresults = 0;
-    orch_submit(&b->orch, kind, arg, 0);
-    assert_true(run(b, has_result, 70000));
-    return &b->orch.result;
-}
-
-static struct tls_ctx *device_tls(void) {
-    struct buf key = {0}, cert = {0};
-    struct errinfo ei = {0};
-    assert_int_equal(pki_make_key(PKI_P256, &key, &ei), 0);
-    assert_int_equal(
-        pki_make_root(buf_slice(&key), "device", (struct wall){1600000000000000}, 36500, &cert, &ei), 0);
-    struct tls_ctx *c = tls_server_ctx(buf_slice(&cert), buf_slice(&key), TLS_MODERN, &ei);
-    assert_non_null(c);
-    buf_free(&key);
-    buf_free(&cert);
-    return c;
-}
-
 static void every_profile_answers(void **state) {
-    struct tls_ctx *tls = device_tls();
+    struct tls_ctx *tls = bench_device_tls();
     for (int i = 0; i < 2 * SIM_PROFILE_COUNT; i++) {
         enum sim_profile p = (enum sim_profile)(i / 2);
         struct bench b;
-        make_on(&b, i % 2, p, tls);
-        assert_true(run(&b, is_up, SOON));
+        bench_make_on(&b, i % 2, p, tls);
+        assert_true(bench_run(&b, bench_is_up, SOON));
         assert_true(uuid_eq(b.orch.links[0].uuid, sim_node_config(b.node)->id.uuid));
-        const struct wsc_result *r = job(&b, WSC_POWER_READ, 0);
+        const struct wsc_result *r = bench_job(&b, WSC_POWER_READ, 0);
         assert_string_equal(r->why, "");
         assert_int_equal(r->err, 0);
         assert_int_equal(r->power.state, 2);
-        r = job(&b, WSC_INFO_READ, 0);
+        r = bench_job(&b, WSC_INFO_READ, 0);
         assert_int_equal(r->err, 0);
         assert_string_equal(b.orch.info.serial, sim_node_config(b.node)->id.serial);
         assert_int_equal(b.orch.info.me_sleep, AMT_ME_SLEEP_WAKE);
         assert_int_equal(sim_fleet_counters(b.fleet)->logins, 1);
         assert_int_equal(sim_fleet_counters(b.fleet)->connected, 1);
-        unmake(&b);
+        bench_unmake(&b);
     }
     tls_ctx_unref(&tls);
 }
 
 static void power_goes_off_and_on(void **state) {
     struct bench b;
-    make(&b, SIM_A15, NULL);
-    assert_true(run(&b, is_up, SOON));
-    const struct wsc_result *r = job(&b, WSC_POWER_CHANGE, 8);
+    bench_make(&b, SIM_A15, NULL);
+    assert_true(bench_run(&b, bench_is_up, SOON));
+    const struct wsc_result *r = bench_job(&b, WSC_POWER_CHANGE, 8);
     assert_int_equal(r->err, 0);
     assert_int_equal(r->return_value, 0);
     assert_int_equal(sim_node_machine(b.node)->state, MACHINE_S5);
-    assert_int_equal(job(&b, WSC_POWER_READ, 0)->power.state, 8);
-    assert_int_equal(job(&b, WSC_POWER_CHANGE, 2)->return_value, 0);
-    assert_int_equal(job(&b, WSC_POWER_READ, 0)->power.state, 2);
+    assert_int_equal(bench_job(&b, WSC_POWER_READ, 0)->power.state, 8);
+    assert_int_equal(bench_job(&b, WSC_POWER_CHANGE, 2)->return_value, 0);
+    assert_int_equal(bench_job(&b, WSC_POWER_READ, 0)->power.state, 2);
     assert_int_equal(b.orch.nlinks, 1); /* the tunnel lived on */
-    unmake(&b);
+    bench_unmake(&b);
 }
 
 static bool rejected_twice(struct bench *b) {
@@ -174,13 +63,13 @@ static bool any_up(struct bench *b) {
 }
 static void a_stranger_retries_until_it_is_known(void **state) {
     struct bench b;
-    make(&b, SIM_A15, NULL);
+    bench_make(&b, SIM_A15, NULL);
     b.orch.id = NULL;
-    assert_true(run(&b, rejected_twice, SOON));
+    assert_true(bench_run(&b, rejected_twice, SOON));
     b.orch.id = &sim_node_config(b.node)->id;
-    assert_true(run(&b, any_up, SOON));
+    assert_true(bench_run(&b, any_up, SOON));
     assert_true(sim_fleet_counters(b.fleet)->rejected >= 2);
-    unmake(&b);
+    bench_unmake(&b);
 }
 
 static bool node_down(struct bench *b) {
@@ -193,73 +82,73 @@ static void the_bios_switch_decides_about_sleep(void **state) {
     } CASES[] = {{SIM_DROP_RESET, STREAM_RESET}, {SIM_DROP_CLOSE, STREAM_EOF}};
     for (size_t i = 0; i < 2; i++) {
         struct bench b;
-        make(&b, SIM_A15, NULL);
+        bench_make(&b, SIM_A15, NULL);
         sim_node_me_in_sleep(b.node, false);
         sim_node_sleep_drop(b.node, CASES[i].drop);
-        assert_true(run(&b, is_up, SOON));
+        assert_true(bench_run(&b, bench_is_up, SOON));
         assert_int_equal(sim_node_local(b.node, MACHINE_ACT_SHUTDOWN), 0);
-        assert_true(run(&b, node_down, SOON));
+        assert_true(bench_run(&b, node_down, SOON));
         assert_int_equal(b.orch.links[0].why, CASES[i].why);
         assert_int_equal(b.orch.links[0].disconnect,
                          CASES[i].drop == SIM_DROP_CLOSE ? APF_DISC_BY_APPLICATION : 0);
-        assert_false(run(&b, any_up, WHILE_MS)); /* nobody can wake it from afar */
+        assert_false(bench_run(&b, any_up, WHILE_MS)); /* nobody can wake it from afar */
         assert_int_equal(sim_node_button(b.node), 0);
-        assert_true(run(&b, second_is_up, SOON));
-        unmake(&b);
+        assert_true(bench_run(&b, second_is_up, SOON));
+        bench_unmake(&b);
     }
 }
 
 static void a_power_cut_is_silent(void **state) {
     struct bench b;
-    make(&b, SIM_A15, NULL);
-    assert_true(run(&b, is_up, SOON));
+    bench_make(&b, SIM_A15, NULL);
+    assert_true(bench_run(&b, bench_is_up, SOON));
     assert_int_equal(sim_node_power_cut(b.node, false), 0);
     assert_int_equal(sim_node_power_cut(b.node, false), ERR_STATE);
     orch_submit(&b.orch, WSC_POWER_READ, 0, 20);
-    assert_true(run(&b, has_result, SOON));
+    assert_true(bench_run(&b, bench_has_result, SOON));
     assert_int_equal(b.orch.result.err, ERR_TIMEOUT);
-    assert_false(run(&b, first_ended, WHILE_MS));
+    assert_false(bench_run(&b, first_ended, WHILE_MS));
     assert_int_equal(b.orch.nlinks, 1);
     assert_int_equal(sim_node_power_restore(b.node), 0);
     assert_int_equal(sim_node_machine(b.node)->state, MACHINE_S0); /* last state */
-    assert_true(run(&b, second_is_up, SOON));
-    assert_int_equal(orch_up_count(&b.orch), 2); /* the old one was never told */
-    assert_true(run(&b, first_ended, SOON));     /* … until its memory goes */
+    assert_true(bench_run(&b, second_is_up, SOON));
+    assert_int_equal(orch_up_count(&b.orch), 2);   /* the old one was never told */
+    assert_true(bench_run(&b, first_ended, SOON)); /* … until its memory goes */
     assert_true(b.orch.links[1].ready);
-    unmake(&b);
-    make(&b, SIM_A15, NULL);
-    assert_true(run(&b, is_up, SOON));
+    bench_unmake(&b);
+    bench_make(&b, SIM_A15, NULL);
+    assert_true(bench_run(&b, bench_is_up, SOON));
     assert_int_equal(sim_node_power_cut(b.node, true), 0);
-    assert_true(run(&b, first_ended, SOON));
+    assert_true(bench_run(&b, first_ended, SOON));
     assert_int_equal(b.orch.links[0].why, STREAM_RESET);
-    unmake(&b);
+    bench_unmake(&b);
 }
 
 static void drops_reconnect(void **state) {
     struct bench b;
-    make(&b, SIM_A15, NULL);
-    assert_true(run(&b, is_up, SOON));
+    bench_make(&b, SIM_A15, NULL);
+    assert_true(bench_run(&b, bench_is_up, SOON));
     assert_int_equal(sim_node_drop(b.node, true), 0);
-    assert_true(run(&b, second_is_up, SOON));
+    assert_true(bench_run(&b, second_is_up, SOON));
     assert_int_equal(b.orch.links[0].why, STREAM_RESET);
     assert_int_equal(sim_fleet_counters(b.fleet)->drops, 1);
     sim_node_stop(b.node);
-    assert_true(run(&b, second_ended, SOON));
+    assert_true(bench_run(&b, second_ended, SOON));
     assert_int_equal(b.orch.links[1].disconnect, APF_DISC_BY_APPLICATION);
-    assert_false(run(&b, any_up, WHILE_MS));
+    assert_false(bench_run(&b, any_up, WHILE_MS));
     assert_int_equal(sim_node_drop(b.node, true), ERR_STATE);
-    unmake(&b);
+    bench_unmake(&b);
 }
 
 static void a_new_uuid_comes_with_a_new_tunnel(void **state) {
     struct bench b;
-    make(&b, SIM_A15, NULL);
-    assert_true(run(&b, is_up, SOON));
+    bench_make(&b, SIM_A15, NULL);
+    assert_true(bench_run(&b, bench_is_up, SOON));
     struct uuid u = uuid_swap(sim_node_config(b.node)->id.uuid);
     sim_node_set_uuid(b.node, u);
-    assert_true(run(&b, second_is_up, SOON));
+    assert_true(bench_run(&b, second_is_up, SOON));
     assert_true(uuid_eq(b.orch.links[1].uuid, u));
-    unmake(&b);
+    bench_unmake(&b);
 }
 
 /* --- faults --- */
@@ -277,40 +166,40 @@ static void faults_of_answers(void **state) {
     };
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
         struct bench b;
-        make(&b, SIM_A15, NULL);
-        assert_true(run(&b, is_up, SOON));
+        bench_make(&b, SIM_A15, NULL);
+        assert_true(bench_run(&b, bench_is_up, SOON));
         sim_node_fault(b.node, CASES[i].fault, true, 0);
         orch_submit(&b.orch, WSC_POWER_READ, 0, 50);
-        assert_true(run(&b, has_result, SOON));
+        assert_true(bench_run(&b, bench_has_result, SOON));
         if (CASES[i].err == 1)
             assert_int_not_equal(b.orch.result.err, 0);
         else if (b.orch.result.err != CASES[i].err)
             fail_msg("%s: %d (%s)", sim_fault_name(CASES[i].fault), b.orch.result.err, b.orch.result.why);
-        unmake(&b);
+        bench_unmake(&b);
     }
 }
 
 static void a_fault_ends_when_it_is_cleared(void **state) {
     struct bench b;
-    make(&b, SIM_A15, NULL);
-    assert_true(run(&b, is_up, SOON));
+    bench_make(&b, SIM_A15, NULL);
+    assert_true(bench_run(&b, bench_is_up, SOON));
     sim_node_fault(b.node, SIM_FAULT_BLACKHOLE, true, 0);
     orch_submit(&b.orch, WSC_POWER_READ, 0, 20);
-    assert_true(run(&b, has_result, SOON));
+    assert_true(bench_run(&b, bench_has_result, SOON));
     assert_int_equal(b.orch.result.err, ERR_TIMEOUT);
     sim_node_faults_clear(b.node);
-    assert_int_equal(job(&b, WSC_POWER_READ, 0)->err, 0);
-    unmake(&b);
+    assert_int_equal(bench_job(&b, WSC_POWER_READ, 0)->err, 0);
+    bench_unmake(&b);
 }
 
 static void a_busy_node_is_asked_again(void **state) {
     struct bench b;
-    make(&b, SIM_A16, NULL);
-    assert_true(run(&b, is_up, SOON));
+    bench_make(&b, SIM_A16, NULL);
+    assert_true(bench_run(&b, bench_is_up, SOON));
     sim_node_fault(b.node, SIM_FAULT_OPEN_BUSY, true, 0);
-    assert_int_equal(job(&b, WSC_POWER_READ, 0)->err, 0); /* the client tries again */
+    assert_int_equal(bench_job(&b, WSC_POWER_READ, 0)->err, 0); /* the client tries again */
     assert_int_equal(sim_node_faults(b.node)->on, 0);
-    unmake(&b);
+    bench_unmake(&b);
 }
 
 /* Direct WS-MAN, without a tunnel. */
@@ -335,7 +224,7 @@ static void a_node_listens_itself(void **state) {
     struct bench b;
     struct errinfo ei = {0};
     struct caller c = {0};
-    make(&b, SIM_A15, NULL);
+    bench_make(&b, SIM_A15, NULL);
     assert_string_equal(sim_node_listen_address(b.node), "");
     assert_int_equal(sim_node_listen(b.node, "10.0.0.7:16992", &ei), 0);
     struct connect_opts o = {.address = sim_node_listen_address(b.node), .timeout_ms = 1000};
@@ -351,7 +240,7 @@ static void a_node_listens_itself(void **state) {
     while (!c.ended)
         assert_true(sim_step(b.world));
     assert_int_equal(c.in.len, 0);
-    unmake(&b);
+    bench_unmake(&b);
 }
 
 static bool disconnected_for_garbage(struct bench *b) {
@@ -365,38 +254,38 @@ static bool two_up(struct bench *b) {
 }
 static void faults_of_tunnels(void **state) {
     struct bench b;
-    make(&b, SIM_A15, NULL);
-    assert_true(run(&b, is_up, SOON));
+    bench_make(&b, SIM_A15, NULL);
+    assert_true(bench_run(&b, bench_is_up, SOON));
     sim_node_fault(b.node, SIM_FAULT_KEEPALIVE_STORM, true, 0);
-    assert_true(run(&b, stormed, SOON));
+    assert_true(bench_run(&b, stormed, SOON));
     sim_node_faults_clear(b.node);
     sim_node_fault(b.node, SIM_FAULT_DUPLICATE_LOGIN, true, 0);
-    assert_true(run(&b, two_up, SOON));
+    assert_true(bench_run(&b, two_up, SOON));
     assert_int_equal(sim_node_faults(b.node)->on, 0);
     sim_node_fault(b.node, SIM_FAULT_APF_GARBAGE, true, 0);
-    assert_true(run(&b, disconnected_for_garbage, SOON));
-    unmake(&b);
+    assert_true(bench_run(&b, disconnected_for_garbage, SOON));
+    bench_unmake(&b);
 }
 
 static void dripping_and_lumps_still_arrive(void **state) {
     static const enum sim_fault FAULTS[] = {SIM_FAULT_SLOW_DRIP, SIM_FAULT_COALESCE};
     for (int i = 0; i < 2; i++) {
         struct bench b;
-        make(&b, SIM_A15, NULL);
+        bench_make(&b, SIM_A15, NULL);
         sim_node_fault(b.node, FAULTS[i], true, 1);
-        assert_true(run(&b, any_up, SOON)); /* the login drips, too */
-        unmake(&b);
+        assert_true(bench_run(&b, any_up, SOON)); /* the login drips, too */
+        bench_unmake(&b);
     }
 }
 
 static void without_forwards_there_is_no_way_in(void **state) {
     struct bench b;
-    make(&b, SIM_A15, NULL);
+    bench_make(&b, SIM_A15, NULL);
     sim_node_fault(b.node, SIM_FAULT_FORWARDS_MISSING, true, 0);
-    assert_true(run(&b, any_up, SOON));
-    assert_false(run(&b, is_up, WHILE_MS));
+    assert_true(bench_run(&b, any_up, SOON));
+    assert_false(bench_run(&b, bench_is_up, WHILE_MS));
     assert_int_equal(b.orch.links[0].forwards, 0);
-    unmake(&b);
+    bench_unmake(&b);
 }
 
 /* --- what takes minutes --- */
@@ -406,19 +295,19 @@ static bool kept_alive(struct bench *b) {
 }
 static void keepalives_follow_the_server(void **state) {
     struct bench b;
-    make(&b, SIM_A15, NULL);
+    bench_make(&b, SIM_A15, NULL);
     struct mono start = sim_now(b.world);
     b.orch.keepalive_s = 30;
-    assert_true(run(&b, kept_alive, 600000));
+    assert_true(bench_run(&b, kept_alive, 600000));
     int64_t ms = mono_ms_between(start, sim_now(b.world));
     assert_true(ms > 90000 && ms < 91000);
-    unmake(&b);
-    make(&b, SIM_A15, NULL);
+    bench_unmake(&b);
+    bench_make(&b, SIM_A15, NULL);
     start = sim_now(b.world);
-    assert_true(run(&b, kept_alive, 600000)); /* 60 s when the server does not say */
+    assert_true(bench_run(&b, kept_alive, 600000)); /* 60 s when the server does not say */
     ms = mono_ms_between(start, sim_now(b.world));
     assert_true(ms > 180000 && ms < 181000);
-    unmake(&b);
+    bench_unmake(&b);
 }
 
 static bool node_noticed(struct bench *b) {
@@ -426,36 +315,36 @@ static bool node_noticed(struct bench *b) {
 }
 static void a_mute_server_is_given_up(void **state) {
     struct bench b;
-    make(&b, SIM_A15, NULL);
-    assert_true(run(&b, is_up, SOON));
+    bench_make(&b, SIM_A15, NULL);
+    assert_true(bench_run(&b, bench_is_up, SOON));
     struct mono start = sim_now(b.world);
     b.orch.links[0].mute = true;
-    assert_true(run(&b, node_noticed, 1000000));
+    assert_true(bench_run(&b, node_noticed, 1000000));
     int64_t ms = mono_ms_between(start, sim_now(b.world));
     assert_true(ms > 200000 && ms < 241000); /* three keepalives without an answer */
-    assert_true(run(&b, second_is_up, SOON));
-    unmake(&b);
+    assert_true(bench_run(&b, second_is_up, SOON));
+    bench_unmake(&b);
     /* with a timeout of its own it is sooner */
-    make(&b, SIM_A15, NULL);
+    bench_make(&b, SIM_A15, NULL);
     b.orch.keepalive_s = 30;
     b.orch.keepalive_timeout_s = 10;
-    assert_true(run(&b, is_up, SOON));
+    assert_true(bench_run(&b, bench_is_up, SOON));
     start = sim_now(b.world);
-    assert_false(run(&b, first_ended, 1000));
+    assert_false(bench_run(&b, first_ended, 1000));
     b.orch.links[0].mute = true;
-    assert_true(run(&b, node_noticed, 1000000));
+    assert_true(bench_run(&b, node_noticed, 1000000));
     ms = mono_ms_between(start, sim_now(b.world));
     assert_true(ms >= 39000 && ms < 42000);
-    unmake(&b);
+    bench_unmake(&b);
 }
 
 static void pauses_grow(void **state) {
     struct bench b;
-    make(&b, SIM_A15, NULL);
+    bench_make(&b, SIM_A15, NULL);
     struct sim_times *t = sim_fleet_times(b.fleet);
     t->reconnect_max_ms = 5000;
     b.orch.id = NULL;
-    assert_true(run(&b, rejected_twice, SOON));
+    assert_true(bench_run(&b, rejected_twice, SOON));
     struct mono start = sim_now(b.world);
     static const int64_t PAUSES[] = {20, 40, 80, 160, 320, 640};
     for (unsigned i = 0; i < 6; i++) { /* 20 ms and so on, give or take a tenth and the login */
@@ -466,71 +355,71 @@ static void pauses_grow(void **state) {
         int64_t ms = mono_ms_between(start, sim_now(b.world));
         assert_true(ms >= PAUSES[i] * 9 / 10 && ms < PAUSES[i] * 11 / 10 + 40);
     }
-    unmake(&b);
+    bench_unmake(&b);
 }
 
 static void latency_is_kept(void **state) {
     struct bench b;
-    make(&b, SIM_A15, NULL);
-    assert_true(run(&b, is_up, SOON));
+    bench_make(&b, SIM_A15, NULL);
+    assert_true(bench_run(&b, bench_is_up, SOON));
     sim_node_latency(b.node, 700, 700);
     b.orch.nresults = 0;
     orch_submit(&b.orch, WSC_POWER_READ, 0, 10000);
     struct mono start = sim_now(b.world);
-    assert_true(run(&b, has_result, 10000));
+    assert_true(bench_run(&b, bench_has_result, 10000));
     assert_int_equal(b.orch.result.err, 0);
     int64_t ms = mono_ms_between(start, sim_now(b.world));
     assert_true(ms >= 1400 && ms < 1500); /* the challenge takes as long as the answer */
-    unmake(&b);
+    bench_unmake(&b);
 }
 
 /* Bytes in any pieces and with any delay: the same result. */
 static void any_weather(void **state) {
-    struct tls_ctx *tls = device_tls();
+    struct tls_ctx *tls = bench_device_tls();
     for (int i = 0; i < 6; i++) {
         struct bench b;
-        make(&b, i % 2 ? SIM_A19 : SIM_A15, tls);
+        bench_make(&b, i % 2 ? SIM_A19 : SIM_A15, tls);
         sim_weather_set(b.world, &(struct sim_weather){
                                      .delay_min_ms = 0, .delay_max_ms = 30, .split_per_million = 700000});
-        assert_true(run(&b, is_up, SOON));
-        const struct wsc_result *r = job(&b, WSC_INFO_READ, 0);
+        assert_true(bench_run(&b, bench_is_up, SOON));
+        const struct wsc_result *r = bench_job(&b, WSC_INFO_READ, 0);
         assert_string_equal(r->why, "");
         assert_string_equal(b.orch.info.serial, sim_node_config(b.node)->id.serial);
-        assert_int_equal(job(&b, WSC_POWER_CHANGE, 8)->return_value, 0);
-        unmake(&b);
+        assert_int_equal(bench_job(&b, WSC_POWER_CHANGE, 8)->return_value, 0);
+        bench_unmake(&b);
     }
     tls_ctx_unref(&tls);
 }
 
 static void a_long_transition_shows(void **state) {
     struct bench b;
-    make(&b, SIM_A15, NULL);
+    bench_make(&b, SIM_A15, NULL);
     sim_fleet_times(b.fleet)->host = MACHINE_TIMES_DEFAULT;
-    assert_true(run(&b, is_up, SOON));
-    assert_int_equal(job(&b, WSC_POWER_CHANGE, 5)->return_value, 0);
-    assert_int_equal(job(&b, WSC_POWER_READ, 0)->power.state, 2);
-    assert_int_equal(job(&b, WSC_POWER_CHANGE, 10)->return_value, 4099);
+    assert_true(bench_run(&b, bench_is_up, SOON));
+    assert_int_equal(bench_job(&b, WSC_POWER_CHANGE, 5)->return_value, 0);
+    assert_int_equal(bench_job(&b, WSC_POWER_READ, 0)->power.state, 2);
+    assert_int_equal(bench_job(&b, WSC_POWER_CHANGE, 10)->return_value, 4099);
     sim_run_until(b.world, mono_add_ms(sim_now(b.world), 2000));
-    assert_int_equal(job(&b, WSC_POWER_READ, 0)->power.state, 8);
+    assert_int_equal(bench_job(&b, WSC_POWER_READ, 0)->power.state, 8);
     sim_run_until(b.world, mono_add_ms(sim_now(b.world), 4000));
-    assert_int_equal(job(&b, WSC_POWER_READ, 0)->power.state, 2);
+    assert_int_equal(bench_job(&b, WSC_POWER_READ, 0)->power.state, 2);
     assert_int_equal(b.orch.result.power.navailable, 4); /* the operating system still boots */
     sim_run_until(b.world, mono_add_ms(sim_now(b.world), 16000));
-    assert_int_equal(job(&b, WSC_POWER_READ, 0)->power.navailable, 8);
-    unmake(&b);
+    assert_int_equal(bench_job(&b, WSC_POWER_READ, 0)->power.navailable, 8);
+    bench_unmake(&b);
 }
 
 static void an_unprovisioned_node_stays_away(void **state) {
     struct bench b;
-    make(&b, SIM_A15, NULL);
-    assert_true(run(&b, is_up, SOON));
+    bench_make(&b, SIM_A15, NULL);
+    assert_true(bench_run(&b, bench_is_up, SOON));
     b.node->unprovisioned = true;
     node_settle(b.node);
-    assert_true(run(&b, first_ended, SOON));
-    assert_false(run(&b, second_is_up, 100000));
+    assert_true(bench_run(&b, first_ended, SOON));
+    assert_false(bench_run(&b, second_is_up, 100000));
     sim_node_start(b.node);
-    assert_true(run(&b, second_is_up, SOON));
-    unmake(&b);
+    assert_true(bench_run(&b, second_is_up, SOON));
+    bench_unmake(&b);
 }
 
 static bool forwards_changed(struct bench *b) {
@@ -541,17 +430,17 @@ static bool forwards_back(struct bench *b) {
 }
 static void the_listener_switch_moves_the_forwards(void **state) {
     struct bench b;
-    make(&b, SIM_A15, NULL);
-    assert_true(run(&b, is_up, SOON));
-    assert_true(run(&b, forwards_back, SOON));
+    bench_make(&b, SIM_A15, NULL);
+    assert_true(bench_run(&b, bench_is_up, SOON));
+    assert_true(bench_run(&b, forwards_back, SOON));
     b.node->listener = false;
     node_settle(b.node);
-    assert_true(run(&b, forwards_changed, SOON));
+    assert_true(bench_run(&b, forwards_changed, SOON));
     assert_true(apf_forwards(b.orch.links[0].apf, 16992));
     b.node->listener = true;
     node_settle(b.node);
-    assert_true(run(&b, forwards_back, SOON));
-    unmake(&b);
+    assert_true(bench_run(&b, forwards_back, SOON));
+    bench_unmake(&b);
 }
 
 UNIT_MAIN(T(every_profile_answers), T(power_goes_off_and_on), T(a_stranger_retries_until_it_is_known),

@@ -50,10 +50,12 @@ static void everything_is_taken(void **state) {
     assert_int_equal(o.plan.placeholder_first, 4);
     assert_int_equal(parse(&o, &ei,
                            "--server h:1 --uuid same:5 --bios me-in-sleep=off --latency 5-9 --transition 0 "
-                           "--reconnect 10-20 --connect-rate 50/s --listen-direct 127.0.0.1:0 --direct 2 "
+                           "--reconnect 10-20 --connect-rate 50/s --listen-direct 127.0.0.1:0 "
+                           "--redirection-listen 127.0.0.1:1 --direct 2 "
                            "--control s --threads 3 --no-lms --wait --hold"),
                      0);
     assert_int_equal(o.plan.same_first, 5);
+    assert_string_equal(o.redirection_listen, "127.0.0.1:1");
     assert_int_equal(o.plan.me_off_first, UINT32_MAX);
     assert_int_equal(o.times.latency_min_ms, 5);
     assert_int_equal(o.times.latency_max_ms, 9);
