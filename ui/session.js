@@ -52,6 +52,7 @@ export const CLOSE = {
 const WAITS_S = [1, 2, 4, 8];
 const WINDOW_S = 5 * 60; /* to come back in, when the server did not say */
 const LOOK_S = 3;
+const FINAL = [400, 401, 403]; /* trying again does not help; a link that is down (409) may come back */
 
 /** There is nothing to come back to. */
 export class Over extends Error {}
@@ -174,6 +175,7 @@ export class Session {
     this.secondMs = 1000; /* tests have less time */
     this.tries = 0;
     this.goneAt = this.windowEnd = 0; /* since when the stream is interrupted, and how long that may be */
+    this.cause = ''; /* of the interruption */
     /** @type {any} */ this.farewell = null; /* the note before the close frame */
   }
 
@@ -257,12 +259,12 @@ export class Session {
     } catch (e) {
       if (this.over) return;
       if (e instanceof Wait && (e.state === 'consent' || e.state === 'opening')) { this.look(); return; }
-      if (e instanceof Over || (e instanceof Problem && e.status < 500 && e.status !== 429)) this.setState('ended', e.message);
-      else this.interrupted((back && this.view.text) || sentence(e));
+      if (e instanceof Over || (e instanceof Problem && (!back || FINAL.includes(e.status)))) this.setState('ended', e.message);
+      else this.interrupted(back ? this.cause : sentence(e), e instanceof Problem ? e.message : '');
       return;
     }
     if (this.over) return;
-    this.setState('connecting', back ? this.view.text : '');
+    this.setState('connecting', back ? this.cause : '');
     this.listen(new this.WebSocketClass(new URL(grant.stream, location.href.replace(/^http/, 'ws')), grant.protocol));
   }
 
@@ -303,9 +305,10 @@ export class Session {
     else this.setState('ended', text, { resumable: false });
   }
 
-  /** @param {string} text */
-  interrupted(text) {
+  /** @param {string} text the cause @param {string} [refusal] why it could not be resumed just now */
+  interrupted(text, refusal = '') {
     const now = Date.now();
+    this.cause = text;
     if (!this.goneAt) {
       this.goneAt = now;
       this.windowEnd = now + WINDOW_S * this.secondMs;
@@ -316,7 +319,7 @@ export class Session {
       this.setState('ended', `${text} It could not be resumed in time.`);
       return;
     }
-    this.setState('interrupted', text, { retryAt: now + wait * this.secondMs, until: this.windowEnd, resumable: true });
+    this.setState('interrupted', [text, refusal.replace(/([^.!?])$/, '$1.')].filter(Boolean).join(' '), { retryAt: now + wait * this.secondMs, until: this.windowEnd, resumable: true });
     this.later(() => this.connect(), wait);
   }
 
