@@ -18,7 +18,7 @@ import { Problem, call, sentence, server } from './api.js';
  * @property {(() => Promise<any>)} askCode
  * @property {(() => Promise<any>)} cancelCode
  * @typedef {'opening'|'consent'|'connecting'|'active'|'interrupted'|'ended'} State
- * @typedef {{state: State, text: string, retryAt: number, until: number, resumable: boolean}} View
+ * @typedef {{state: State, text: string, retryAt: number, until: number, code: number}} View  code: of the close that led here, or 0
  * @typedef {object} Handlers
  * @property {(view: View) => void} state
  * @property {(consent: any) => void} consent what the firmware says of its code
@@ -168,7 +168,7 @@ export class Session {
     this.source = source;
     this.on = on;
     this.WebSocketClass = WebSocketClass;
-    /** @type {View} */ this.view = { state: 'opening', text: '', retryAt: 0, until: 0, resumable: false };
+    /** @type {View} */ this.view = { state: 'opening', text: '', retryAt: 0, until: 0, code: 0 };
     /** @type {WebSocket|null} */ this.socket = null;
     /** @type {Info|null} */ this.info = null;
     /** @type {any} */ this.timer = 0;
@@ -182,7 +182,7 @@ export class Session {
   /** The one writer of the state. @param {State} state @param {string} [text] @param {Partial<View>} [more] */
   setState(state, text = '', more = {}) {
     clearTimeout(this.timer);
-    this.view = { state, text, retryAt: 0, until: 0, resumable: false, ...more };
+    this.view = { state, text, retryAt: 0, until: 0, code: 0, ...more };
     this.on.state(this.view);
   }
 
@@ -301,12 +301,13 @@ export class Session {
     if (this.over) return;
     const [words, back] = CLOSE[code] || ['The connection to the server was lost', code < 4000];
     const text = `${this.farewell?.text || reason || words}`.replace(/([^.!?])$/, '$1.');
-    if (this.farewell ? this.farewell.resumable : back) this.interrupted(text);
-    else this.setState('ended', text, { resumable: false });
+    if (this.farewell ? this.farewell.resumable : back) this.interrupted(text, '', code);
+    else this.setState('ended', text, { code });
   }
 
-  /** @param {string} text the cause @param {string} [refusal] why it could not be resumed just now */
-  interrupted(text, refusal = '') {
+  /** @param {string} text the cause @param {string} [refusal] why it could not be resumed just now
+   * @param {number} [code] */
+  interrupted(text, refusal = '', code = 0) {
     const now = Date.now();
     this.cause = text;
     if (!this.goneAt) {
@@ -319,7 +320,7 @@ export class Session {
       this.setState('ended', `${text} It could not be resumed in time.`);
       return;
     }
-    this.setState('interrupted', [text, refusal.replace(/([^.!?])$/, '$1.')].filter(Boolean).join(' '), { retryAt: now + wait * this.secondMs, until: this.windowEnd, resumable: true });
+    this.setState('interrupted', [text, refusal.replace(/([^.!?])$/, '$1.')].filter(Boolean).join(' '), { retryAt: now + wait * this.secondMs, until: this.windowEnd, code });
     this.later(() => this.connect(), wait);
   }
 

@@ -97,6 +97,10 @@ test('keys by their place, chords, keys that stay, release on blur, and the way 
   await page.keyboard.press('l');
   await sends(peer, [...both(0x6c), ...key(0xffeb, 0)], 'and goes with the next key');
   assert.equal(await page.getAttribute('.group button:text-is("Win")', 'aria-pressed'), 'false');
+  await page.click('.group button:text-is("Ctrl")');
+  await page.click('.group button:text-is("Alt")');
+  await page.keyboard.press('F2');
+  await sends(peer, [...key(0xffe3, 1), ...key(0xffe9, 1), ...both(0xffbf), ...key(0xffe3, 0), ...key(0xffe9, 0)], 'two that stay');
   await page.keyboard.down('a');
   await page.evaluate(() => /** @type {any} */ (document.querySelector('#leave')).focus());
   await sends(peer, both(0x61), 'nothing stays pressed');
@@ -263,7 +267,35 @@ test('a picture that cannot be read ends with a sentence', { skip: missing }, as
   peer.send(update(rect(0, 0, 8, 8, 7, [])));
   await until('the end is told', async () => /cannot be read: a rectangle of the unknown encoding 7/.test(await look(page, '#overlay-text')));
   await until('the stream is closed', () => peer.closedWith === 1000);
-  assert.ok(fake.calls.some((c) => c[0] === 'DELETE'), 'and the session');
+  await until('and the session', () => fake.calls.some((c) => c[0] === 'DELETE'));
+  await page.click('text=Open again');
+  const again = await until('a new stream', () => fake.peers[1]);
+  again.note({ type: 'open' });
+  again.send(hello(640, 480));
+  await until('RAW is asked for', () => again.got.includes(Buffer.from([2, 0, 0, 2, 0, 0, 0, 0, 255, 255, 255, 33])));
+});
+
+test('a link that is lost before the first picture is not taken for the firmware\'s refusal', { skip: missing }, async () => {
+  const { page } = await open(KVM);
+  const peer = await until('a stream', () => fake.peers[0]);
+  peer.note({ type: 'open' });
+  peer.send(hello(2560, 1600));
+  await until('the viewer asks', () => peer.got.length > 40);
+  peer.close(4009, 'The link was lost');
+  await page.waitForSelector('#overlay:not([hidden])');
+  assert.equal(await look(page, '#overlay-text'), 'The link was lost.');
+});
+
+test('full screen: the whole page but its bars, and the way out leaves it', { skip: missing }, async () => {
+  const { page } = await open(KVM);
+  await screen(0);
+  await page.click('text=Full screen');
+  await until('it fills the screen', () => page.evaluate(() => document.fullscreenElement !== null));
+  await until('the bar is gone', async () => !(await page.isVisible('.bar')));
+  for (const k of ['Control', 'Alt', 'Shift']) await page.keyboard.down(k);
+  for (const k of ['Shift', 'Alt', 'Control']) await page.keyboard.up(k);
+  await until('it is left', () => page.evaluate(() => document.fullscreenElement === null));
+  await until('the bar is there', () => page.isVisible('.bar'));
 });
 
 test('banners: idle with its way to stay, queued power, restart', { skip: missing }, async () => {
