@@ -127,7 +127,7 @@ static void session_begin(struct bridge *b, struct guest *g) {
         term_say(&b->c->term, "%s: a viewer is connected", b->session.host_name);
         return;
     }
-    guest_leave(g, *b->said ? b->said : "no KVM session could be started");
+    guest_leave(g, *b->said ? b->said : "no KVM session could be started; orch-cli has said why");
     session_over(b, code);
 }
 

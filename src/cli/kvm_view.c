@@ -316,7 +316,6 @@ static int run(struct view *v) {
 int kvm_view(struct cli *c, struct session *s) {
     struct view v = {.c = c, .s = s, .started = true, .door = {.fd = -1}};
     struct errinfo ei = {0};
-    char title[160];
     const struct session_ui given = s->ui;
     for (int i = 0; i < CONNS; i++)
         v.conns[i].fd = -1;
@@ -325,12 +324,11 @@ int kvm_view(struct cli *c, struct session *s) {
     s->ui.ctx = &v;
     char host[sizeof s->host_name];
     memcpy(host, s->host_name, sizeof host);
-    snprintf(title, sizeof title, "%s: KVM%s", host, s->view_only ? " (view only)" : "");
     int code = EXIT_OK;
     if (splice_listen(&v.door, "listen", "127.0.0.1:0", &ei) < 0)
         code = cli_fail(c, &ei);
     v.site =
-        (struct local_site){.port = v.door.port, .host = host, .title = title, .view_only = s->view_only};
+        (struct local_site){.port = v.door.port, .host = s->host, .title = host, .view_only = s->view_only};
     if (code == EXIT_OK && local_site_seal(&v.site) < 0)
         code = EXIT_FAILED;
     if (code == EXIT_OK)

@@ -15,7 +15,7 @@ struct local_conn;
 /* What the connections share. */
 struct local_site {
     uint16_t port;
-    const char *host, *title; /* for /local.json; borrowed */
+    const char *host, *title; /* for /local.json: as the user and as the server name it; borrowed */
     bool view_only;
     char key[LOCAL_SECRET_CAP], cookie[LOCAL_SECRET_CAP], ticket[LOCAL_SECRET_CAP];
     bool key_used;

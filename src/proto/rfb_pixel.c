@@ -3,6 +3,7 @@
 
 #include <assert.h>
 
+const struct rfb_format RFB_888 = {32, 24, false, true, {255, 255, 255}, {16, 8, 0}};
 const struct rfb_format RFB_565 = {16, 16, false, true, {31, 63, 31}, {11, 5, 0}};
 const struct rfb_format RFB_332 = {8, 8, false, true, {7, 7, 3}, {5, 2, 0}};
 

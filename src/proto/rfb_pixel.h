@@ -14,6 +14,8 @@ struct rfb_format {
 };
 /* What AMT can: 16 bits, and 8 bits for screens above the cap of its frame buffer. */
 extern const struct rfb_format RFB_565, RFB_332;
+/* What every viewer can: 32 bits, blue first. Some take it for granted. */
+extern const struct rfb_format RFB_888;
 
 /* The 16 bytes of a PIXEL_FORMAT. */
 struct rfb_format rfb_format_read(struct rd *r);

@@ -73,7 +73,7 @@ static int viewer_choice(struct rfb_translate *t, struct rd *r) {
 static int viewer_init(struct rfb_translate *t, struct rd *r) {
     uint8_t mem[24 + RFB_NAME_MAX];
     struct wr w = wr_of(mem, sizeof mem);
-    t->wish = *t->format;
+    t->wish = RFB_888; /* gvnccapture, for one, takes 16 bits and then shows them as 32 */
     t->shown_width = t->width;
     t->shown_height = t->height;
     t->let_in = true;

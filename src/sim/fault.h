@@ -25,10 +25,10 @@
     F(KEEPALIVE_STORM, "keepalive-storm", "N", 100, "N keepalive requests every 100 ms")                     \
     F(DUPLICATE_LOGIN, "duplicate-login", NULL, 0, "opens a second tunnel with the same credentials (once)") \
     F(REFUSE_POWER, "refuse-power", "VALUE", 2, "RequestPowerStateChange answers VALUE")                     \
+    F(REDIR_STATUS, "redir-status", "STATUS", 255, "a redirection start is answered with STATUS")            \
     F(LIE, "lie", NULL, 0, "power requests answer 0 and do nothing")                                         \
     F(STALE_POWER, "stale-power", NULL, 0, "the power state read is that of the moment of this fault")       \
     F(SILENT_HTTP, "silent-http", NULL, 0, "requests are read and never answered")                           \
-    F(REDIR_STATUS, "redir-status", "STATUS", 255, "a redirection start is answered with STATUS")            \
     F(REDIR_MUTE, "redir-mute", NULL, 0, "redirection ports take everything and say nothing")                \
     F(REDIR_CUT, "redir-cut", NULL, 0, "redirection closes in the middle of accepting the login")            \
     F(REDIR_NO_DIGEST, "redir-no-digest", NULL, 0, "redirection offers no digest, only plain passwords")     \
@@ -44,12 +44,13 @@ enum sim_fault {
 #define F(name, text, arg, def, help) SIM_FAULT_##name,
     SIM_FAULT_TABLE(F)
 #undef F
-        SIM_FAULT_COUNT
+        SIM_FAULT_COUNT,
+    SIM_FAULT_ARGS = SIM_FAULT_REDIR_STATUS + 1 /* none behind it takes an argument */
 };
 
 struct sim_faults {
     uint32_t on; /* bit a fault */
-    uint32_t arg[SIM_FAULT_COUNT];
+    uint32_t arg[SIM_FAULT_ARGS];
 };
 
 static inline bool sim_fault_on(const struct sim_faults *f, enum sim_fault id) {

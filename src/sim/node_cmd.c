@@ -76,7 +76,8 @@ void sim_node_fault(struct sim_node *n, enum sim_fault f, bool on, uint32_t arg)
         return;
     }
     n->faults.on = on ? n->faults.on | (1u << f) : n->faults.on & ~(1u << f);
-    n->faults.arg[f] = arg ? arg : sim_fault_default(f);
+    if (f < SIM_FAULT_ARGS)
+        n->faults.arg[f] = arg ? arg : sim_fault_default(f);
     if (f == SIM_FAULT_STALE_POWER && on)
         n->frozen_power = machine_state_cim(n->host.state);
     faults_changed(n);

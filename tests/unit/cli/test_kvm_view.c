@@ -73,8 +73,10 @@ static void page_enter(struct page *g, struct background *b) {
     const char *answer = get(g, path);
     assert_non_null(strstr(answer, "HTTP/1.1 303 "));
     copy_until(answer, "Set-Cookie: ", ';', g->cookie, sizeof g->cookie);
+    copy_until(answer, "Location: ", '\r', path, sizeof path);
+    assert_non_null(strstr(get(g, path), "HTTP/1.1 200 "));
     answer = get(g, "/local.json");
-    assert_non_null(strstr(answer, "\"host\":\"node003\""));
+    assert_non_null(strstr(answer, "\"host\":\"n1\",\"title\":\"node003\""));
     copy_until(answer, "\"ticket.", '"', g->ticket, sizeof g->ticket);
     assert_non_null(strstr(get(g, "/ui/style.css"), "HTTP/1.1 200 "));
 }

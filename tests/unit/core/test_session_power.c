@@ -289,14 +289,15 @@ static void a_short_idle_time_warns_half_way(void **s) {
 static void the_firmwares_patience_follows_the_policy(void **s) {
     static const struct {
         uint32_t idle_ms, minutes;
-    } all[] = {{1800000, 32}, {30000, 2}, {90000, 3}, {4000000000u, 65535}, {0, 65535}};
+    } all[] = {{1800000, 32}, {30000, 2}, {90000, 3}, {4000000000u, 65535}, {0, 0}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         struct rig *r = rig_new();
         r->p.kvm_idle_ms = all[i].idle_ms;
         rig_start(r, REDIR_KVM, "ses-a", "alice");
         assert_int_equal(r->jobs[WSC_KVM_TIMEOUT], 1);
         assert_int_equal(r->kvm_timeout, all[i].minutes);
-        assert_true(r->kvm_timeout * (uint64_t)60000 > all[i].idle_ms || all[i].minutes == 65535);
+        assert_true(r->kvm_timeout * (uint64_t)60000 > all[i].idle_ms || all[i].minutes == 65535 ||
+                    !all[i].idle_ms);
         rig_free(r);
     }
 }

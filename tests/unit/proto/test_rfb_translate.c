@@ -116,14 +116,16 @@ static void let_in(struct story *s, unsigned w, unsigned h) {
     RAW(next(s, VIEWER), "RFB 003.008\n");
     device_hello(next(s, DEVICE), w, h);
     RAW(next(s, VIEWER), "\x01\x01");
+    /* most stories want the firmware's pixels as they are */
+    viewer_set_format(next(s, VIEWER), w * h > 3000000 ? &RFB_332 : &RFB_565);
 }
-static void want_let_in(struct buf *b, unsigned w, unsigned h, const struct rfb_format *f) {
+static void want_let_in(struct buf *b, unsigned w, unsigned h) {
     RAW(b, "RFB 003.008\n"
            "\x01\x01"
            "\0\0\0\0");
     put16(b, w);
     put16(b, h);
-    put_format(b, f);
+    put_format(b, &RFB_888);
     put32(b, 17);
     RAW(b, "Intel(r) AMT KVM?"); /* its line break is cleaned */
 }
@@ -137,8 +139,6 @@ static void free_both(struct buf *v, struct buf *d) {
     buf_free(v);
     buf_free(d);
 }
-
-static const struct rfb_format BGRX = {32, 24, false, true, {255, 255, 255}, {16, 8, 0}};
 
 /* --- stories --- */
 
@@ -154,7 +154,7 @@ static void a_picture_in_the_format_of_the_firmware(void **state) {
     device_rect(b, 638, 479, 1, 1, 0);
     RAW(b, "\xff\xff");
     RAW(b, "\x02"); /* Bell */
-    want_let_in(&v, 640, 480, &RFB_565);
+    want_let_in(&v, 640, 480);
     device_update(&v, 2);
     device_rect(&v, 0, 0, 2, 1, 0);
     RAW(&v, "\x12\x34\x56\x78");
@@ -171,12 +171,12 @@ static void a_picture_in_32_bits(void **state) {
     struct buf v = {0}, d = {0}, *b;
     let_in(&s, 300, 200);
     b = next(&s, VIEWER);
-    viewer_set_format(b, &BGRX);
+    viewer_set_format(b, &RFB_888);
     viewer_request(b, false, 0, 0, 300, 200);
     b = next(&s, DEVICE);
     device_update(b, 1);
     device_rect(b, 0, 0, 300, 200, 0);
-    want_let_in(&v, 300, 200, &RFB_565);
+    want_let_in(&v, 300, 200);
     device_update(&v, 1);
     device_rect(&v, 0, 0, 300, 200, 0);
     /* 60000 pixels: more than the queue holds */
@@ -203,13 +203,13 @@ static void a_change_of_format_waits_for_the_next_update(void **state) {
     device_update(b, 1);
     device_rect(b, 0, 0, 2, 1, 0);
     RAW(b, "\xff\xff");
-    viewer_set_format(next(&s, VIEWER), &BGRX);
+    viewer_set_format(next(&s, VIEWER), &RFB_888);
     b = next(&s, DEVICE);
     RAW(b, "\0\0");
     device_update(b, 1);
     device_rect(b, 0, 0, 1, 1, 0);
     RAW(b, "\xff\xff");
-    want_let_in(&v, 8, 8, &RFB_565);
+    want_let_in(&v, 8, 8);
     device_update(&v, 1);
     device_rect(&v, 0, 0, 2, 1, 0);
     RAW(&v, "\xff\xff\0\0");
@@ -230,7 +230,7 @@ static void a_big_screen_comes_in_8_bits(void **state) {
     device_update(b, 1);
     device_rect(b, 0, 0, 3, 1, 0);
     RAW(b, "\x01\x80\xff");
-    want_let_in(&v, 3840, 2160, &RFB_332);
+    want_let_in(&v, 3840, 2160);
     device_update(&v, 1);
     device_rect(&v, 0, 0, 3, 1, 0);
     RAW(&v, "\x01\x80\xff");
@@ -249,7 +249,7 @@ static void viewers_of_3_3_and_3_7(void **state) {
     RAW(&v, "RFB 003.008\n\0\0\0\x01");
     put16(&v, 8);
     put16(&v, 8);
-    put_format(&v, &RFB_565);
+    put_format(&v, &RFB_888);
     put32(&v, 17);
     RAW(&v, "Intel(r) AMT KVM?");
     expect_story(&s, &v, NULL, 0, "");
@@ -262,7 +262,7 @@ static void viewers_of_3_3_and_3_7(void **state) {
     RAW(&v, "RFB 003.008\n\x01\x01"); /* no SecurityResult */
     put16(&v, 8);
     put16(&v, 8);
-    put_format(&v, &RFB_565);
+    put_format(&v, &RFB_888);
     put32(&v, 17);
     RAW(&v, "Intel(r) AMT KVM?");
     expect_story(&s, &v, NULL, 0, "");
@@ -282,7 +282,7 @@ static void input_passes_clamped_and_clipboards_do_not(void **state) {
     viewer_request(b, true, 600, 400, 100, 100);
     b = next(&s, DEVICE);
     RAW(b, "\x03\0\0\0\0\0\0\x03xyz\x02");
-    want_let_in(&v, 640, 480, &RFB_565);
+    want_let_in(&v, 640, 480);
     RAW(&v, "\x02");
     want_hello(&d, &RFB_565);
     RAW(&d, "\x04\x01\0\0\0\0\xff\x0d");
@@ -338,7 +338,7 @@ static void a_new_size_is_told(void **state) {
     device_update(b, 1);
     device_rect(b, 0, 0, 1, 1, 0);
     RAW(b, "\xe0");
-    want_let_in(&v, 640, 480, &RFB_565);
+    want_let_in(&v, 640, 480);
     device_update(&v, 3);
     device_rect(&v, 0, 0, 0, 0, 0);
     device_rect(&v, 0, 0, 3840, 2160, -223);
@@ -373,7 +373,7 @@ static void the_firmware_is_lost_in_the_middle_and_comes_back(void **state) {
     let_in(&s, 640, 480);
     b = next(&s, VIEWER);
     viewer_encodings(b, 1, (const int32_t[]){-223});
-    viewer_set_format(b, &BGRX);
+    viewer_set_format(b, &RFB_888);
     viewer_request(b, false, 0, 0, 640, 480);
     b = next(&s, DEVICE);
     device_update(b, 3);
@@ -386,7 +386,7 @@ static void the_firmware_is_lost_in_the_middle_and_comes_back(void **state) {
     device_update(b, 1);
     device_rect(b, 799, 599, 1, 1, 0);
     RAW(b, "\x1f\0");
-    want_let_in(&v, 640, 480, &RFB_565);
+    want_let_in(&v, 640, 480);
     device_update(&v, 3);
     device_rect(&v, 0, 0, 2, 2, 0);
     RAW(&v, "\xff\xff\xff\0");
@@ -419,7 +419,7 @@ static void a_big_hole_is_filled_as_the_viewer_reads(void **state) {
     next(&s, LOST);
     device_hello(next(&s, DEVICE), 1024, 768);
     RAW(next(&s, DEVICE), "\x02");
-    want_let_in(&v, 1024, 768, &RFB_565);
+    want_let_in(&v, 1024, 768);
     device_update(&v, 1);
     device_rect(&v, 0, 0, 1024, 768, 0);
     RAW(&v, "\xff\xff");
@@ -556,7 +556,7 @@ static void the_limits_themselves_pass(void **state) {
     b = next(&s, DEVICE);
     device_update(b, 1);
     device_rect(b, 0, 0, 9, 9, -223);
-    want_let_in(&v, 8, 8, &RFB_565);
+    want_let_in(&v, 8, 8);
     device_update(&v, 1);
     device_rect(&v, 0, 0, 9, 9, -223);
     expect_story(&s, &v, NULL, 0, "");
@@ -613,7 +613,7 @@ static void a_viewer_that_does_not_read_stops_the_firmware(void **state) {
     const struct rfb_translate_limits lim = RFB_TRANSLATE_LIMITS_DEFAULT;
     struct story s = {0};
     let_in(&s, 1024, 768);
-    viewer_set_format(next(&s, VIEWER), &BGRX);
+    viewer_set_format(next(&s, VIEWER), &RFB_888);
     struct rng rng = {1};
     play(&s, SIZE_MAX, &rng);
     struct buf screen = {0};

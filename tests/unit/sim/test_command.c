@@ -218,6 +218,7 @@ static void help_names_every_fault(void **state) {
     for (int f = 0; f < SIM_FAULT_COUNT; f++) {
         assert_non_null(strstr(buf_cstr(&out), sim_fault_name((enum sim_fault)f)));
         assert_int_equal(sim_fault_find(slice_str(sim_fault_name((enum sim_fault)f))), f);
+        assert_true(f < SIM_FAULT_ARGS || !sim_fault_arg_name((enum sim_fault)f));
     }
     for (int f = 0; f < SIM_KVM_FAULT_COUNT; f++)
         assert_non_null(strstr(buf_cstr(&out), sim_kvm_fault_name((enum sim_kvm_fault)f)));

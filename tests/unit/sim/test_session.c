@@ -492,6 +492,65 @@ static void a_reader_that_pauses_loses_nothing(void **state) {
     bench_unmake(&b);
 }
 
+/* Answers pile up behind a window that stays closed: the firmware gives up. */
+static void answers_nobody_reads_are_bounded(void **state) {
+    struct bench b;
+    uint8_t pings[2000] = {0};
+    size_t sent = 0;
+    for (size_t i = 0; i < sizeof pings; i += 8)
+        pings[i] = 0x24;
+    start(&b);
+    call(&A, &b, REDIR_SOL);
+    assert_true(bench_run(&b, is_open, SOON));
+    orch_raw_hold(&b.orch, A.c, true);
+    while (!is_over(&b) && sent < 200000) {
+        assert_int_equal(orch_raw_send(&b.orch, A.c, slice_of(pings, sizeof pings)), 0);
+        sent += sizeof pings;
+        (void)bench_run(&b, is_over, 20);
+    }
+    assert_true(sent > 90000 && sent < 120000); /* window, what waits, 64 KiB */
+    hang_up(&A);
+    bench_unmake(&b);
+}
+
+static void what_is_unsent_at_the_end_is_dropped(void **state) {
+    struct bench b;
+    start(&b);
+    call(&A, &b, REDIR_SOL);
+    assert_true(bench_run(&b, is_open, SOON));
+    type(&A, "\rroot\rx\r");
+    assert_false(bench_run(&b, never, 400));
+    orch_raw_hold(&b.orch, A.c, true);
+    type(&A, "flood 400000\r");
+    assert_false(bench_run(&b, never, 1000));
+    redir_end(A.r);
+    pump(&A);
+    assert_false(bench_run(&b, is_over, 4500));
+    assert_int_equal(open_sessions(&b), 0); /* … but the kind is free at once */
+    assert_true(bench_run(&b, is_over, 1000));
+    hang_up(&A);
+    bench_unmake(&b);
+}
+
+static bool is_held(struct bench *b) {
+    return b->node->redir.conns[REDIR_SOL] != NULL;
+}
+static void a_login_must_come_in_time(void **state) {
+    struct bench b;
+    start(&b);
+    A = (struct caller){.b = &b};
+    A.c = orch_raw_open(&b.orch, 16994);
+    struct mono begin = sim_now(b.world);
+    assert_int_equal(orch_raw_send(&b.orch, A.c, SLICE_LIT("\x10\0\0\0SOL ")), 0);
+    assert_true(bench_run(&b, is_held, SOON));
+    assert_true(bench_run(&b, is_over, 40000));
+    int64_t ms = mono_ms_between(begin, sim_now(b.world));
+    assert_true(ms >= 30000 && ms < 31000);
+    assert_null(b.node->redir.conns[REDIR_SOL]);
+    orch_raw_free(&b.orch, A.c);
+    bench_unmake(&b);
+}
+
 static bool sum_is_told(struct bench *b) {
     pump(&A);
     return A.data.len && strstr(buf_cstr(&A.data), "sum: 60000 bytes");
@@ -627,5 +686,6 @@ UNIT_MAIN(T(a_prompt_on_every_way), T(a_wrong_password_is_told), T(one_of_a_kind
           T(a_prompt_waits_for_consent), T(an_open_session_blocks_power_off),
           T(power_of_the_host_in_sessions), T(sessions_die_with_the_tunnel), T(an_idle_viewer_is_dropped),
           T(a_silent_sol_client_is_dropped), T(the_firmware_closes_one),
-          T(a_reader_that_pauses_loses_nothing), T(a_long_paste_arrives), T(a_host_reads_its_medium),
+          T(a_reader_that_pauses_loses_nothing), T(a_long_paste_arrives), T(answers_nobody_reads_are_bounded),
+          T(what_is_unsent_at_the_end_is_dropped), T(a_login_must_come_in_time), T(a_host_reads_its_medium),
           T(a_node_listens_itself))
