@@ -70,3 +70,7 @@ const struct redir_app *redir_app_find(enum redir_kind k) {
                                          flood_deadline, flood_tick, flood_changed, flood_ended,  NULL};
     return k == REDIR_KVM ? &app : NULL;
 }
+
+struct sim_ider *redir_app_ider(void *app) {
+    return NULL; /* there is no IDE-R here */
+}
