@@ -477,4 +477,5 @@ UNIT_MAIN(T(bytes_both_ways), T(bytes_both_ways_through_tls), T(bytes_before_the
           T(kvm_from_the_banner_on), T(notes_of_sol), T(a_serial_line_without_a_login),
           T(nobody_does_anything), T(silence), T(a_viewer_that_stops_reading),
           T(a_viewer_that_stops_reading_from_tls), T(a_viewer_that_never_reads_again),
-          T(a_device_that_stops_reading), T(a_device_that_takes_nothing), T(a_viewer_that_floods), T(a_flood_of_pings))
+          T(a_device_that_stops_reading), T(a_device_that_takes_nothing), T(a_viewer_that_floods),
+          T(a_flood_of_pings))
