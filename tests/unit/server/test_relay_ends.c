@@ -280,6 +280,32 @@ static void what_the_viewer_does(void **s) {
     desk_close(&d);
 }
 
+/* Ended while the channel of before is still on its way down: power-off waits until the firmware has let go.
+ */
+static void ended_before_the_channel_is_closed(void **s) {
+    struct desk d;
+    struct viewer v;
+    char id[REDIR_SESSION_ID_CAP];
+    desk_open(&d, 1);
+    desk_session(&d, "operator", SOL, id);
+    viewer_open(&v, &d, "operator", id);
+    stream_abort(v.s);
+    while (desk_find(&d, id)->state == SESSION_ACTIVE)
+        assert_true(sim_step(d.g->w));
+    assert_true(desk_find(&d, id)->device_open);
+    struct session_order stop = {.what = SESSION_STOP, .admin = true};
+    memcpy(stop.id, id, sizeof stop.id);
+    struct host_ev ev = {.kind = HOST_EV_SESSION_ORDER, .order = &stop};
+    fleet_host_input(desk_host(&d), &ev);
+    assert_int_equal(desk_find(&d, id)->state, SESSION_ENDED);
+    assert_true(desk_find(&d, id)->device_open);
+    desk_run(&d, 100);
+    assert_false(desk_find(&d, id)->device_open);
+    viewer_free(&v);
+    assert_clean(&d, "channel");
+    desk_close(&d);
+}
+
 /* --- every end in the way of every other --- */
 
 enum { REQUEST_CAP = 2048 };
@@ -420,5 +446,5 @@ static void torn_down_in_the_middle(void **s) {
 }
 
 UNIT_MAIN(T(what_the_device_says), T(the_certificate_is_another), T(no_channel_is_free),
-          T(what_ends_an_open_session), T(what_the_viewer_does), T(every_end_after_every_end),
-          T(torn_down_in_the_middle))
+          T(what_ends_an_open_session), T(what_the_viewer_does), T(ended_before_the_channel_is_closed),
+          T(every_end_after_every_end), T(torn_down_in_the_middle))
