@@ -312,7 +312,7 @@ int rfb_device_fill(struct rfb_translate *t) {
     static const uint8_t black[RFB_ROOM_MIN];
     while (t->filling && !t->err && rfb_room(t, RFB_VIEWER) >= RFB_ROOM_MIN) {
         if (t->pixels_left) {
-            size_t most = RFB_ROOM_MIN / t->pixels.out_bytes;
+            size_t most = (size_t)RFB_ROOM_MIN / t->pixels.out_bytes;
             size_t n = t->pixels_left < most ? (size_t)t->pixels_left : most;
             if (rfb_put(t, RFB_VIEWER, black, n * t->pixels.out_bytes) < 0)
                 break;
