@@ -44,10 +44,10 @@ open_sessions() {
 }
 # view [bench-view options]: prints its line of JSON
 view() {
-    taskset -c $fleet_core "$build/bench/bench-view" --address "$HTTPS" --ca "$dir/data/ca.pem" --pid "$SERVER" \
+    taskset -c "$fleet_core" "$build/bench/bench-view" --address "$HTTPS" --ca "$dir/data/ca.pem" --pid "$SERVER" \
         --sessions "$dir/sessions" "$@" | sed 1d
 }
-copy() { taskset -c $server_core "$build/bench/bench-copy" "$1" 1 $fleet_core; }
+copy() { taskset -c "$server_core" "$build/bench/bench-copy" "$1" 1 "$fleet_core"; }
 
 # --- one session, as fast as it goes ---
 end_session() { ask "$(sed 's,/stream$,,' "$dir/streams")" -X DELETE; }
