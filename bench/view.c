@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bench-view: viewers of sessions with bench-device at the other end. Counts the bytes, in CPU time of the
  * server's process as well as in wall time, and takes the age of each chunk from its stamp. Deaf viewers
- * read nothing once they are upgraded. Prints "watching" when all are open, and one line of JSON in the end.
- * Usage: bench-view --help */
+ * read nothing once they are upgraded; direct ones ask the devices without a server. Prints "watching" when
+ * all are open, and one line of JSON in the end. Usage: bench-view --help */
 #include "base/json.h"
 #include "base/rd.h"
 #include "common.h"
 #include "flood.h"
 #include "net/tls.h"
 #include "proto/http1.h"
+#include "proto/redir.h"
 #include "proto/ws.h"
 
 #include <getopt.h>
@@ -21,11 +22,12 @@ enum { VIEWERS_MAX = 1024, SAMPLES_MAX = 1 << 22, WARM_UP_MS = 1500, TEXT_MAX_BY
 struct views;
 struct view {
     struct views *all;
-    char path[160], ticket[96];
+    char path[160], ticket[96]; /* direct: its address, and its user and password */
     struct stream *stream;
     struct http1 *http; /* until the upgrade */
     struct ws *ws;
-    size_t at; /* in the chunk */
+    struct redir *redir; /* direct */
+    size_t at;           /* in the chunk */
     uint8_t stamp[FLOOD_STAMP_BYTES];
 };
 
@@ -33,7 +35,7 @@ struct views {
     const char *address, *ca, *sessions;
     long pid;
     unsigned seconds;
-    bool deaf;
+    bool deaf, direct;
     struct loop *loop;
     struct tls_ctx *tls;
     struct view v[VIEWERS_MAX];
@@ -84,6 +86,14 @@ static void send_output(struct view *v) {
         ws_sent(v->ws, out.n);
 }
 
+static void opened(struct views *a) {
+    if (++a->open < a->n)
+        return;
+    puts("watching");
+    fflush(stdout);
+    loop_timer_set(a->loop, &a->phase, mono_add_ms(loop_now(a->loop), WARM_UP_MS));
+}
+
 static void upgraded(struct view *v) {
     struct views *a = v->all;
     uint8_t random[16];
@@ -94,11 +104,7 @@ static void upgraded(struct view *v) {
         die("out of memory", "");
     if (a->deaf)
         stream_pause(v->stream);
-    if (++a->open < a->n)
-        return;
-    puts("watching");
-    fflush(stdout);
-    loop_timer_set(a->loop, &a->phase, mono_add_ms(loop_now(a->loop), WARM_UP_MS));
+    opened(a);
 }
 
 static void take_answer(struct view *v, struct slice *data) {
@@ -160,20 +166,62 @@ static void on_open(struct stream *s, void *ctx) {
     buf_free(&out);
 }
 
+/* --- without a server --- */
+
+static void send_redir(struct view *v) {
+    struct slice out = redir_output(v->redir);
+    if (out.n && stream_write(v->stream, out) == 0)
+        redir_sent(v->redir, out.n);
+}
+
+static void on_direct_open(struct stream *s, void *ctx) {
+    static const struct redir_limits lim = REDIR_LIMITS_DEFAULT;
+    struct view *v = ctx;
+    char user[48], password[48];
+    struct slice rest = slice_str(v->ticket);
+    slice_to_str(slice_cut(&rest, ' '), user, sizeof user);
+    slice_to_str(rest, password, sizeof password);
+    struct redir_config cfg = {.kind = REDIR_KVM, .user = user, .password = password};
+    v->redir = redir_new(&cfg, &lim, loop_now(v->all->loop));
+    if (!v->redir)
+        die("out of memory", "");
+    send_redir(v);
+    (void)s;
+}
+
+static void on_direct_data(struct stream *s, void *ctx, struct slice data) {
+    struct view *v = ctx;
+    struct redir_ev ev;
+    int r;
+    while ((r = redir_input(v->redir, &data, loop_now(v->all->loop), &ev)) > 0)
+        if (ev.kind == REDIR_EV_DATA)
+            take(v, ev.data);
+        else if (ev.kind == REDIR_EV_OPEN)
+            opened(v->all);
+    if (r < 0)
+        die(v->path, redir_error(v->redir));
+    send_redir(v);
+    (void)s;
+}
+
 static void on_end(struct stream *s, void *ctx, enum stream_end why) {
     (void)ctx;
     die(stream_error(s)[0] ? stream_error(s) : "a connection ended", stream_end_text(why));
 }
 
 static void connect_all(struct views *a) {
-    static const struct stream_handler handler = {.on_open = on_open, .on_data = on_data, .on_end = on_end};
+    static const struct stream_handler handlers[] = {
+        {.on_open = on_open, .on_data = on_data, .on_end = on_end},
+        {.on_open = on_direct_open, .on_data = on_direct_data, .on_end = on_end}};
     const struct http1_limits lim = {.head_bytes = 16384, .headers_max = 64, .body_bytes = 65536};
-    const struct connect_opts o = {.address = a->address, .tls = a->tls, .timeout_ms = 20000};
     for (unsigned i = 0; i < a->n; i++) {
         struct view *v = &a->v[i];
+        const struct connect_opts o = {.address = a->direct ? v->path : a->address,
+                                       .tls = a->direct ? NULL : a->tls,
+                                       .timeout_ms = 20000};
         v->all = a;
         v->http = http1_new(HTTP1_RESPONSES, &lim);
-        v->stream = stream_connect(a->loop, &o, &handler, v);
+        v->stream = stream_connect(a->loop, &o, &handlers[a->direct], v);
         if (!v->http || !v->stream)
             die("out of memory", "");
         stream_bulk(v->stream);
@@ -229,11 +277,15 @@ static void usage(void) {
 }
 
 static void read_options(struct views *a, int argc, char **argv) {
-    static const struct option longs[] = {
-        {"address", required_argument, NULL, 'a'}, {"ca", required_argument, NULL, 'c'},
-        {"pid", required_argument, NULL, 'p'},     {"sessions", required_argument, NULL, 'f'},
-        {"seconds", required_argument, NULL, 's'}, {"deaf", no_argument, NULL, 'd'},
-        {"help", no_argument, NULL, 'h'},          {0}};
+    static const struct option longs[] = {{"address", required_argument, NULL, 'a'},
+                                          {"ca", required_argument, NULL, 'c'},
+                                          {"pid", required_argument, NULL, 'p'},
+                                          {"sessions", required_argument, NULL, 'f'},
+                                          {"seconds", required_argument, NULL, 's'},
+                                          {"deaf", no_argument, NULL, 'd'},
+                                          {"direct", no_argument, NULL, 'D'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {0}};
     const char *number[2] = {"0", "3"};
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
         const char **at = c == 'a'   ? &a->address
@@ -244,6 +296,8 @@ static void read_options(struct views *a, int argc, char **argv) {
                                      : NULL;
         if (c == 'd')
             a->deaf = true;
+        else if (c == 'D')
+            a->direct = true;
         else if (at)
             *at = optarg;
         else

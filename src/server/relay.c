@@ -288,6 +288,11 @@ void relays_free(struct shard *s) {
     for (struct list_node *n; (n = list_first(&s->relays));) {
         struct relay *r = CONTAINER_OF(n, struct relay, node);
         r->released = true;
+        if (r->stream && s->loop) {
+            stream_handle(r->stream, NULL, NULL);
+            stream_abort(r->stream);
+        }
+        tunnel_chan_forget(&r->chan);
         relay_free(r);
     }
 }
