@@ -264,7 +264,7 @@ static void patience_ends(void **s) {
     desk_run(&d, 1500);
     assert_string_equal(desk_state(&d, id), "ended expired");
     desk_run(&d, 9 * 60000 + 1000);
-    assert_string_equal(desk_state(&d, kvm), "ended expired");
+    assert_string_equal(desk_state(&d, kvm), "ended consent");
     assert_answer(&d, "text", "no consent code was entered");
     desk_close(&d);
 }
