@@ -230,5 +230,7 @@ const char *sim_node_consent_code(struct sim_node *n);
 int sim_node_consent_describe(struct sim_node *n, struct buf *out);
 /* The next new code is this one, of six digits. */
 void sim_node_consent_next(struct sim_node *n, uint32_t code);
+/* OptInCodeTimeout and OptInDisplayTimeout, in seconds, from the next state of the consent on. */
+void sim_node_consent_times(struct sim_node *n, uint32_t code_s, uint32_t display_s);
 /* OptInRequired: 0 none, 1 KVM only, 4294967295 all. */
 void sim_node_consent_policy(struct sim_node *n, uint32_t required);
