@@ -19,7 +19,7 @@ enum {
 
 /* What the server keeps for a relay, beside fixed structures. */
 static size_t cost_of(const struct relay *r) {
-    size_t n = r->scratch.cap + r->start_reply.cap;
+    size_t n = r->scratch.cap + r->start_reply.cap + r->early.cap + r->in.cap;
     if (r->stream)
         n += stream_queued(r->stream);
     if (r->ws)

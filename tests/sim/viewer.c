@@ -182,6 +182,8 @@ static bool has(struct slice json, const char *word) {
 }
 
 static void on_note(struct viewer *v, struct slice json) {
+    if (has(json, "\"type\":\"hello\"") && v->kind == REDIR_SOL && rng_chance(&v->rng, 300000))
+        wire_say(v); /* before the device's side is open */
     if (has(json, "\"type\":\"open\"")) {
         v->opened = true;
         if (v->kind == REDIR_IDER) {
