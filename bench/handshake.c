@@ -4,12 +4,8 @@
  * process on loopback. Usage: bench-handshake [rsa-2048|rsa-3072|p-256 [SECONDS]]. Prints one line of JSON.
  */
 #include "base/json.h"
-#include "base/ossl.h"
-#include "net/pki.h"
+#include "plain.h"
 
-#include <arpa/inet.h>
-#include <openssl/pem.h>
-#include <openssl/ssl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +13,6 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { IN_FLIGHT = 64, EVENTS = 128 };
@@ -28,26 +23,10 @@ struct conn {
     bool done;
 };
 
-static void die(const char *what) {
-    fprintf(stderr, "bench-handshake: %s\n", what);
-    exit(1);
-}
-
-static double seconds(clockid_t clock) {
-    struct timespec ts;
-    clock_gettime(clock, &ts);
-    return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
-}
-
-static struct sockaddr_in loopback(uint16_t port) {
-    return (struct sockaddr_in){
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-}
-
 static struct conn *conn_new(SSL_CTX *ctx, int ep, int fd, bool server) {
     struct conn *c = calloc(1, sizeof *c);
     if (!c || !(c->ssl = SSL_new(ctx)))
-        die("out of memory");
+        plain_die("out of memory");
     c->fd = fd;
     SSL_set_fd(c->ssl, fd);
     if (server)
@@ -80,11 +59,11 @@ static bool conn_step(struct conn *c) {
 /* --- the other process --- */
 
 static struct conn *dial(SSL_CTX *ctx, int ep, uint16_t port) {
-    struct sockaddr_in to = loopback(port);
+    struct sockaddr_in to = plain_loopback(port);
     struct linger reset = {1, 0}; /* no port stays in TIME_WAIT */
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to) < 0)
-        die("connect failed");
+        plain_die("connect failed");
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
     struct conn *c = conn_new(ctx, ep, fd, false);
     int flags = 1;
@@ -115,51 +94,6 @@ static void client(uint16_t port) {
 
 /* --- the side that is measured --- */
 
-static SSL_CTX *server_ctx(enum pki_key kind) {
-    static const char *const names[] = {"localhost"};
-    struct buf key = {0}, cert = {0};
-    struct errinfo ei = {0};
-    struct wall from = {1700000000000000};
-    struct buf leaf_key = {0}, leaf = {0};
-    if (pki_make_key(PKI_P256, &key, &ei) < 0 ||
-        pki_make_root(buf_slice(&key), "Bench", from, 36000, &cert, &ei) < 0 ||
-        pki_make_key(kind, &leaf_key, &ei) < 0 ||
-        pki_make_leaf(buf_slice(&cert), buf_slice(&key), buf_slice(&leaf_key), names, 1, from, 36000, &leaf,
-                      &ei) < 0)
-        die(ei.text);
-    SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
-    BIO *k = BIO_new_mem_buf(buf_slice(&leaf_key).p, (int)leaf_key.len);
-    BIO *c = BIO_new_mem_buf(buf_slice(&leaf).p, (int)leaf.len);
-    EVP_PKEY *pkey = PEM_read_bio_PrivateKey(k, NULL, NULL, NULL);
-    X509 *x = PEM_read_bio_X509(c, NULL, NULL, NULL);
-    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
-    SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
-    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set1_groups_list(ctx, "X25519:P-256:P-384");
-    if (SSL_CTX_use_certificate(ctx, x) != 1 || SSL_CTX_use_PrivateKey(ctx, pkey) != 1)
-        die("the certificate cannot be used");
-    EVP_PKEY_free(pkey);
-    X509_free(x);
-    BIO_free(k);
-    BIO_free(c);
-    buf_free(&key);
-    buf_free(&cert);
-    buf_free(&leaf_key);
-    buf_free(&leaf);
-    return ctx;
-}
-
-static int listen_any(uint16_t *port) {
-    struct sockaddr_in a = loopback(0);
-    socklen_t len = sizeof a;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) < 0 || listen(fd, 1024) < 0)
-        die("listen failed");
-    getsockname(fd, (struct sockaddr *)&a, &len);
-    *port = ntohs(a.sin_port);
-    return fd;
-}
-
 static void accept_all(SSL_CTX *ctx, int ep, int lis) {
     for (int fd; (fd = accept4(lis, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0;)
         conn_new(ctx, ep, fd, true);
@@ -168,8 +102,8 @@ static void accept_all(SSL_CTX *ctx, int ep, int lis) {
 /* Serve for so long; returns the handshakes done. */
 static unsigned serve(SSL_CTX *ctx, int ep, int lis, double for_s) {
     unsigned done = 0;
-    double until = seconds(CLOCK_MONOTONIC) + for_s;
-    while (seconds(CLOCK_MONOTONIC) < until) {
+    double until = plain_seconds(CLOCK_MONOTONIC) + for_s;
+    while (plain_seconds(CLOCK_MONOTONIC) < until) {
         struct epoll_event e[EVENTS];
         int n = epoll_wait(ep, e, EVENTS, 100);
         for (int i = 0; i < n; i++) {
@@ -193,20 +127,20 @@ int main(int argc, char **argv) {
     double for_s = argc > 2 ? strtod(argv[2], NULL) : 2;
     enum pki_key kind;
     if (!pki_key_parse(cert, &kind) || for_s <= 0)
-        die("usage: bench-handshake [rsa-2048|rsa-3072|p-256 [SECONDS]]");
+        plain_die("usage: bench-handshake [rsa-2048|rsa-3072|p-256 [SECONDS]]");
     uint16_t port;
-    int lis = listen_any(&port), ep = epoll_create1(EPOLL_CLOEXEC);
+    int lis = plain_listen(&port), ep = epoll_create1(EPOLL_CLOEXEC);
     struct epoll_event e = {.events = EPOLLIN};
     epoll_ctl(ep, EPOLL_CTL_ADD, lis, &e);
-    SSL_CTX *ctx = server_ctx(kind);
+    SSL_CTX *ctx = plain_server_ctx(kind);
     signal(SIGPIPE, SIG_IGN);
     pid_t child = fork();
     if (child == 0)
         client(port);
     serve(ctx, ep, lis, for_s / 4); /* caches warm up */
-    double cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
+    double cpu = plain_seconds(CLOCK_PROCESS_CPUTIME_ID);
     unsigned done = serve(ctx, ep, lis, for_s);
-    cpu = seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+    cpu = plain_seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu;
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);
     SSL_CTX_free(ctx);

@@ -85,14 +85,14 @@ ask() {
 metric() { ask /metrics | awk -v n="$1" '$1 == n { print $2 }'; }
 metric_reaches() { [ "$(metric "$1")" -ge "$2" ]; }
 
-# fleet_start COUNT [amtsim options]: connects at once, unless --hold is among them
+# fleet_start COUNT [amtsim options]: connects at once, unless --hold is among them; device: another program than amtsim
 fleet_start() {
     local n=$1
     shift
     rm -f "$dir/fleet.out"
     local ca="$dir/data/ca.pem"
     [ -f "$ca" ] && set -- --ca "$ca" "$@"
-    taskset -c $fleet_core "$build/src/sim/amtsim" --server "$CIRA" --count "$n" --csv-out "$dir/nodes.csv" \
+    taskset -c $fleet_core "$build/${device:-src/sim/amtsim}" --server "$CIRA" --count "$n" --csv-out "$dir/nodes.csv" \
         --control "$dir/fleet.sock" --wait "$@" >"$dir/fleet.out" 2>>"$dir/fleet.log" &
     FLEET=$!
     await 60 test -S "$dir/fleet.sock" || die "amtsim does not start"

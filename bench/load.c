@@ -8,18 +8,14 @@
  *   op     POST power-off or power-on, done when the event stream says that the operation is done
  *
  * Prints one line of JSON. Usage: bench-load --help */
-#include "base/buf.h"
 #include "base/json.h"
-#include "net/loop.h"
+#include "common.h"
 #include "net/tls.h"
 #include "proto/http1.h"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { CONNS_MAX = 256, SAMPLES_MAX = 1 << 20, ID_CAP = 32, FINISHED = 1024, PATH_CAP = 160 };
@@ -67,52 +63,6 @@ struct load {
     struct loop_timer phase;
     char trouble[200];
 };
-
-static void die(const char *what, const char *why) {
-    fprintf(stderr, "bench-load: %s%s%s\n", what, *why ? ": " : "", why);
-    exit(1);
-}
-
-static int64_t now_us(void) {
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
-
-/* CPU time of all threads of a process. */
-static int64_t cpu_ns(long pid) {
-    char path[320];
-    int64_t sum = 0;
-    snprintf(path, sizeof path, "/proc/%ld/task", pid);
-    DIR *d = opendir(path);
-    if (!d)
-        die("cannot read", path);
-    for (struct dirent *e; (e = readdir(d));) {
-        snprintf(path, sizeof path, "/proc/%ld/task/%s/schedstat", pid, e->d_name);
-        FILE *f = fopen(path, "re");
-        long long v = 0;
-        if (f && fscanf(f, "%lld", &v) == 1)
-            sum += v;
-        if (f)
-            fclose(f);
-    }
-    closedir(d);
-    return sum;
-}
-
-static void read_file(const char *path, struct buf *out) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : 1;
-    while (n > 0) {
-        uint8_t *p = buf_room(out, 65536);
-        n = p ? read(fd, p, 65536) : -1;
-        if (n > 0)
-            buf_commit(out, (size_t)n);
-    }
-    if (n < 0)
-        die("cannot read", path);
-    close(fd);
-}
 
 /* The text between before and the next quote, of the first place; false when there is none. */
 static bool quoted(struct slice in, const char *before, char *out, size_t cap) {
@@ -346,18 +296,13 @@ static void on_phase(struct loop_timer *t) {
     loop_stop(l->loop);
 }
 
-static int by_size(const void *a, const void *b) {
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return (x > y) - (x < y);
-}
-
 static void print(struct load *l) {
     size_t n = l->nsamples;
     double wall_s = (double)(l->upto_us - l->from_us) / 1e6;
     double cpu_s = (double)(l->cpu_upto_ns - l->cpu_from_ns) / 1e9;
     struct buf line = {0};
     struct json j = json_of(&line);
-    qsort(l->samples, n, sizeof *l->samples, by_size);
+    sort_samples(l->samples, n);
     json_obj(&j);
     json_kstr(&j, "mode", l->mode->name);
     json_kint(&j, "in_flight", l->k);

@@ -25,7 +25,11 @@ const WORDS = { opening: ['opening', 'wait'], consent: ['waits for consent', 'wa
 function say(text) { $('news').textContent = text; $('hint').textContent = text; setTimeout(() => { if ($('hint').textContent === text) $('hint').textContent = hint; }, 6000); }
 /** @param {string} text */
 function setHint(text) { hint = text; $('hint').textContent = text; }
-const leave = () => /** @type {HTMLElement} */ ($('tools').querySelector('button, summary') || $('leave')).focus();
+/** Focus goes to the page; what fills the screen gives it back. */
+function leave() {
+  if (document.fullscreenElement) document.exitFullscreen();
+  /** @type {HTMLElement} */ ($('tools').querySelector('button, summary') || $('leave')).focus();
+}
 
 /** @param {string} title @param {string} text @param {HTMLElement[]} acts */
 function overlay(title, text, acts) {
@@ -51,26 +55,25 @@ function onState(v) {
   if (v.state !== 'active') hideBanners();
   if (v.state === 'active') overlay('', '', []);
   else if (v.state === 'interrupted') onInterrupted(v);
-  else if (v.state === 'ended') onEnded(v.text);
+  else if (v.state === 'ended') onEnded(v);
   else if (v.state === 'connecting' && v.text) overlay('Connecting again', v.text, []);
   else overlay(v.state === 'consent' ? 'The node asks for consent' : v.state === 'opening' ? 'Opening the session' : 'Connecting', '', []);
   if (v.state !== 'active') setHint('');
   tickClocks();
 }
 
-let wasInterrupted = '';
+let wasInterrupted = ''; /* what the view makes of it */
 /** @param {import('./session.js').View} v */
 function onInterrupted(v) {
-  const words = view?.closed() || '';
-  if (words) wasInterrupted = words;
+  wasInterrupted = view?.closed(v.code) || wasInterrupted;
   overlay('The session was interrupted', [v.text, wasInterrupted].filter(Boolean).join(' '),
     [button('Try now', () => session.retryNow(), 'primary'), button('Give up', () => session.close())]);
 }
 
-/** @param {string} text */
-function onEnded(text) {
-  const words = view?.closed() || '';
-  overlay('The session has ended', [text, words].filter(Boolean).join(' '), local
+/** @param {import('./session.js').View} v */
+function onEnded(v) {
+  const words = view?.closed(v.code) || '';
+  overlay('The session has ended', [v.text, words].filter(Boolean).join(' '), local
     ? [] : [button('Open again', () => begin(), 'primary'), button('Close', () => goBack())]);
 }
 
@@ -142,9 +145,9 @@ function onConsent(c) {
   const can = c.action === 'enter-code';
   input('code').disabled = !can;
   /** @type {HTMLButtonElement} */ ($('consent-form').querySelector('[type=submit]')).disabled = !can;
-  tickConsent();
   const d = dialog('consent');
   if (!d.open) { input('code').value = ''; $('consent-error').textContent = ''; d.showModal(); }
+  tickConsent();
   if (can && action !== 'enter-code') input('code').focus();
 }
 

@@ -12,6 +12,7 @@ const MOVE_MS = 50; /* the pointer's moves are gathered this long, its buttons n
 const WHEEL_PIXELS = 100, WHEEL_MAX = 5;
 const KEY_GAP_MS = 10; /* between the strokes of a chord */
 const SIZES = ['fit', 'natural'];
+const DEVICE_CLOSED = 4008; /* docs/sessions.md */
 
 /** @typedef {import('./session.js').Session} Session */
 /**
@@ -36,11 +37,12 @@ export class Kvm {
     this.viewOnly = false;
     this.size = kept('size', 'fit', SIZES);
     this.way = new WayOut();
-    /** @type {Map<string, string>} pressed code to keysym's code */ this.held = new Map();
+    /** @type {Set<string>} codes that are pressed */ this.held = new Set();
     /** @type {Map<string, HTMLButtonElement>} sticky modifiers that are pressed */ this.sticky = new Map();
     this.move = { x: 0, y: 0, timer: 0 };
     this.wheel = 0;
     this.viewOnlyBox = /** @type {HTMLInputElement} */ (make('input'));
+    this.encodingBox = /** @type {HTMLSelectElement} */ (make('select'));
     /** @type {HTMLElement[]} */ this.keyTools = [];
     this.canvas = /** @type {HTMLCanvasElement} */ (make('canvas'));
     this.canvas.tabIndex = 0;
@@ -62,8 +64,11 @@ export class Kvm {
       send: (b) => this.session.send(b),
       resize: (w, h) => this.resize(w, h),
       frame: (x, y, w, h) => this.frame(x, y, w, h),
-      end: (text) => this.session.close(text),
-      open: () => this.place.say(`Connected to ${this.host}`),
+      end: (text) => {
+        const again = !this.raw && this.rfb.width > 0;
+        if (again) this.setRaw(true);
+        this.session.close(again ? `${text} Opened again, it is asked for RAW only.` : text);
+      },
     }, { colours: this.fewer && this.colours !== 'grey8' && this.colours !== 'grey4' ? '332' : this.colours, raw: this.raw, viewOnly: this.viewOnly });
   }
 
@@ -90,11 +95,12 @@ export class Kvm {
   /** @param {Uint8Array} bytes */
   data(bytes) { this.rfb.input(bytes); }
 
-  /** The stream is gone; what that means here. */
-  closed() {
-    const { text, fewer } = this.rfb.closeMeans();
+  /** The stream is gone; what that means here. @param {number} code */
+  closed(code) {
     this.held.clear();
     this.paste?.stop();
+    if (code !== DEVICE_CLOSED) return '';
+    const { text, fewer } = this.rfb.closeMeans();
     if (fewer && !this.fewer) { this.fewer = true; return `${text} Trying again with fewer colours.`; }
     return text;
   }
@@ -126,7 +132,7 @@ export class Kvm {
     this.picture = new ImageData(w, h);
     this.dirty = { left: 0, top: 0, right: w, bottom: h };
     this.layout();
-    return new Uint32Array(this.picture.data.buffer);
+    return new Uint32Array(this.picture.data.buffer).fill(0xff000000); /* black until something is drawn */
   }
 
   /** @param {number} x @param {number} y @param {number} w @param {number} h */
@@ -167,9 +173,7 @@ export class Kvm {
   }
 
   async fullScreen() {
-    const stage = /** @type {HTMLElement} */ (this.place.screen.parentElement);
-    if (document.fullscreenElement) { await document.exitFullscreen(); return; }
-    await stage.requestFullscreen().catch((e) => this.place.say(`Full screen is not possible: ${e.message}`));
+    await document.documentElement.requestFullscreen().catch((e) => this.place.say(`Full screen is not possible: ${e.message}`));
     /** @type {any} */ (navigator).keyboard?.lock?.().catch(() => {}); /* Alt-Tab and Win then go to the machine, where a browser can */
     this.canvas.focus();
   }
@@ -181,6 +185,7 @@ export class Kvm {
     const cad = CHORDS[0][1];
     keys.append(...CHORDS.slice(1).map(([name, codes]) => button(name, () => this.send(codes))));
     const modifiers = make('div', '', 'group');
+    modifiers.addEventListener('pointerdown', (e) => e.preventDefault()); /* the screen keeps the focus, and what stays pressed */
     modifiers.setAttribute('role', 'group');
     modifiers.setAttribute('aria-label', 'Keys that stay pressed until the next key');
     for (const [name, code] of Object.entries(MODIFIERS)) {
@@ -190,15 +195,24 @@ export class Kvm {
     this.keyTools = [button('Ctrl-Alt-Del', () => this.send(cad)), menu('Keys', [keys], 'wide'), modifiers, button('Paste…', () => this.openPaste())];
     const viewOnly = tick('View only: no keys, no pointer', false, (on) => { this.viewOnly = on; this.applyViewOnly(); });
     this.viewOnlyBox = /** @type {HTMLInputElement} */ (viewOnly.querySelector('input'));
+    const encoding = choice('Encoding', [['auto', 'Automatic'], ['raw', 'RAW only']], 'auto', (v) => this.setRaw(v === 'raw'));
+    this.encodingBox = /** @type {HTMLSelectElement} */ (encoding.querySelector('select'));
     const screen = menu('Screen', [
       choice('Size', [['fit', 'Fit the window'], ['natural', '1:1']], this.size, (v) => this.setSize(v)),
       choice('Colours', [['auto', 'Automatic'], ...Object.values(FORMATS).map((f) => /** @type {[string, string]} */ ([f.name, f.label]))], this.colours,
         (v) => { this.colours = v; keep('colours', v); this.rfb.setColours(v); }),
-      choice('Encoding', [['auto', 'Automatic'], ['raw', 'RAW only']], 'auto', (v) => { this.raw = v === 'raw'; this.rfb.setRawOnly(this.raw); }),
+      encoding,
       viewOnly,
       button('Save a picture (PNG)', () => this.screenshot()),
     ]);
     tools.append(...this.keyTools, screen, button('Full screen', () => this.fullScreen()));
+  }
+
+  /** @param {boolean} raw */
+  setRaw(raw) {
+    this.raw = raw;
+    this.encodingBox.value = raw ? 'raw' : 'auto';
+    this.rfb.setRawOnly(raw);
   }
 
   applyViewOnly() {
@@ -255,7 +269,11 @@ export class Kvm {
     c.addEventListener('keydown', (e) => this.key(e));
     c.addEventListener('keyup', (e) => this.key(e));
     c.addEventListener('focus', () => this.showHint());
-    c.addEventListener('blur', () => { this.letGo(); this.showHint(); });
+    c.addEventListener('blur', (e) => {
+      if (this.place.tools.contains(/** @type {Node|null} */ (e.relatedTarget))) this.letHeldGo();
+      else this.letGo();
+      this.showHint();
+    });
     window.addEventListener('blur', () => this.letGo());
     for (const type of ['pointerdown', 'pointerup', 'pointermove', 'pointercancel'])
       c.addEventListener(type, (e) => this.pointer(/** @type {PointerEvent} */ (e)));
@@ -277,7 +295,7 @@ export class Kvm {
       this.held.delete('ControlLeft');
       this.rfb.key(KEYSYMS.ControlLeft, false);
     }
-    if (down) this.held.set(e.code, e.code);
+    if (down) this.held.add(e.code);
     else this.held.delete(e.code);
     this.rfb.key(sym, down);
     if (down) return;
@@ -292,16 +310,22 @@ export class Kvm {
     if (down) for (const codes of typing(e.key, kept('layout', 'us')).strokes.flat()) this.send(codes);
   }
 
-  /** Nothing stays pressed where nobody is. */
-  letGo() {
+  /** Keys of the keyboard go up; sticky ones wait for the next key. */
+  letHeldGo() {
+    for (const code of [...this.held].reverse()) this.rfb.key(KEYSYMS[code], false);
     this.held.clear();
     this.way.reset();
+  }
+
+  /** Nothing stays pressed where nobody is. */
+  letGo() {
+    this.letHeldGo();
     this.unstick();
     this.rfb.releaseAll();
   }
 
   leave() {
-    this.letGo();
+    this.letHeldGo();
     this.place.leave();
     this.place.say('The keyboard is yours again.');
   }

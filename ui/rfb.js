@@ -128,7 +128,7 @@ export class Rfb {
       while (this.phase !== 'ended' && this.step());
     } catch (e) {
       if (!(e instanceof Broken)) throw e;
-      this.end(`The firmware's picture cannot be read: ${e.message}. Reconnect; if it comes again, choose other colours or RAW.`);
+      this.end(`The firmware's picture cannot be read: ${e.message}.`);
     }
   }
 

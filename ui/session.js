@@ -18,7 +18,7 @@ import { Problem, call, sentence, server } from './api.js';
  * @property {(() => Promise<any>)} askCode
  * @property {(() => Promise<any>)} cancelCode
  * @typedef {'opening'|'consent'|'connecting'|'active'|'interrupted'|'ended'} State
- * @typedef {{state: State, text: string, retryAt: number, until: number, resumable: boolean}} View
+ * @typedef {{state: State, text: string, retryAt: number, until: number, code: number}} View  code: of the close that led here, or 0
  * @typedef {object} Handlers
  * @property {(view: View) => void} state
  * @property {(consent: any) => void} consent what the firmware says of its code
@@ -52,6 +52,7 @@ export const CLOSE = {
 const WAITS_S = [1, 2, 4, 8];
 const WINDOW_S = 5 * 60; /* to come back in, when the server did not say */
 const LOOK_S = 3;
+const FINAL = [400, 401, 403]; /* trying again does not help; a link that is down (409) may come back */
 
 /** There is nothing to come back to. */
 export class Over extends Error {}
@@ -82,7 +83,12 @@ export class ServerSource {
     return this.take(await call('POST', `${this.path}/sessions`, { kind: this.kind, viewOnly: this.viewOnly, takeOver }));
   }
 
-  async look() { return this.take(await call('GET', this.mine())); }
+  async look() {
+    const s = await call('GET', this.mine());
+    /* the session knows what was read last; while no code is displayed, the firmware is asked itself */
+    if (s.state === 'consent' && s.consent?.displaySeconds == null) s.consent = await call('GET', `${this.path}/consent`).catch(() => s.consent);
+    return this.take(s);
+  }
 
   async until() { return ours(this.now && (await call('GET', this.mine())).resumeUntil); }
 
@@ -162,20 +168,21 @@ export class Session {
     this.source = source;
     this.on = on;
     this.WebSocketClass = WebSocketClass;
-    /** @type {View} */ this.view = { state: 'opening', text: '', retryAt: 0, until: 0, resumable: false };
+    /** @type {View} */ this.view = { state: 'opening', text: '', retryAt: 0, until: 0, code: 0 };
     /** @type {WebSocket|null} */ this.socket = null;
     /** @type {Info|null} */ this.info = null;
     /** @type {any} */ this.timer = 0;
     this.secondMs = 1000; /* tests have less time */
     this.tries = 0;
     this.goneAt = this.windowEnd = 0; /* since when the stream is interrupted, and how long that may be */
+    this.cause = ''; /* of the interruption */
     /** @type {any} */ this.farewell = null; /* the note before the close frame */
   }
 
   /** The one writer of the state. @param {State} state @param {string} [text] @param {Partial<View>} [more] */
   setState(state, text = '', more = {}) {
     clearTimeout(this.timer);
-    this.view = { state, text, retryAt: 0, until: 0, resumable: false, ...more };
+    this.view = { state, text, retryAt: 0, until: 0, code: 0, ...more };
     this.on.state(this.view);
   }
 
@@ -252,12 +259,12 @@ export class Session {
     } catch (e) {
       if (this.over) return;
       if (e instanceof Wait && (e.state === 'consent' || e.state === 'opening')) { this.look(); return; }
-      if (e instanceof Over || (e instanceof Problem && e.status < 500 && e.status !== 429)) this.setState('ended', e.message);
-      else this.interrupted((back && this.view.text) || sentence(e));
+      if (e instanceof Over || (e instanceof Problem && (!back || FINAL.includes(e.status)))) this.setState('ended', e.message);
+      else this.interrupted(back ? this.cause : sentence(e), e instanceof Problem ? e.message : '');
       return;
     }
     if (this.over) return;
-    this.setState('connecting', back ? this.view.text : '');
+    this.setState('connecting', back ? this.cause : '');
     this.listen(new this.WebSocketClass(new URL(grant.stream, location.href.replace(/^http/, 'ws')), grant.protocol));
   }
 
@@ -294,13 +301,15 @@ export class Session {
     if (this.over) return;
     const [words, back] = CLOSE[code] || ['The connection to the server was lost', code < 4000];
     const text = `${this.farewell?.text || reason || words}`.replace(/([^.!?])$/, '$1.');
-    if (this.farewell ? this.farewell.resumable : back) this.interrupted(text);
-    else this.setState('ended', text, { resumable: false });
+    if (this.farewell ? this.farewell.resumable : back) this.interrupted(text, '', code);
+    else this.setState('ended', text, { code });
   }
 
-  /** @param {string} text */
-  interrupted(text) {
+  /** @param {string} text the cause @param {string} [refusal] why it could not be resumed just now
+   * @param {number} [code] */
+  interrupted(text, refusal = '', code = 0) {
     const now = Date.now();
+    this.cause = text;
     if (!this.goneAt) {
       this.goneAt = now;
       this.windowEnd = now + WINDOW_S * this.secondMs;
@@ -311,7 +320,7 @@ export class Session {
       this.setState('ended', `${text} It could not be resumed in time.`);
       return;
     }
-    this.setState('interrupted', text, { retryAt: now + wait * this.secondMs, until: this.windowEnd, resumable: true });
+    this.setState('interrupted', [text, refusal.replace(/([^.!?])$/, '$1.')].filter(Boolean).join(' '), { retryAt: now + wait * this.secondMs, until: this.windowEnd, code });
     this.later(() => this.connect(), wait);
   }
 

@@ -85,7 +85,8 @@ export class Sol {
     this.term.write(this.charset === 'utf-8' ? bytes : Array.from(bytes, (b) => (b < 128 ? String.fromCharCode(b) : CP437[b - 128])).join(''));
   }
 
-  closed() {
+  /** @param {number} _code */
+  closed(_code) {
     this.outgoing.length = 0;
     return '';
   }

@@ -18,8 +18,10 @@ struct wall {
 #define MONO_NEVER ((struct mono){INT64_MAX})
 #define WALL_NEVER ((struct wall){0})
 
+/* ms may be negative; what is never stays so. */
 static inline struct mono mono_add_ms(struct mono t, int64_t ms) {
-    return t.us > INT64_MAX - ms * 1000 ? MONO_NEVER : (struct mono){t.us + ms * 1000};
+    bool never = ms > 0 ? t.us > INT64_MAX - ms * 1000 : t.us == INT64_MAX;
+    return never ? MONO_NEVER : (struct mono){t.us + ms * 1000};
 }
 static inline bool mono_before(struct mono a, struct mono b) {
     return a.us < b.us;

@@ -270,20 +270,31 @@ int client_call(struct client *c, const struct request *rq, struct answer *a, st
     return rc;
 }
 
-int client_stream(struct client *c, const char *target, struct answer *a, struct errinfo *ei) {
-    *a = (struct answer){0};
-    const struct request rq = {.method = "GET", .target = target};
-    sse_reset(&c->sse);
+/* A request on a fresh connection, and the head of its answer. *reached: something was sent. */
+static int ask_anew(struct client *c, const struct request *rq, enum answer_kind want,
+                    const char *const *more, struct answer *a, struct mono *deadline, bool *reached,
+                    struct errinfo *ei) {
     hang_up(c);
     int rc = make_ready(c, ei);
+    *reached = rc == 0;
     if (rc < 0) {
         hang_up(c);
         return rc;
     }
-    struct mono deadline = mono_add_ms(cli_mono(), c->cfg.answer_ms);
-    rc = send_request(c, &rq, ANSWER_EVENTS, NULL, deadline);
-    if (rc == 0)
-        rc = read_head(c, a, deadline);
+    *deadline = mono_add_ms(cli_mono(), c->cfg.answer_ms);
+    rc = send_request(c, rq, want, more, *deadline);
+    return rc == 0 ? read_head(c, a, *deadline) : rc;
+}
+
+int client_stream(struct client *c, const char *target, struct answer *a, struct errinfo *ei) {
+    *a = (struct answer){0};
+    const struct request rq = {.method = "GET", .target = target};
+    struct mono deadline;
+    bool reached;
+    sse_reset(&c->sse);
+    int rc = ask_anew(c, &rq, ANSWER_EVENTS, NULL, a, &deadline, &reached, ei);
+    if (!reached)
+        return rc;
     if (rc == 0 && a->status != 200)
         rc = read_body(c, a, deadline);
     if (rc == 0 && a->status == 200) {
@@ -365,17 +376,12 @@ int client_upgrade(struct client *c, const char *target, const char *protocol, c
                                 protocols,
                                 NULL};
     const struct request rq = {.method = "GET", .target = target};
-    hang_up(c);
-    int rc = make_ready(c, ei);
-    if (rc < 0) {
-        hang_up(c);
-        return rc;
-    }
-    struct mono deadline = mono_add_ms(cli_mono(), c->cfg.answer_ms);
-    rc = send_request(c, &rq, ANSWER_UPGRADE, more, deadline);
+    struct mono deadline;
+    bool reached;
+    int rc = ask_anew(c, &rq, ANSWER_UPGRADE, more, a, &deadline, &reached, ei);
     OPENSSL_cleanse(protocols, sizeof protocols);
-    if (rc == 0)
-        rc = read_head(c, a, deadline);
+    if (!reached)
+        return rc;
     if (rc == 0 && a->status != 101) {
         rc = read_body(c, a, deadline);
         return rc < 0 ? no_answer(c, &rq, rc, true, ei) : ERR_REFUSED;

@@ -9,18 +9,6 @@
 
 enum { CSV_BYTES_MAX = 16 << 20 };
 
-static void put_account(struct json *j, const char *key, const char *user, const char *password) {
-    if (!user && !password)
-        return;
-    json_key(j, key);
-    json_obj(j);
-    if (user)
-        json_kstr(j, "user", user);
-    if (password)
-        json_kstr(j, "password", password);
-    json_obj_end(j);
-}
-
 static void put_given(struct json *j, const struct args *a, enum opt o, const char *member) {
     if (arg_given(a, o))
         json_kstr(j, member, arg_text(a, o));
@@ -50,12 +38,12 @@ static int create_one(struct cli *c, const struct args *a) {
         struct json j = json_of(&body);
         json_obj(&j);
         json_kstr(&j, "name", a->words[0]);
-        put_account(&j, "cira", arg_text(a, OPT_CIRA_USER), cira);
-        put_account(&j, "amt",
-                    arg_given(a, OPT_AMT_USER) ? arg_text(a, OPT_AMT_USER)
-                    : amt                      ? "admin"
-                                               : NULL,
-                    amt);
+        secret_put_account(&j, "cira", arg_text(a, OPT_CIRA_USER), cira);
+        secret_put_account(&j, "amt",
+                           arg_given(a, OPT_AMT_USER) ? arg_text(a, OPT_AMT_USER)
+                           : amt                      ? "admin"
+                                                      : NULL,
+                           amt);
         put_given(&j, a, OPT_AMT_UUID, "amtUuid");
         put_given(&j, a, OPT_UUID, "uuid");
         put_given(&j, a, OPT_SERIAL, "serialNumber");

@@ -6,6 +6,7 @@
 #include "cli/handlers.h"
 #include "cli/hosts.h"
 #include "cli/range.h"
+#include "cli/secrets.h"
 #include "cli/when.h"
 
 #include <inttypes.h>
@@ -136,11 +137,13 @@ static int read_power(struct cli *c, const struct args *a, struct change *ch) {
     return add_doing(ch, graceful ? "gracefully " : "", ch->power->doing);
 }
 
-/* The members of the PATCH. */
-static int read_patch(struct cli *c, const struct args *a, struct change *ch) {
+/* The members of the PATCH; amt_password may be NULL. */
+static int put_patch(struct cli *c, const struct args *a, const char *amt_password, struct change *ch) {
     const char *policy = arg_text(a, OPT_RECOVERY_POLICY), *until = arg_text(a, OPT_UNTIL),
                *name = arg_text(a, OPT_NAME);
     struct wall end = WALL_NEVER;
+    if (arg_given(a, OPT_AMT_USER) && !amt_password)
+        return cli_usage(c, NULL, "--amt-user goes with --amt-password-file");
     if (until && (!policy || strcmp(policy, "hold") != 0))
         return cli_usage(c, NULL, "--until goes with --recovery-policy hold");
     if (until && !when_parse(until, cli_wall(), &end))
@@ -148,7 +151,7 @@ static int read_patch(struct cli *c, const struct args *a, struct change *ch) {
                          "--until: \"%.60s\" is not a time", until);
     if (until && end.us <= cli_wall().us)
         return cli_usage(c, NULL, "--until: %.60s has passed already", until);
-    if (!policy && !name)
+    if (!policy && !name && !amt_password)
         return EXIT_OK;
     struct json j = json_of(&ch->patch);
     json_obj(&j);
@@ -158,12 +161,24 @@ static int read_patch(struct cli *c, const struct args *a, struct change *ch) {
         json_kwall(&j, "holdUntil", end);
     if (name)
         json_kstr(&j, "name", name);
+    secret_put_account(&j, "amt", arg_text(a, OPT_AMT_USER), amt_password);
     json_obj_end(&j);
     if (policy)
         add_doing(ch, "set the recovery policy to ", policy);
     if (name)
         add_doing(ch, "rename to ", name);
+    if (amt_password)
+        add_doing(ch, "change the AMT login", "");
     return EXIT_OK;
+}
+
+static int read_patch(struct cli *c, const struct args *a, struct change *ch) {
+    char *amt = NULL;
+    int code = secret_from_file(c, OPT_AMT_PASSWORD_FILE, &amt);
+    if (code == EXIT_OK)
+        code = put_patch(c, a, amt, ch);
+    secret_free(&amt);
+    return code;
 }
 
 struct targets {
@@ -280,7 +295,7 @@ int cmd_set_host(struct cli *c, const struct args *a) {
         code = cli_usage(c, "orch-cli set host --help lists what can be set", "set host: nothing to set");
     if (code == EXIT_OK)
         code = run_change(c, a, &ch, ASK_ABOVE);
-    buf_free(&ch.patch);
+    secret_buf_free(&ch.patch);
     return code;
 }
 

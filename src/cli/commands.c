@@ -143,7 +143,7 @@ const struct command commands[] = {
         .words = "[HOST…]",
         .word = WORD_HOST,
         .words_max = ANY,
-        .summary = "Change power, recovery policy or name of hosts; open and end sessions",
+        .summary = "Change power, recovery policy, name or AMT login of hosts; open and end sessions",
         .details =
             "on, off, sleep and hibernate set the wanted power and start the operation at once; reset and "
             "power-cycle are done once. HOST is a name or an id; node[001-250] stands for many names. With "
@@ -163,7 +163,10 @@ const struct command commands[] = {
              "the host; hold: leave the host alone",
              NULL},
             {OPT_UNTIL, "end of hold: a time such as 2026-11-22T18:00:00Z, or from now: 90m, 2h, 3d", NULL},
-            {OPT_NAME, "new name (one host)", NULL}, {OPT_FILTER, FILTER_HELP, NULL},
+            {OPT_NAME, "new name (one host)", NULL},
+            {OPT_AMT_USER, "user name at the device's firmware (default: as it is)", NULL},
+            {OPT_AMT_PASSWORD_FILE, "file with the password that the firmware has now", NULL},
+            {OPT_FILTER, FILTER_HELP, NULL},
             {OPT_SESSION_TYPE, "which session; goes with --session-state", NULL},
             {OPT_SESSION_STATE, "open a session and stay in it, or end the one that is open", NULL},
             CONSENT_CODE, TAKE_OVER, {OPT_VIEW_ONLY, "kvm: look, without keyboard and mouse", NULL},

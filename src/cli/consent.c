@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { DIGITS = 6, LOOK_MS = 5000, REQUEST_MS = 15000 };
+enum { DIGITS = 6, LOOK_MS = 2000, REQUEST_MS = 15000 };
 enum { KEY_INTERRUPT = 3, KEY_END = 4, KEY_BACK = 8, KEY_DELETE = 127, KEY_KILL = 21 };
 
 /* The prompt while it stands. */

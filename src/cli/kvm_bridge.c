@@ -173,6 +173,9 @@ static void take_event(struct bridge *b, const struct session_ev *ev) {
     case SESSION_EV_DATA:
         rc = buf_put(&b->from_device, ev->data);
         break;
+    case SESSION_EV_NOTE: /* RFB has no words for it */
+        session_say_note(&b->session, ev->note);
+        break;
     case SESSION_EV_DOWN: /* the viewer stays; why, the session has said */
         buf_free(&b->from_device);
         rc = rfb_translate_device_lost(b->viewer->t);

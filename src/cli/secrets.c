@@ -14,6 +14,18 @@ void secret_buf_free(struct buf *b) {
     buf_free(b);
 }
 
+void secret_put_account(struct json *j, const char *key, const char *user, const char *password) {
+    if (!user && !password)
+        return;
+    json_key(j, key);
+    json_obj(j);
+    if (user)
+        json_kstr(j, "user", user);
+    if (password)
+        json_kstr(j, "password", password);
+    json_obj_end(j);
+}
+
 int secret_from_file(struct cli *c, enum opt o, char **out) {
     *out = NULL;
     if (!arg_given(c->args, o))

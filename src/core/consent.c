@@ -7,7 +7,7 @@
 
 /* Where the firmware does not tell: its defaults (4.8). After wrong codes it blocks for a while that nobody
  * has published; asking once a minute is polite and soon enough. */
-enum { CODE_TIMEOUT_S = 120, DISPLAY_S = 300, BLOCKED_MS = 60000 };
+enum { CODE_TIMEOUT_S = 120, DISPLAY_S = 300, BLOCKED_MS = 60000, SOON = 5 };
 
 const char *consent_action_id(enum consent_action a) {
     static const char *const ids[] = {
@@ -181,7 +181,8 @@ enum consent_ask consent_next(const struct consent *c, bool waiting, uint32_t po
         *at = c->new_code_at;
         return CONSENT_ASK_NOTHING;
     }
-    *at = mono_add_ms(c->at_mono, poll_ms);
+    bool soon = c->fw.state == AMT_OPTIN_REQUESTED; /* the code comes up in a moment, and its time begins */
+    *at = mono_add_ms(c->at_mono, soon ? poll_ms / SOON : poll_ms);
     return mono_due(*at, now) ? CONSENT_ASK_READ : CONSENT_ASK_NOTHING;
 }
 

@@ -39,9 +39,10 @@ static void session_clock(struct turn *t, struct session *s) {
     if (mono_due(s->until, now)) {
         if (s->state == SESSION_INTERRUPTED)
             session_end_now(t, s, s->why, "interrupted, and nobody resumed it");
+        else if (s->state == SESSION_CONSENT)
+            session_end_now(t, s, SESSION_WHY_CONSENT, "no consent code was entered");
         else
-            session_end_now(t, s, SESSION_WHY_EXPIRED,
-                            s->state == SESSION_CONSENT ? "no consent code was entered" : "");
+            session_end_now(t, s, SESSION_WHY_EXPIRED, "");
         return;
     }
     if (mono_due(idle_at(s, t->p), now)) {

@@ -86,8 +86,8 @@ struct stream_handler {
 
 /* Replace the handler (an accepted stream changes hands). */
 void stream_handle(struct stream *s, const struct stream_handler *h, void *ctx);
-/* Queue bytes (copied). 0; ERR_CLOSED; ERR_NOMEM. Small writes of one turn go out together, with TLS in one
- * record. */
+/* Queue bytes (copied). 0; ERR_CLOSED; ERR_NOMEM: the stream ends (on_end comes later). Small writes of one
+ * turn go out together, with TLS in one record. */
 int stream_write(struct stream *s, struct slice data);
 /* Bytes queued and not yet taken by the kernel: the caller's back-pressure. */
 size_t stream_queued(const struct stream *s);

@@ -296,8 +296,12 @@ int stream_write(struct stream *s, struct slice data) {
         return buf_put(&s->early, data);
     if (s->state != STREAM_OPEN)
         return ERR_CLOSED;
-    if (buf_put(&s->plain_out, data) < 0)
+    if (buf_put(&s->plain_out, data) < 0) {
+        /* what is missing could never be made good: callers rely on the end */
+        stream_error_set(s, "out of memory");
+        stream_finish(s, STREAM_LOCAL, true);
         return ERR_NOMEM;
+    }
     stream_todo(s);
     return 0;
 }

@@ -38,6 +38,7 @@ struct apf *apf_new(enum apf_role role, const struct apf_limits *lim) {
         return NULL;
     a->role = (uint8_t)role;
     a->lim = *lim;
+    a->widest = lim->window_bytes;
     a->next_id = role == APF_SERVER ? 1 : 0;
     list_init(&a->chans);
     apf_set_state(a, role == APF_SERVER ? APF_ST_VERSION : APF_ST_D_START);

@@ -162,6 +162,9 @@ int apf_open(struct apf *a, uint32_t port, struct mono now, void *user);
 int apf_send(struct apf *a, uint32_t chan, struct slice data);
 /* Bytes that apf_send() would take now without ERR_FULL. */
 size_t apf_room(const struct apf *a, uint32_t chan);
+/* Let the peer have up to window_bytes on the way in this channel from now on: for one that is to carry much.
+ * Less than it has already is ignored. */
+void apf_widen(struct apf *a, uint32_t chan, uint32_t window_bytes);
 /* n bytes of APF_EV_DATA are worked off: gives the peer credit again when half the window is used. */
 void apf_consumed(struct apf *a, uint32_t chan, size_t n);
 /* Close our side once; APF_EV_CLOSED follows when the peer has answered. Unsent data is dropped. A channel

@@ -44,7 +44,7 @@ static struct apf_chan *chan_new(struct apf *a, enum apf_chan_state state, uint3
     if (!c)
         return NULL;
     c->id = chan_number(a, lowest);
-    c->window = a->lim.window_bytes;
+    c->window = c->window_max = a->lim.window_bytes;
     chan_set_state(c, state);
     list_push(&a->chans, &c->node);
     return c;
@@ -213,7 +213,7 @@ int apf_on_data(struct apf *a, struct rd *body, struct apf_ev *ev) {
         return apf_fail(a, ERR_PROTO, APF_DISC_PROTOCOL_ERROR, "DATA of %u bytes, the window has %u", n,
                         c->window);
     /* late data for a closed channel was within the window that it had */
-    if (!c && n > a->lim.window_bytes)
+    if (!c && n > a->widest)
         return apf_fail(a, ERR_PROTO, APF_DISC_PROTOCOL_ERROR, "DATA of %u bytes for a closed channel", n);
     if (c && (c->state == CHAN_OPENING || c->state == CHAN_ABANDONED))
         return apf_fail(a, ERR_PROTO, APF_DISC_PROTOCOL_ERROR, "DATA before the channel is open");
@@ -236,6 +236,13 @@ int apf_stream_data(struct apf *a, struct slice *in, struct apf_ev *ev) {
     return tell(c, APF_EV_DATA, ev);
 }
 
+static void give_credit(struct apf *a, struct apf_chan *c) {
+    if (APF_PUT(a, APF_CHANNEL_WINDOW_ADJUST, c->peer_id, c->consumed) == 0) {
+        c->window += c->consumed;
+        c->consumed = 0;
+    }
+}
+
 void apf_consumed(struct apf *a, uint32_t chan, size_t n) {
     struct apf_chan *c = apf_chan_find(a, chan);
     if (!c || c->state != CHAN_OPEN)
@@ -244,12 +251,19 @@ void apf_consumed(struct apf *a, uint32_t chan, size_t n) {
     c->given -= (uint32_t)n;
     c->consumed += (uint32_t)n;
     /* half the window, as the deployed servers do (reference 1.5) */
-    if (c->consumed <= a->lim.window_bytes / 2)
+    if (c->consumed > c->window_max / 2)
+        give_credit(a, c);
+}
+
+void apf_widen(struct apf *a, uint32_t chan, uint32_t window_bytes) {
+    struct apf_chan *c = apf_chan_find(a, chan);
+    if (!c || c->state != CHAN_OPEN || window_bytes <= c->window_max)
         return;
-    if (APF_PUT(a, APF_CHANNEL_WINDOW_ADJUST, c->peer_id, c->consumed) == 0) {
-        c->window += c->consumed;
-        c->consumed = 0;
-    }
+    c->consumed += window_bytes - c->window_max;
+    c->window_max = window_bytes;
+    if (window_bytes > a->widest)
+        a->widest = window_bytes;
+    give_credit(a, c);
 }
 
 int apf_on_window_adjust(struct apf *a, struct rd *body, struct apf_ev *ev) {

@@ -90,13 +90,14 @@ struct apf_chan {
     struct list_node node; /* in apf.chans */
     uint32_t id, peer_id;
     enum apf_chan_state state;
-    bool limited;      /* the user met a full queue and waits for APF_EV_WRITABLE */
-    bool writable_due; /* counted in apf.nwritable */
-    bool timed;        /* deadline holds; a CLOSING one gets it at the next tick */
-    uint32_t credit;   /* bytes that the peer can take */
-    uint32_t window;   /* bytes that the peer may still send */
-    uint32_t given;    /* bytes shown in events and not consumed */
-    uint32_t consumed; /* bytes consumed and not yet credited to the peer */
+    bool limited;        /* the user met a full queue and waits for APF_EV_WRITABLE */
+    bool writable_due;   /* counted in apf.nwritable */
+    bool timed;          /* deadline holds; a CLOSING one gets it at the next tick */
+    uint32_t credit;     /* bytes that the peer can take */
+    uint32_t window;     /* bytes that the peer may still send … */
+    uint32_t window_max; /* … when all is consumed */
+    uint32_t given;      /* bytes shown in events and not consumed */
+    uint32_t consumed;   /* bytes consumed and not yet credited to the peer */
     struct mono deadline;
     struct buf queue; /* waits for credit or for room in the output */
     void *user;
@@ -125,6 +126,7 @@ struct apf {
     uint16_t nwritable; /* channels with APF_EV_WRITABLE due */
     struct apf_limits lim;
     uint32_t next_id; /* channel numbers below were given out once */
+    uint32_t widest;  /* window that a channel ever had */
     uint32_t preauth_used;
     uint32_t data_left, data_chan; /* payload of a DATA message still to come */
     uint32_t strays, unknown;

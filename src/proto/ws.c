@@ -120,6 +120,26 @@ static int put_message(struct ws *w, uint8_t opcode, struct slice data) {
 int ws_binary(struct ws *w, struct slice data) {
     return put_message(w, WSLAY_BINARY_FRAME, data);
 }
+/* By hand: wslay wants to see the payload. RFC 6455 5.2 */
+struct slice ws_binary_head(const struct ws *w, size_t n_bytes, uint8_t mem[WS_HEAD_CAP]) {
+    enum { FIN = 0x80, LENGTH_16 = 126, LENGTH_64 = 127 };
+    struct wr wr = wr_of(mem, WS_HEAD_CAP);
+    assert(w->role == WS_SERVER); /* a client's payload is masked */
+    if (w->err == ERR_NOMEM || w->closing)
+        return SLICE_EMPTY;
+    wr_u8(&wr, FIN | WSLAY_BINARY_FRAME);
+    if (n_bytes < LENGTH_16) {
+        wr_u8(&wr, (uint8_t)n_bytes);
+    } else if (n_bytes <= UINT16_MAX) {
+        wr_u8(&wr, LENGTH_16);
+        wr_be16(&wr, (uint16_t)n_bytes);
+    } else {
+        wr_u8(&wr, LENGTH_64);
+        wr_be32(&wr, (uint32_t)(n_bytes >> 32));
+        wr_be32(&wr, (uint32_t)n_bytes);
+    }
+    return wr_done(&wr);
+}
 int ws_text(struct ws *w, struct slice data) {
     return put_message(w, WSLAY_TEXT_FRAME, data);
 }

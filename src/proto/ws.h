@@ -48,6 +48,10 @@ NODISCARD int ws_input(struct ws *w, struct slice *in, struct ws_ev *ev);
 NODISCARD int ws_binary(struct ws *w, struct slice data);
 NODISCARD int ws_text(struct ws *w, struct slice data);
 NODISCARD int ws_ping(struct ws *w);
+/* A server's binary message without a copy: the caller sends ws_output(), which is empty then, this head, and
+ * the n bytes themselves. Empty when ws_binary() would fail. */
+enum { WS_HEAD_CAP = 10 };
+struct slice ws_binary_head(const struct ws *w, size_t n_bytes, uint8_t mem[WS_HEAD_CAP]);
 /* Queue a close frame once; reason is cut to WS_REASON_MAX bytes at a character's boundary. */
 void ws_close(struct ws *w, uint16_t code, const char *reason);
 bool ws_closing(const struct ws *w); /* we have queued a close frame */

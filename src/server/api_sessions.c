@@ -64,7 +64,7 @@ static bool answer_failure(struct session_call *c) {
     struct request *r = c->ctx;
     if (!c->call.err)
         return false;
-    if (c->order.what >= SESSION_CONSENT_READ && !c->json.failed)
+    if (c->json.len && !c->json.failed) /* of consent; empty when the host is gone */
         request_problem_member(r, "consent", buf_slice(&c->json));
     session_call_free(c);
     reply_error(r, &c->call.error);
@@ -116,9 +116,10 @@ void api_sessions_list(struct request *r) {
 static int show_session(struct reading *rd, struct fleet_host *fh) {
     const struct session *s = host_session_find(&fh->h, rd->r->params[2]);
     if (!s) {
+        int err = err_set(&rd->call.error, ERR_NOT_FOUND, "session", "there is no session %s on this host",
+                          rd->r->params[2]);
         err_remedy(&rd->call.error, "After a restart of the server start a session anew, with resume");
-        return err_set(&rd->call.error, ERR_NOT_FOUND, "session", "there is no session %s on this host",
-                       rd->r->params[2]);
+        return err;
     }
     struct json j = json_of(rd->out);
     session_json(&j, fh, s);

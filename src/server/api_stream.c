@@ -19,6 +19,7 @@
 
 struct upgrade {
     struct session_call c; /* first */
+    struct relay_arrival *arrival;
     char accept[WS_ACCEPT_CAP];
     char protocol[SESSION_TICKET_CAP]; /* that is selected */
     bool old_client;
@@ -78,11 +79,7 @@ static int check_handshake(struct request *r, struct upgrade *u) {
 }
 
 static void hand_over(struct request *r, struct upgrade *u) {
-    struct relay_arrival *a = calloc(1, sizeof *a);
-    if (!a) { /* the session hears that its viewer is lost when it is resumed, or its time is over */
-        reply_fail(r, ERR_BUSY, "", "out of memory");
-        return;
-    }
+    struct relay_arrival *a = u->arrival;
     a->app = r->shard->app;
     a->old_client = u->old_client;
     memcpy(a->host, u->c.call.host, sizeof a->host);
@@ -101,6 +98,7 @@ static void attached(struct session_call *c) {
     explicit_bzero(&c->order, sizeof c->order);
     buf_free(&c->json);
     if (c->call.err) {
+        free(u->arrival);
         reply_error(r, &c->call.error);
         return;
     }
@@ -115,6 +113,10 @@ static void attach(struct request *r, struct upgrade *u, const char *host, struc
         err_set(&ei, ERR_AUTH, "Sec-WebSocket-Protocol", "the ticket is missing or malformed");
         err_remedy(&ei, "Fetch one: POST …/sessions/{session}/ticket, and send it as the sub-protocol.");
         reply_error(r, &ei);
+        return;
+    }
+    if (!(u->arrival = calloc(1, sizeof *u->arrival))) { /* before the ticket is used up */
+        reply_fail(r, ERR_BUSY, "", "out of memory");
         return;
     }
     c->ctx = r;

@@ -36,12 +36,12 @@ static void shard_free(struct shard **sp) {
     if (!s)
         return;
     struct map_iter it = {0};
-    relays_free(s);
     for (struct map_node *n; (n = map_next(&s->hosts, &it));) {
         struct fleet_host *fh = CONTAINER_OF(n, struct fleet_host, node);
         fleet_host_drop(&fh);
     }
     tunnels_free(&s->tunnels);
+    relays_free(s); /* after their channels */
     wsc_pool_free(&s->wsc_pool);
     map_free(&s->hosts);
     actions_free(&s->actions);

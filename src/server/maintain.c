@@ -144,6 +144,8 @@ void maintain_print_events(struct buf *out) {
         [HOST_EVENT_HELD] = "Recovery gave up after its attempts",
         [HOST_EVENT_FINDING] = "Something is wrong; the text begins with the finding's id",
         [HOST_EVENT_FINDING_CLEARED] = "A finding is over",
+        [HOST_EVENT_SESSION] = "A KVM, SOL or IDE-R session was started, opened, interrupted or ended",
+        [HOST_EVENT_CONSENT] = "A consent code is wanted, shown, refused, entered or cancelled",
         [HOST_EVENT_LOCAL_SHUTDOWN] = "The agent announced a shutdown from inside the operating system",
         [HOST_EVENT_CREATED] = "The host was created",
         [HOST_EVENT_CHANGED] = "Name, identity or secrets of the host were changed",

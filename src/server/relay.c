@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+static const char STOPPING[] = "the server restarts; sessions can be resumed when it is back";
+
 struct mono relay_now(const struct relay *r) {
     return loop_now(r->shard->loop);
 }
@@ -53,13 +55,15 @@ static void relay_free(struct relay *r) {
     rfb_up_free(&r->up);
     redir_front_free(&r->front);
     redir_free(&r->redir);
+    buf_free(&r->early);
+    buf_free(&r->in);
     buf_free(&r->start_reply);
     buf_free(&r->scratch);
     free(r);
 }
 
 void relay_maybe_free(struct relay *r) {
-    if (tunnel_chan_used(&r->chan))
+    if (tunnel_chan_used(&r->chan) || r->ending)
         return;
     if (!r->released) {
         r->released = true;
@@ -76,6 +80,16 @@ static struct relay *find(struct shard *s, const char *session) {
             return r;
     }
     return NULL;
+}
+
+/* Is a channel of it still on its way down? Its end will be reported. */
+static bool winds_down(const struct shard *s, const char *session) {
+    LIST_EACH (n, &s->relays) {
+        const struct relay *r = CONTAINER_OF(n, struct relay, node);
+        if (!r->released && strcmp(r->session, session) == 0)
+            return true;
+    }
+    return false;
 }
 
 /* --- a viewer comes --- */
@@ -104,8 +118,9 @@ static struct relay *relay_new(struct shard *s, const struct relay_arrival *a, s
     bool ok = (r->ws = ws_new(WS_SERVER, 4096, NULL)) != NULL;
     if (ok && r->old_client)
         ok = (r->front = redir_front_new(r->kind, nonce)) != NULL;
-    else if (ok && r->kind == REDIR_KVM)
+    if (ok && r->kind == REDIR_KVM)
         ok = (r->up = rfb_up_new(r->view_only, &lim)) != NULL;
+    r->before_rfb = r->old_client ? RELAY_KVM_OPEN_BYTES : 0;
     if (!ok) {
         r->released = true;
         relay_free(r);
@@ -133,6 +148,11 @@ static void begin(struct relay *r, struct fleet_host *fh) {
     struct errinfo ei = {0};
     enum session_reason why;
     hello(r, fh);
+    if (atomic_load(&r->shard->app->draining)) { /* it was on its way when the others were told */
+        relay_report(r, SESSION_DEVICE_GONE, SESSION_WHY_SERVER_STOP, STOPPING);
+        relay_maybe_free(r);
+        return;
+    }
     if (relay_open_device(r, fh, &ei, &why) < 0) {
         relay_report(r, SESSION_DEVICE_GONE, why, ei.text);
         relay_maybe_free(r);
@@ -192,7 +212,7 @@ static void say_end(struct relay *r, enum session_reason why, const char *text, 
 void relay_end(struct fleet_host *fh, struct session *s) {
     struct relay *r = find(fh->shard, s->id);
     if (!r) {
-        if (s->device_open) /* its viewer is still on the way: nothing was opened */
+        if (s->device_open && !winds_down(fh->shard, s->id)) /* its viewer is on the way: nothing is open */
             report_for(fh->shard, fh->h.id, s->id, SESSION_RELEASED, SESSION_WHY_NONE, NULL);
         return;
     }
@@ -201,7 +221,8 @@ void relay_end(struct fleet_host *fh, struct session *s) {
              s->text);
     r->s = NULL;
     relay_close_device(r);
-    say_end(r, s->why, s->text, s->state == SESSION_INTERRUPTED);
+    bool resumable = s->state != SESSION_ENDED && session_reason_row(s->why)->resumable;
+    say_end(r, s->why, s->text, resumable);
     relay_arm(r);
 }
 
@@ -216,6 +237,7 @@ void relay_note(struct fleet_host *fh, const struct session *s, enum session_not
         buf_clear(&r->scratch);
         if (r->up && r->opened && rfb_up_nudge(r->up, &r->scratch) == 0)
             (void)relay_to_device(r, buf_slice(&r->scratch)); /* a full queue is seen with the next input */
+        relay_push_device(r);
         return;
     }
     struct buf b = {0};
@@ -254,8 +276,7 @@ void relays_drain(struct shard *s) {
     LIST_EACH (n, &s->relays) {
         struct relay *r = CONTAINER_OF(n, struct relay, node);
         if (!r->device_gone)
-            relay_report(r, SESSION_DEVICE_GONE, SESSION_WHY_SERVER_STOP,
-                         "the server restarts; sessions can be resumed when it is back");
+            relay_report(r, SESSION_DEVICE_GONE, SESSION_WHY_SERVER_STOP, STOPPING);
     }
 }
 
@@ -267,6 +288,11 @@ void relays_free(struct shard *s) {
     for (struct list_node *n; (n = list_first(&s->relays));) {
         struct relay *r = CONTAINER_OF(n, struct relay, node);
         r->released = true;
+        if (r->stream && s->loop) {
+            stream_handle(r->stream, NULL, NULL);
+            stream_abort(r->stream);
+        }
+        tunnel_chan_forget(&r->chan);
         relay_free(r);
     }
 }

@@ -55,18 +55,21 @@ static void tell_simple(struct relay *r, const char *json) {
     relay_tell(r, slice_str(json));
 }
 
+/* Only what is news: the firmware's word is shorter than ours. */
+static void tell_power(struct relay *r, bool on) {
+    enum relay_power power = on ? RELAY_POWER_ON : RELAY_POWER_OFF;
+    if (r->power == power)
+        return;
+    r->power = power;
+    tell_simple(r, on ? "{\"type\":\"power\",\"on\":true}" : "{\"type\":\"power\",\"on\":false}");
+}
+
 static void on_open(struct relay *r) {
     r->opened = true;
     relay_report(r, SESSION_OPENED, SESSION_WHY_NONE, NULL);
     tell_simple(r, "{\"type\":\"open\"}");
-    if (r->front) {
-        int err = redir_front_started(r->front, buf_slice(&r->start_reply));
-        relay_flush_front(r);
-        if (err < 0)
-            gone(r, SESSION_WHY_PROTOCOL, redir_front_error(r->front));
-        else
-            relay_front_go_on(r);
-    }
+    tunnel_chan_widen(&r->chan, RELAY_WINDOW_BYTES);
+    relay_viewer_go_on(r);
     relay_resume_viewer(r);
 }
 
@@ -91,8 +94,7 @@ static void on_event(struct relay *r, const struct redir_ev *ev) {
         on_payload(r, ev->data);
         break;
     case REDIR_EV_POWER:
-        tell_simple(r,
-                    ev->host_on ? "{\"type\":\"power\",\"on\":true}" : "{\"type\":\"power\",\"on\":false}");
+        tell_power(r, ev->host_on);
         break;
     case REDIR_EV_ENDED:
         gone(r, SESSION_WHY_DEVICE_CLOSED, "");

@@ -11,15 +11,19 @@
 #include "server/relay.h"
 #include "server/tunnel_chan.h"
 
-/* Bounds of what one session may keep in memory: below 256 KiB together, beside the device's APF window. */
+/* Bounds of what one session may keep in memory: below 256 KiB together. */
 enum {
+    RELAY_WINDOW_BYTES = 96 << 10,      /* from an open device, unasked: a turn of the loop for so much */
     RELAY_VIEWER_HIGH_BYTES = 64 << 10, /* above it the device gets no credit */
     RELAY_DEVICE_HIGH_BYTES = 16 << 10, /* above it the viewer is not read */
-    RELAY_DEVICE_MAX_BYTES = 128 << 10, /* one read of the viewer's stream fits above HIGH */
+    RELAY_DEVICE_MAX_BYTES = 128 << 10, /* one piece of a viewer's message fits above HIGH */
     RELAY_PING_MS = 15000,
-    RELAY_SILENCE_MS = 45000, /* a viewer that answers no ping */
+    RELAY_SILENCE_MS = 45000, /* a viewer that answers no ping; a device that takes nothing of a viewer */
     RELAY_FAREWELL_MS = 1500, /* for its close frame; then the connection is closed */
+    RELAY_KVM_OPEN_BYTES = 8, /* an old client's own 0x40, before its RFB (reference 1.6) */
 };
+
+enum relay_power { RELAY_POWER_UNTOLD, RELAY_POWER_ON, RELAY_POWER_OFF };
 
 struct relay {
     struct list_node node; /* shard->relays */
@@ -33,17 +37,22 @@ struct relay {
     /* the viewer */
     struct stream *stream; /* NULL: gone */
     struct ws *ws;
-    struct rfb_up *up;         /* KVM, but of old clients */
+    struct rfb_up *up;         /* KVM */
+    size_t before_rfb;         /* bytes that an old client still sends before its RFB */
     struct redir_front *front; /* old clients */
     struct mono ping_at, silent_at;
     struct mono farewell_at; /* MONO_NEVER until it was said */
-    bool paused;
+    struct buf early;        /* came before the device was open; at most HIGH, and one piece */
+    struct buf in;           /* read, but not looked at: the device's side is full; at most one read */
+    bool paused, closing;    /* closing: its stream winds down by itself */
+    bool ending;             /* on_end is at work: not to be freed under it */
 
     /* the device */
     struct tunnel_chan chan;
     struct redir *redir;
     struct buf start_reply; /* its 0x11, for old clients */
     bool opened, heard, device_gone, released;
+    enum relay_power power; /* as the viewer knows it */
     struct buf scratch;
 };
 
@@ -62,8 +71,8 @@ void relay_to_viewer(struct relay *r, struct slice data);
 void relay_tell(struct relay *r, struct slice json);
 /* Bytes for the viewer that front has ready. */
 void relay_flush_front(struct relay *r);
-/* The device is open: what an old client sent meanwhile goes on. */
-void relay_front_go_on(struct relay *r);
+/* The device is open: what the viewer sent meanwhile goes on. */
+void relay_viewer_go_on(struct relay *r);
 void relay_close_viewer(struct relay *r, uint16_t code, const char *text);
 void relay_viewer_tick(struct relay *r);
 struct mono relay_viewer_deadline(const struct relay *r);

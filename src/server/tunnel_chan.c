@@ -93,6 +93,13 @@ void tunnel_chan_hold(struct tunnel_chan *ch, bool hold) {
     tunnel_chan_flush(ch);
 }
 
+void tunnel_chan_widen(struct tunnel_chan *ch, uint32_t window_bytes) {
+    if (!ch->t || !ch->told)
+        return;
+    apf_widen(ch->t->apf, ch->number, window_bytes);
+    tunnel_chan_flush(ch);
+}
+
 void tunnel_chan_close(struct tunnel_chan *ch) {
     if (!ch->t || !ch->told)
         return;
@@ -108,8 +115,9 @@ void tunnel_chan_close(struct tunnel_chan *ch) {
 
 /* --- events --- */
 
-/* apf has forgotten it. */
-static void forget(struct tunnel_chan *ch) {
+void tunnel_chan_forget(struct tunnel_chan *ch) {
+    if (!ch->t)
+        return;
     tls_free(&ch->tls);
     list_remove(&ch->t->chans, &ch->node);
     ch->t = NULL;
@@ -199,7 +207,7 @@ void tunnel_chan_on_opened(struct tunnel *t, const struct apf_ev *ev) {
 
 static void ended_and_gone(struct tunnel *t, struct tunnel_chan *ch, int err) {
     const struct tunnel_chan_ops *ops = ch->ops;
-    forget(ch);
+    tunnel_chan_forget(ch); /* apf has */
     end(ch, err, "");
     ops->gone(ch);
     wsman_turn(t);

@@ -47,8 +47,12 @@ size_t tunnel_chan_room(const struct tunnel_chan *ch);
 void tunnel_chan_flush(struct tunnel_chan *ch);
 /* Back-pressure: while held the device gets no credit, so at most its window of bytes still comes. */
 void tunnel_chan_hold(struct tunnel_chan *ch, bool hold);
+/* It is to carry much: so many bytes may be on the way from the device. */
+void tunnel_chan_widen(struct tunnel_chan *ch, uint32_t window_bytes);
 /* Close; gone follows (or cut). */
 void tunnel_chan_close(struct tunnel_chan *ch);
+/* Without a word to anybody: apf has forgotten it, or the tunnel is about to be freed. */
+void tunnel_chan_forget(struct tunnel_chan *ch);
 /* Is there anything of it still? */
 static inline bool tunnel_chan_used(const struct tunnel_chan *ch) {
     return ch->t != NULL;

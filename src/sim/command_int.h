@@ -37,6 +37,7 @@ int sim_cmd_on_off(struct run *r, unsigned i, bool *on);
 int run_consent(struct run *r);
 int run_consent_policy(struct run *r);
 int run_consent_code(struct run *r);
+int run_consent_times(struct run *r);
 int run_sessions(struct run *r);
 int run_session_close(struct run *r);
 int run_busy(struct run *r);

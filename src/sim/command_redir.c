@@ -39,6 +39,15 @@ int run_consent_code(struct run *r) {
     return 0;
 }
 
+int run_consent_times(struct run *r) {
+    uint64_t s[2];
+    for (unsigned i = 0; i < 2; i++)
+        if (!slice_to_u64(slice_str(sim_cmd_arg(r, i)), 3600, &s[i]) || s[i] == 0)
+            return sim_cmd_bad(r, i, "seconds from 1 to 3600");
+    sim_node_consent_times(r->node, (uint32_t)s[0], (uint32_t)s[1]);
+    return 0;
+}
+
 /* "kvm", "sol", "ider" */
 static int kind(struct run *r, unsigned i, enum redir_kind *k) {
     return redir_kind_parse(sim_cmd_arg(r, i), k) ? 0 : sim_cmd_bad(r, i, "kvm, sol, ider");

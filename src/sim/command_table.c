@@ -209,6 +209,8 @@ const struct sim_command SIM_COMMANDS[] = {
      run_consent, 0},
     {"consent-policy", MUST_NODES, 1, 1, "none|kvm|all", "who needs consent", run_consent_policy, 0},
     {"consent-code", MUST_NODES, 1, 1, "DIGITS", "the next code is this one", run_consent_code, 0},
+    {"consent-times", MUST_NODES, 2, 2, "REUSE DISPLAY",
+     "OptInCodeTimeout and OptInDisplayTimeout in seconds (120 300)", run_consent_times, 0},
     {"sessions", MUST_NODES, 0, 0, "", "the open redirection sessions: kind, since, bytes", run_sessions, 0},
     {"session-close", MUST_NODES, 1, 1, "KIND", "the firmware closes its kvm, sol or ider session",
      run_session_close, 0},

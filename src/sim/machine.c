@@ -196,6 +196,7 @@ uint32_t machine_request(struct machine *h, uint32_t code, const struct machine_
         } else if (RULES[i].action == MACHINE_ACT_SLEEP && h->modern) {
             rv = RV_ERROR; /* S3 requests are refused where only Modern Standby exists (5.3) */
         } else if (h->blocks_off && (code == 5 || code == 8)) {
+            h->blocked++;
             rv = h->queue_blocked ? RV_OK : RV_TRANSITION;
             if (h->queue_blocked)
                 h->queued = (uint8_t)code;

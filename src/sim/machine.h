@@ -95,6 +95,7 @@ struct machine {
     uint32_t done[MACHINE_ACT_COUNT];
     uint32_t done_remote[MACHINE_ACT_COUNT];
     uint32_t requests, refused;     /* RequestPowerStateChange calls */
+    uint32_t blocked;               /* … that came while a session was open, and wanted the power away */
     struct machine_record *records; /* ring, allocated at the first record */
     uint32_t nrecords;              /* ever made; the last MACHINE_RECORDS are kept */
 };

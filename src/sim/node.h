@@ -111,6 +111,10 @@ struct sim_fleet_config {
     void (*before_connect)(void *ctx, struct sim_node *n); /* e.g. sim_next_source() */
     void (*on_link)(void *ctx, struct sim_node *n, bool up);
     void (*on_host)(void *ctx, struct sim_node *n); /* the host's power state changed or it booted */
+    /* a redirection session was opened or closed; number: never the same twice in a fleet */
+    void (*on_session)(void *ctx, struct sim_node *n, enum redir_kind k, uint64_t number, bool open);
+    /* what one says after its login, to its client (also its last words, when it is closed) or from it */
+    void (*on_session_bytes)(void *ctx, uint64_t number, bool to_client, struct slice bytes);
 };
 
 /* C(name): since the start, but connected and sessions (of redirection): now. */
@@ -202,6 +206,8 @@ int sim_node_sessions_describe(const struct sim_node *n, struct buf *out);
 NODISCARD int sim_node_session_close(struct sim_node *n, enum redir_kind k);
 /* Pretend that a session of this kind is open to somebody else: the next is refused. */
 void sim_node_busy(struct sim_node *n, enum redir_kind k, bool on);
+/* KVM, from the next session on: minutes without input until the firmware closes it (SessionTimeout). */
+void sim_node_kvm_timeout(struct sim_node *n, uint16_t minutes);
 /* Does something answer on the serial line? */
 void sim_node_getty(struct sim_node *n, bool on);
 /* IDE-R: the host reads its medium (blocks 0: to the end), as BIOS and a driver do. ERR_NOT_FOUND: no
@@ -224,5 +230,7 @@ const char *sim_node_consent_code(struct sim_node *n);
 int sim_node_consent_describe(struct sim_node *n, struct buf *out);
 /* The next new code is this one, of six digits. */
 void sim_node_consent_next(struct sim_node *n, uint32_t code);
+/* OptInCodeTimeout and OptInDisplayTimeout, in seconds, from the next state of the consent on. */
+void sim_node_consent_times(struct sim_node *n, uint32_t code_s, uint32_t display_s);
 /* OptInRequired: 0 none, 1 KVM only, 4294967295 all. */
 void sim_node_consent_policy(struct sim_node *n, uint32_t required);

@@ -164,6 +164,11 @@ void sim_node_consent_next(struct sim_node *n, uint32_t code) {
     n->next_code = 1 + code % 1000000u;
 }
 
+void sim_node_consent_times(struct sim_node *n, uint32_t code_s, uint32_t display_s) {
+    n->optin.code_s = code_s;
+    n->optin.display_s = display_s;
+}
+
 uint32_t node_consent_start(struct sim_node *n, struct mono now) {
     uint32_t digits = n->next_code - 1;
     if (!n->next_code)

@@ -26,6 +26,9 @@ void sim_node_kvm_still(struct sim_node *n, bool on) {
 void sim_node_kvm_padded(struct sim_node *n, bool on) {
     n->redir.kvm.padded = on; /* from the next session on */
 }
+void sim_node_kvm_timeout(struct sim_node *n, uint16_t minutes) {
+    n->redir.kvm.session_timeout_min = minutes;
+}
 void sim_node_kvm_fault(struct sim_node *n, enum sim_kvm_fault f, bool on) {
     unsigned bit = 1u << f;
     n->redir.kvm.faults = (uint8_t)(on ? n->redir.kvm.faults | bit : n->redir.kvm.faults & ~bit);

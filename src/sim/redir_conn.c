@@ -35,6 +35,7 @@ struct redir_conn {
     enum redir_conn_state state;
     struct mono until; /* of the state */
     struct wall since; /* of the login */
+    uint64_t number;   /* of the session; 0: not logged in */
     uint64_t bytes_in, bytes_out;
     struct buf out;
 };
@@ -55,6 +56,18 @@ bool redir_conn_broken(const struct redir_conn *c) {
     return c->state == REDIR_CONN_BROKEN;
 }
 
+static void tell(struct redir_conn *c, bool open) {
+    const struct sim_fleet_config *cfg = &c->node->fleet->cfg;
+    if (cfg->on_session)
+        cfg->on_session(cfg->ctx, c->node, c->kind, c->number, open);
+}
+
+static void tell_bytes(struct redir_conn *c, bool to_client, struct slice bytes) {
+    const struct sim_fleet_config *cfg = &c->node->fleet->cfg;
+    if (cfg->on_session_bytes)
+        cfg->on_session_bytes(cfg->ctx, c->number, to_client, bytes);
+}
+
 /* The connection ends, and its kind is free for the next one. */
 static void end(struct redir_conn *c, enum redir_conn_state how, const char *why) {
     struct sim_node *n = c->node;
@@ -66,6 +79,8 @@ static void end(struct redir_conn *c, enum redir_conn_state how, const char *why
         return;
     log_info("redir", "%s: %s ends: %s", n->cfg.id.name, redir_kind_name(c->kind), why);
     n->redir.conns[c->kind] = NULL;
+    if (was_open)
+        tell(c, false);
     c->kind = REDIR_KIND_COUNT;
     if (was_open) {
         n->fleet->counters.sessions--;
@@ -186,8 +201,9 @@ static void on_login(struct redir_conn *c) {
     redir_conn_set_state(c, REDIR_CONN_SESSION, MONO_NEVER);
     c->since = loop_wall(n->fleet->cfg.loop);
     n->fleet->counters.sessions++;
-    n->fleet->counters.sessions_opened++;
+    c->number = ++n->fleet->counters.sessions_opened;
     redir_recount(n);
+    tell(c, true);
 }
 
 static void make_app(struct redir_conn *c, struct mono now) {
@@ -248,6 +264,7 @@ static void on_event(struct redir_conn *c, const struct redir_side_ev *ev, struc
         break;
     case REDIR_SIDE_DATA:
         c->bytes_in += ev->data.n;
+        tell_bytes(c, false, ev->data);
         if (c->machine)
             look_at_app(c, c->app->input(c->machine, ev->data, now), now);
         break;
@@ -329,6 +346,8 @@ struct buf *redir_conn_output(struct redir_conn *c, struct mono now) {
         int r = c->tls ? tls_write(c->tls, slice_head(piece, n)) : buf_put(out, slice_head(piece, n));
         if (r < 0)
             end(c, REDIR_CONN_BROKEN, err_text(r));
+        if (!redir_side_output(c->side)->len)
+            tell_bytes(c, true, piece);
         piece_sent(c, piece.n);
     }
     return out;

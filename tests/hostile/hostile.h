@@ -37,7 +37,8 @@ struct kind {
     script *run;
     answerer *answer; /* with run == serve */
 };
-extern const struct kind KINDS_TCP[], KINDS_LOGIN[], KINDS_UP[], KINDS_HTTP[], KINDS_HTTPS[];
+extern const struct kind KINDS_TCP[], KINDS_LOGIN[], KINDS_UP[], KINDS_HTTP[], KINDS_HTTPS[], KINDS_WS[],
+    KINDS_REDIR[];
 
 struct target {
     uint16_t cira, https;
@@ -58,6 +59,11 @@ struct peer {
     bool up, denied, no_accept, replied;
     unsigned opens, requests;
     uint32_t last_chan;
+    bool asks_consent;   /* the last request: of IPS_OptInService */
+    bool keep_redir;     /* opens of the redirection port are neither accepted nor refused */
+    uint32_t redir_chan; /* the channel of it that was opened last */
+    unsigned redir_opens, redir_closes;
+    struct buf redir; /* what the server said there */
     struct buf request[CHANS_MAX];
     void (*on_event)(struct peer *p, const struct apf_ev *ev); /* instead of the usual device */
     int64_t until;                                             /* of serve */
@@ -100,6 +106,33 @@ bool chan_puts(struct peer *p, uint32_t chan, const char *s);
 /* A whole WS-MAN answer around inner. */
 void answer_soap(struct peer *p, uint32_t chan, unsigned id, const char *inner);
 void answer_power(struct peer *p, uint32_t chan, unsigned id);
+/* The power state is on, and nobody has to consent. */
+answerer answer_healthy;
+
+/* --- sessions (session.c) --- */
+struct session {
+    struct kind kind;
+    struct peer rest, viewer;
+    struct peer *device; /* served meanwhile; NULL: a healthy node has the other end */
+    bool small_buffer;   /* of the viewer's socket */
+    char path[160], ticket[96];
+};
+/* p is the device, or any client. */
+void session_init(struct session *s, struct peer *p);
+/* One of that kind on the host of that name, with a ticket. */
+void session_open(struct session *s, const char *host, const char *kind);
+void session_ticket(struct session *s);
+/* The upgrade as it should be, and its headers; or with other headers: the status. */
+void session_watch(struct session *s);
+void session_headers(const struct session *s, char *out, size_t cap);
+int session_upgrade(struct session *s, const char *headers);
+/* Does the viewer get these bytes within ms? The device is served. */
+bool session_hears(struct session *s, const char *word, int64_t ms);
+void session_end(struct session *s);
+/* Status of a request; the answer is in rest.got. */
+int session_rest(struct session *s, const char *method, const char *path, const char *body);
+/* A masked frame: its first byte, the length that it says, and payload. */
+void put_frame(struct buf *b, uint8_t first, uint64_t length, struct slice payload);
 
 /* Messages as the reference writes them; each is complete. */
 void put_version(struct buf *b);

@@ -20,7 +20,8 @@ static const struct kind *all[KINDS_MAX];
 static unsigned nall;
 
 static void gather(void) {
-    static const struct kind *const tables[] = {KINDS_TCP, KINDS_LOGIN, KINDS_UP, KINDS_HTTP, KINDS_HTTPS};
+    static const struct kind *const tables[] = {KINDS_TCP,   KINDS_LOGIN, KINDS_UP,   KINDS_HTTP,
+                                                KINDS_HTTPS, KINDS_WS,    KINDS_REDIR};
     for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++)
         for (const struct kind *k = tables[t]; k->name; k++)
             all[nall++] = k;

@@ -87,7 +87,9 @@ static void on_request_bytes(struct peer *p, const struct apf_ev *ev) {
     unsigned id = whole_request(b);
     if (!id)
         return;
+    struct slice rq = buf_slice(b);
     p->requests++;
+    p->asks_consent = memmem(rq.p, rq.n, "IPS_OptInService", 16) != NULL;
     buf_free(b);
     if (p->kind->answer)
         p->kind->answer(p, chan, id);
@@ -100,6 +102,22 @@ static void usual_device(struct peer *p, const struct apf_ev *ev) {
         p->denied = true;
     if (ev->kind == APF_EV_KEEPALIVE_REPLY)
         p->replied |= ev->cookie == 0xc0ffee;
+    if (ev->kind == APF_EV_OPEN && ev->port == 16994) {
+        p->redir_opens++;
+        p->redir_chan = ev->chan;
+        buf_free(&p->redir);
+        if (!p->keep_redir)
+            check(apf_accept(p->apf, ev->chan, p));
+        return;
+    }
+    if (ev->user == p && ev->kind == APF_EV_CLOSED)
+        p->redir_closes++;
+    if (ev->user == p && ev->kind == APF_EV_DATA) {
+        if (p->redir.len < GOT_MAX)
+            check(buf_put(&p->redir, ev->data));
+        apf_consumed(p->apf, ev->chan, ev->data.n);
+        return;
+    }
     if (ev->kind == APF_EV_OPEN) {
         p->opens++;
         p->last_chan = ev->chan;
@@ -120,13 +138,13 @@ void tunnel_begin(struct peer *p) {
 }
 
 bool tunnel_login(struct peer *p, const char *user, const char *password) {
-    static const uint32_t ports[] = {16992};
+    static const uint32_t ports[] = {16994, 16992};
     struct apf_login login = {.uuid = {{0x55, (uint8_t)p->index}},
                               .trigger = 4,
                               .user = user,
                               .password = password,
                               .ports = ports,
-                              .nports = 1};
+                              .nports = 2};
     tunnel_begin(p);
     check(apf_login(p->apf, &login));
     int64_t until = now_ms() + 8000;
@@ -206,6 +224,16 @@ void answer_soap(struct peer *p, uint32_t chan, unsigned id, const char *inner) 
     chan_put(p, chan, buf_slice(&out));
     buf_free(&body);
     buf_free(&out);
+}
+
+void answer_healthy(struct peer *p, uint32_t chan, unsigned id) {
+    if (!p->asks_consent) {
+        answer_power(p, chan, id);
+        return;
+    }
+    answer_soap(p, chan, id,
+                "<o:IPS_OptInService xmlns:o=\"http://intel.com/wbem/wscim/1/ips-schema/1/IPS_OptInService\">"
+                "<o:OptInRequired>0</o:OptInRequired><o:OptInState>0</o:OptInState></o:IPS_OptInService>");
 }
 
 void answer_power(struct peer *p, uint32_t chan, unsigned id) {

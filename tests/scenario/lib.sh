@@ -26,7 +26,7 @@ wait_until() {
 now_ms() { awk '{ printf "%d", $1 * 1000 }' /proc/uptime; }
 
 server_init() {
-    WORK=$(mktemp -d /tmp/outband-scenario.XXXXXX)
+    WORK=$(mktemp -d "${TMPDIR:-/tmp}/outband-scenario.XXXXXX")
     export WORK ORCH_CLI_CONFIG=$WORK/orch-cli NO_COLOR=1
     printf 'Scenario-Passw0rd\n' >"$WORK/password"
     chmod 600 "$WORK/password"
@@ -101,8 +101,68 @@ api() {
 finding() { cli get host "$1" -o json | jq -r ".oob.findings[] | select(.id == \"$2\") | \"\(.sentence) | \(.remedy)\""; }
 history() { api GET "/v1/projects/default/compute/hosts/$1/history?pageSize=200" | jq -r '.events[] | "\(.at) \(.kind): \(.text)"'; }
 
+# on_terminal NAME arguments…: orch-cli on a terminal of its own; type_in NAME 'text\r' types there. What it shows is read with
+# `screen NAME`. on_pipes NAME arguments…: the same without a terminal; `said NAME` is its stderr, and
+# its output goes to $SINK when that is set.
+declare -A JOB=()
+job_files() {
+    rm -f "$WORK/$1".{keys,said,screen}
+    mkfifo "$WORK/$1.keys"
+    touch "$WORK/$1".{said,screen}
+}
+on_terminal() {
+    local name=$1 command
+    shift
+    command=$(printf '%q ' "$BUILD/src/cli/orch-cli" "$@")
+    job_files "$name"
+    TERM=xterm SHELL=/bin/sh env --default-signal=INT script -qefc "stty rows 50 cols 200; echo \$\$ >$WORK/$name.pid; exec $command" /dev/null \
+        <>"$WORK/$name.keys" >"$WORK/$name.screen" 2>&1 &
+    JOB[$name]=$!
+}
+on_pipes() {
+    local name=$1
+    shift
+    job_files "$name"
+    "$BUILD/src/cli/orch-cli" "$@" <>"$WORK/$name.keys" >"${SINK:-$WORK/$name.screen}" 2>"$WORK/$name.said" &
+    JOB[$name]=$!
+}
+# bridge_open NODE types|quiet [options…]: a KVM session by kvm-bridge (job `bridge`) with a viewer (job `viewer`, tests/scenario/viewer.mjs)
+bridge_open() {
+    local node=$1 mode=$2
+    shift 2
+    on_pipes bridge kvm-bridge host "$node" --listen 127.0.0.1:0 --once "$@"
+    shows bridge 'waiting for a VNC viewer on'
+    job_files viewer
+    node tests/scenario/viewer.mjs "$(screen bridge | sed -n 's/.*viewer on 127.0.0.1:\([0-9]*\).*/\1/p')" "$mode" \
+        <>"$WORK/viewer.keys" >"$WORK/viewer.screen" 2>"$WORK/viewer.said" &
+    JOB[viewer]=$!
+    shows viewer '^open'
+    wait_until 5 "the KVM session of $node is open" session_is "$node" kvm '.state == "active"'
+}
+type_in() { printf '%b' "$2" >"$WORK/$1.keys"; }
+screen() { sed 's/\x1b\[[0-9;]*[A-Za-z]//g' "$WORK/$1.screen" | tr '\r' '\n'; }
+said() { cat "$WORK/$1.said"; }
+on_screen() { cat "$WORK/$1.said" <(screen "$1") | grep -aE -- "$2"; }
+# shows NAME PATTERN [SECONDS]: wait until it is on the screen, or was said
+shows() { wait_until "${3:-20}" "$1 shows \"$2\"" on_screen "$1" "$2"; }
+# the line that was waited for, as the story tells it
+tell() { say "  $1: $(on_screen "$1" "$2" | tail -n 1)"; }
+is_over() { ! kill -0 "${JOB[$1]}"; }
+# ends NAME [SECONDS]: wait until it has ended; its exit code is in $ENDED
+# shellcheck disable=SC2034
+ends() {
+    wait_until "${2:-20}" "$1 ends" is_over "$1"
+    wait "${JOB[$1]}"
+    ENDED=$?
+    unset "JOB[$1]"
+}
+# session NODE KIND JQ: a field of the newest session of the kind
+session() { api GET "/v1/projects/default/compute/hosts/$1/sessions" | jq -r "[.sessions[] | select(.kind == \"$2\")][0] | $3"; }
+session_is() { [ "$(session "$1" "$2" "$3")" = true ]; }
+
 finish() {
-    local code=$?
+    local code=$? job
+    for job in "${JOB[@]}"; do kill "$job" 2>/dev/null; done
     [ -n "${FLEET_PID:-}" ] && kill "$FLEET_PID" 2>/dev/null
     [ -n "${SERVER_PID:-}" ] && kill "$SERVER_PID" 2>/dev/null
     wait 2>/dev/null

@@ -104,6 +104,7 @@ void world_check(struct world *w) {
         return;
     /* every node every few events: the conditions are states, not moments */
     check_node(w, (uint32_t)(w->checks % w->cfg.nodes));
+    world_sessions_check(w, (uint32_t)(w->checks % w->cfg.nodes));
     if (w->checks % 8 == 0)
         check_orders(w);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What happens to the world: faults and orders, drawn from the seed. */
-#include "world.h"
+#include "sessions.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -89,7 +89,7 @@ static void order_answered(struct fleet_command *c) {
     free(a);
 }
 
-static void order(struct world *w, uint32_t node, struct host_command cmd) {
+void world_order(struct world *w, uint32_t node, struct host_command cmd) {
     struct asked *a = calloc(1, sizeof *a);
     if (!w->app || w->dying || !a) {
         free(a);
@@ -111,15 +111,16 @@ static void order(struct world *w, uint32_t node, struct host_command cmd) {
 static void order_intent(struct world *w, uint32_t node) {
     static const enum power_state to[] = {POWER_ON,  POWER_ON,    POWER_ON,
                                           POWER_OFF, POWER_SLEEP, POWER_HIBERNATE};
-    order(w, node, (struct host_command){.kind = CMD_INTENT, .desired = to[rng_range(&w->rng, 0, 5)]});
+    world_order(w, node, (struct host_command){.kind = CMD_INTENT, .desired = to[rng_range(&w->rng, 0, 5)]});
 }
 static void order_operation(struct world *w, uint32_t node) {
     static const enum power_op kinds_of[] = {POWER_OP_RESET, POWER_OP_CYCLE, POWER_OP_RESET_GRACEFUL};
     enum power_op op = kinds_of[rng_range(&w->rng, 0, 2)];
     w->acknowledged[node]++; /* counted when asked: an answer may be lost in a crash */
-    order(w, node,
-          (struct host_command){
-              .kind = CMD_OPERATE, .op = op, .deadline_ms = (uint32_t)rng_range(&w->rng, 5000, 300000)});
+    world_order(w, node,
+                (struct host_command){.kind = CMD_OPERATE,
+                                      .op = op,
+                                      .deadline_ms = (uint32_t)rng_range(&w->rng, 5000, 300000)});
 }
 static void order_cancel(struct world *w, uint32_t node) {
     const struct fleet_host *fh = world_host(w, node);
@@ -127,7 +128,11 @@ static void order_cancel(struct world *w, uint32_t node) {
         return;
     struct host_command c = {.kind = CMD_CANCEL};
     snprintf(c.key, sizeof c.key, "%s", fh->h.op->id);
-    order(w, node, c);
+    world_order(w, node, c);
+}
+
+static void session(struct world *w, uint32_t node) {
+    story_begin(w->sessions, node);
 }
 
 /* --- faults --- */
@@ -228,6 +233,7 @@ static void (*const doers[])(struct world *w, uint32_t node) = {
     [WORLD_ORDER_INTENT] = order_intent,
     [WORLD_ORDER_OPERATION] = order_operation,
     [WORLD_ORDER_CANCEL] = order_cancel,
+    [WORLD_SESSION] = session,
     [WORLD_CRASH] = crash,
     [WORLD_CRASH_MIDWAY] = crash_midway,
     [WORLD_DISK_SLOW] = disk_slow,
@@ -239,6 +245,8 @@ static void (*const doers[])(struct world *w, uint32_t node) = {
 static double rate_of(const struct world *w, unsigned k) {
     if (w->cfg.no_crash && (k == WORLD_CRASH || k == WORLD_CRASH_MIDWAY))
         return 0;
+    if (k == WORLD_SESSION && w->cfg.sessions > 0)
+        return w->cfg.sessions * w->cfg.nodes;
     return kinds[k].of_server ? kinds[k].per_hour : kinds[k].per_hour * w->cfg.nodes;
 }
 

@@ -17,6 +17,8 @@ int world_server_start(struct world *w) {
     w->app->policy.decide = w->cfg.decide ? w->cfg.decide : world_decide;
     if (w->cfg.poll_ms)
         w->app->policy.poll_calm_ms = w->cfg.poll_ms;
+    w->app->policy.kvm_idle_ms = 90000;
+    w->app->policy.idle_warn_ms = 30000;
     if (w->app->policy.fresh_ms < 2 * w->app->policy.poll_calm_ms)
         w->app->policy.fresh_ms = 2 * w->app->policy.poll_calm_ms + 10000;
     if (fleet_load(w->app, &ei) < 0)
@@ -24,6 +26,8 @@ int world_server_start(struct world *w) {
     for (unsigned i = 0; i < w->cfg.shards; i++)
         if (app_open_cira(w->app->shards[i], "10.1.0.1:4433", w->server_tls, true, &ei) < 0)
             goto bad;
+    if (world_sessions_started(w, &ei) < 0)
+        goto bad;
     return 0;
 bad:
     world_broken(w, "the server does not start: %s", ei.text);
@@ -40,13 +44,18 @@ void world_server_crash(struct world *w) {
         sim_loop_crash(&w->loops[i]);
     app_abandon(&w->app);
     world_orders_lost(w);
+    world_sessions_crashed(w);
     disk_crash(w->disk);
 }
 
 void world_server_stop(struct world *w) {
+    world_sessions_stop(w);
     for (unsigned i = 0; i < w->cfg.shards; i++)
         app_drain_shard(w->app->shards[i]);
     sim_run_until(w->sim, mono_add_ms(sim_now(w->sim), 10000));
+    for (unsigned i = 0; i < w->cfg.shards; i++)
+        if (app_shard_busy(w->app->shards[i]))
+            world_broken(w, "shard %u has tunnels or relays left 10 s after the end", i);
     app_free(&w->app);
     for (unsigned i = 0; i < w->cfg.shards; i++)
         loop_free(&w->loops[i]);

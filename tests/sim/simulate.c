@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* simulate: run worlds. simulate [--seed S] [--seeds N] [--hours H] [--nodes K] [--shards N] [--poll MS]
- * [--broken] [--calm] [--tls] [--no-crash]
+ * [--sessions N]
+ * [--broken[=decide|sessions|bytes]] [--calm] [--tls] [--no-crash]
  * [--verbose]. H are node-hours a seed. Exit 1 and the seed when an invariant breaks; with --broken
- * (a careless decide() in place of the real one) exit 0 when it was caught. */
+ * (a careless decide() or another broken part in place of the right one) exit 0 when it was caught. */
 #include "base/log.h"
 #include "world.h"
 
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* A crash loses what was on its way between threads, as a crash does: only a world without one must not leak.
  */
@@ -29,21 +31,66 @@ static struct decision broken_decide(const struct host *h, const struct host_pol
     return world_judge(d, h, p, now);
 }
 
-static int run_one(const struct world_config *cfg, uint64_t *events, uint64_t counts[WORLD_EVENT_COUNT]) {
+static const char *const broken_words[] = {
+#define B(sym, word) word,
+    WORLD_BROKEN_TABLE(B)
+#undef B
+};
+
+/* "" or NULL: a careless decide(). WORLD_BROKEN_COUNT when unknown. */
+static enum world_broken broken_find(const char *word) {
+    unsigned i = WORLD_BROKEN_DECIDE;
+    while (word && i < WORLD_BROKEN_COUNT && strcmp(broken_words[i], word) != 0)
+        i++;
+    return (enum world_broken)i;
+}
+
+struct total {
+    uint64_t events, counts[WORLD_EVENT_COUNT];
+    struct world_tally sessions;
+};
+
+static void add(struct total *to, const struct world *w) {
+    const struct world_tally *t = &w->tally;
+    to->events += w->events;
+    for (unsigned k = 0; k < WORLD_EVENT_COUNT; k++)
+        to->counts[k] += w->counts[k];
+    to->sessions.orders += t->orders;
+    to->sessions.answers += t->answers;
+    to->sessions.viewers += t->viewers;
+    to->sessions.to_viewer += t->to_viewer;
+    to->sessions.to_device += t->to_device;
+    for (unsigned k = 0; k < SESSION_WHY_COUNT; k++)
+        to->sessions.ended[k] += t->ended[k];
+}
+
+static int run_one(const struct world_config *cfg, struct total *total) {
     struct world *w = world_new(cfg);
     if (!w)
         return 2;
     int r = world_run(w);
     if (r == 0)
         r = world_converge(w, 3600000);
-    *events += w->events;
-    for (unsigned k = 0; k < WORLD_EVENT_COUNT; k++)
-        counts[k] += w->counts[k];
+    if (r == 0 && cfg->no_crash)
+        r = world_stop(w);
+    add(total, w);
     if (r < 0)
         fprintf(stderr, "BROKEN: %s\nreplay: simulate --seed %llu --nodes %u --shards %u --hours %g\n",
                 w->fault, (unsigned long long)cfg->seed, cfg->nodes, cfg->shards, cfg->hours * cfg->nodes);
     world_free(&w);
     return r < 0 ? 1 : 0;
+}
+
+static void tell_sessions(const struct world_tally *t) {
+    printf("sessions: %llu orders, %llu answered; %llu viewers, %llu bytes to them, %llu to the firmware; "
+           "ended:",
+           (unsigned long long)t->orders, (unsigned long long)t->answers, (unsigned long long)t->viewers,
+           (unsigned long long)t->to_viewer, (unsigned long long)t->to_device);
+    for (unsigned k = 1; k < SESSION_WHY_COUNT; k++)
+        if (t->ended[k])
+            printf(" %s %llu", session_reason_row((enum session_reason)k)->id,
+                   (unsigned long long)t->ended[k]);
+    printf("\n");
 }
 
 static void tell(const uint64_t counts[WORLD_EVENT_COUNT]) {
@@ -58,13 +105,23 @@ static void tell(const uint64_t counts[WORLD_EVENT_COUNT]) {
 }
 
 int main(int argc, char **argv) {
-    static const struct option opts[] = {
-        {"seed", 1, 0, 's'},   {"seeds", 1, 0, 'n'},    {"hours", 1, 0, 'h'},   {"nodes", 1, 0, 'k'},
-        {"shards", 1, 0, 'l'}, {"poll", 1, 0, 'p'},     {"broken", 0, 0, 'b'},  {"calm", 0, 0, 'c'},
-        {"tls", 0, 0, 't'},    {"no-crash", 0, 0, 'x'}, {"verbose", 0, 0, 'v'}, {0}};
+    static const struct option opts[] = {{"seed", 1, 0, 's'},
+                                         {"seeds", 1, 0, 'n'},
+                                         {"hours", 1, 0, 'h'},
+                                         {"nodes", 1, 0, 'k'},
+                                         {"shards", 1, 0, 'l'},
+                                         {"poll", 1, 0, 'p'},
+                                         {"broken", 2, 0, 'b'},
+                                         {"calm", 0, 0, 'c'},
+                                         {"sessions", 1, 0, 'S'},
+                                         {"tls", 0, 0, 't'},
+                                         {"no-crash", 0, 0, 'x'},
+                                         {"verbose", 0, 0, 'v'},
+                                         {0}};
     struct world_config cfg = {.seed = 1, .nodes = 20, .shards = 2, .poll_ms = 120000};
     double node_hours = 20;
-    uint64_t seeds = 1, events = 0, counts[WORLD_EVENT_COUNT] = {0};
+    uint64_t seeds = 1;
+    struct total total = {0};
     for (int c; (c = getopt_long(argc, argv, "", opts, NULL)) != -1;)
         switch (c) {
         case 's':
@@ -86,7 +143,11 @@ int main(int argc, char **argv) {
             cfg.poll_ms = (uint32_t)strtoul(optarg, NULL, 10);
             break;
         case 'b':
-            cfg.decide = broken_decide;
+            cfg.broken = broken_find(optarg);
+            cfg.decide = cfg.broken == WORLD_BROKEN_DECIDE ? broken_decide : NULL;
+            break;
+        case 'S':
+            cfg.sessions = strtod(optarg, NULL);
             break;
         case 'c':
             cfg.calm = true;
@@ -102,10 +163,14 @@ int main(int argc, char **argv) {
             break;
         default:
             fprintf(stderr, "usage: simulate [--seed S] [--seeds N] [--hours NODE-HOURS] [--nodes K] "
-                            "[--shards N] [--poll MS] "
-                            "[--broken] [--calm] [--tls] [--no-crash] [--verbose]\n");
+                            "[--shards N] [--poll MS] [--sessions STORIES-A-NODE-HOUR] "
+                            "[--broken[=PART]] [--calm] [--tls] [--no-crash] [--verbose]\n");
             return 2;
         }
+    if (cfg.broken == WORLD_BROKEN_COUNT) {
+        fprintf(stderr, "simulate: --broken=decide, sessions or bytes\n");
+        return 2;
+    }
     if (cfg.nodes < 1 || cfg.nodes > WORLD_NODES_MAX || cfg.shards < 1 || cfg.shards > 4) {
         fprintf(stderr, "simulate: 1 to %d nodes and 1 to 4 shards\n", WORLD_NODES_MAX);
         return 2;
@@ -114,20 +179,21 @@ int main(int argc, char **argv) {
     crashed = !cfg.no_crash;
     log_setup(LOG_ERROR, false, NULL);
     for (uint64_t i = 0; i < seeds; i++, cfg.seed++) {
-        int r = run_one(&cfg, &events, counts);
-        if (cfg.decide && r == 1) {
+        int r = run_one(&cfg, &total);
+        if (cfg.broken && r == 1) {
             printf("caught\n");
             return 0;
         }
         if (r)
             return r;
     }
-    if (cfg.decide) {
-        fprintf(stderr, "a broken decide() passed every invariant\n");
+    if (cfg.broken) {
+        fprintf(stderr, "broken %s passed every invariant\n", broken_words[cfg.broken]);
         return 1;
     }
     printf("%llu seeds, %g node-hours, %llu events: every invariant held\n", (unsigned long long)seeds,
-           node_hours * (double)seeds, (unsigned long long)events);
-    tell(counts);
+           node_hours * (double)seeds, (unsigned long long)total.events);
+    tell(total.counts);
+    tell_sessions(&total.sessions);
     return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "world.h"
+#include "sessions.h"
 
 #include "net/pki.h"
 
@@ -41,13 +41,16 @@ static bool make_tls(struct world *w, struct errinfo *ei) {
 }
 
 static bool make_nodes(struct world *w) {
+    static const uint32_t consents[] = {0, 1, UINT32_MAX};
     struct sim_fleet_config fc = {.loop = w->outside,
                                   .server = "10.1.0.1:4433",
                                   .tls = w->node_tls,
                                   .times = SIM_TIMES_DEFAULT,
                                   .seed = w->cfg.seed,
                                   .ctx = w,
-                                  .before_connect = before_connect};
+                                  .before_connect = before_connect,
+                                  .on_session = wire_session,
+                                  .on_session_bytes = wire_bytes};
     fc.times.reconnect_max_ms = 60000; /* keeps a simulated hour busy */
     w->fleet = sim_fleet_new(&fc);
     for (uint32_t i = 0; w->fleet && i < w->cfg.nodes; i++) {
@@ -60,6 +63,8 @@ static bool make_nodes(struct world *w) {
         if (!w->nodes[i])
             return false;
         w->dark_since[i] = MONO_NEVER;
+        sim_node_kvm_size(w->nodes[i], 64, 48); /* its picture is not what this is about */
+        sim_node_consent_policy(w->nodes[i], consents[i % 3]);
     }
     return w->fleet != NULL;
 }
@@ -99,6 +104,7 @@ struct world *world_new(const struct world_config *cfg) {
     w->cfg = *cfg;
     w->rng.s = cfg->seed * 0x9e3779b97f4a7c15u + 1;
     list_init(&w->asked);
+    w->sessions = world_sessions_new(w);
     w->sim = sim_world_new(cfg->seed, START);
     w->outside = sim_loop_new(w->sim);
     w->disk = disk_new(w->outside, &w->rng);
@@ -132,6 +138,7 @@ void world_free(struct world **wp) {
     char key[96];
     loop_timer_stop(w->outside, &w->fate);
     loop_timer_stop(w->outside, &w->revive);
+    world_sessions_over(w);
     if (w->app && w->cfg.no_crash)
         world_server_stop(w);
     else if (w->app)
@@ -140,6 +147,7 @@ void world_free(struct world **wp) {
         sim_node_free(&w->nodes[i]);
     sim_run_until(w->sim, mono_add_ms(sim_now(w->sim), 10000));
     sim_fleet_free(&w->fleet);
+    world_sessions_free(w);
     disk_free(&w->disk);
     loop_free(&w->outside);
     sim_world_free(&w->sim);
@@ -151,6 +159,12 @@ void world_free(struct world **wp) {
     rmdir(w->dir);
     free(w);
     *wp = NULL;
+}
+
+int world_stop(struct world *w) {
+    if (w->app)
+        world_server_stop(w);
+    return w->fault[0] ? -1 : 0;
 }
 
 void world_broken(struct world *w, const char *fmt, ...) {
@@ -171,6 +185,8 @@ static bool step(struct world *w) {
     w->events++;
     if (w->dying)
         world_server_crash(w);
+    if (w->cfg.broken == WORLD_BROKEN_SESSIONS)
+        world_sessions_hide(w);
     world_check(w);
     return !w->fault[0];
 }
@@ -191,7 +207,7 @@ static bool converged(struct world *w) {
         return false;
     for (uint32_t i = 0; i < w->cfg.nodes; i++) {
         const struct fleet_host *fh = world_host(w, i);
-        if (!fh || fh->h.op || fh->h.link.state != LINK_UP)
+        if (!fh || fh->h.op || fh->h.link.state != LINK_UP || world_sessions_busy(w, fh))
             return false;
         if (fh->h.decided.kind != DECIDE_AS_DESIRED && fh->h.decided.kind != DECIDE_NOT_AVAILABLE &&
             fh->h.decided.kind != DECIDE_HELD)
@@ -202,6 +218,7 @@ static bool converged(struct world *w) {
 
 int world_converge(struct world *w, int64_t limit_ms) {
     struct mono end = mono_add_ms(sim_now(w->sim), limit_ms);
+    world_sessions_over(w);
     while (!converged(w)) {
         if (!step(w))
             return -1;

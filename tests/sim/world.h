@@ -22,7 +22,8 @@ enum { WORLD_NODES_MAX = 64, WORLD_ORDERS_MAX = 4096, WORLD_FAULT_CAP = 400 };
     X(MUTE, 0.10, "the firmware stops answering WS-MAN for a while")                                         \
     X(ORDER_INTENT, 0.60, "an operator sets the desired power")                                              \
     X(ORDER_OPERATION, 0.40, "an operator asks for a one-shot operation")                                    \
-    X(ORDER_CANCEL, 0.10, "an operator cancels an operation")
+    X(ORDER_CANCEL, 0.10, "an operator cancels an operation")                                                \
+    X(SESSION, 0.10, "an operator wants a session, and what goes with it")
 /* The same for the server as a whole, times an hour of the world. */
 #define WORLD_SERVER_EVENT_TABLE(X)                                                                          \
     X(CRASH, 1.0, "the server dies between two events")                                                      \
@@ -36,6 +37,19 @@ enum world_event {
     WORLD_EVENT_TABLE(X) WORLD_SERVER_EVENT_TABLE(X)
 #undef X
         WORLD_EVENT_COUNT
+};
+
+/* What is put in place of a right part, so that the invariants are seen to fail. B(NAME, word) */
+#define WORLD_BROKEN_TABLE(B)                                                                                \
+    B(NOTHING, "nothing")                                                                                    \
+    B(DECIDE, "decide")     /* a careless reconciler */                                                      \
+    B(SESSIONS, "sessions") /* power operations do not see sessions */                                       \
+    B(BYTES, "bytes")       /* a byte of a stream is another on arrival */
+enum world_broken {
+#define B(sym, word) WORLD_BROKEN_##sym,
+    WORLD_BROKEN_TABLE(B)
+#undef B
+        WORLD_BROKEN_COUNT
 };
 
 /* An order that the server acknowledged. */
@@ -55,7 +69,16 @@ struct world_config {
     uint32_t poll_ms; /* 0: default */
     /* NULL: the real decide() */
     struct decision (*decide)(const struct host *h, const struct host_policy *p, struct host_now now);
+    enum world_broken broken;
+    double sessions; /* stories a node-hour in place of the table's; 0: as there */
     bool verbose;
+};
+
+struct sessions; /* sessions.h */
+
+/* How much of them there was. */
+struct world_tally {
+    uint64_t orders, answers, viewers, to_viewer, to_device, ended[SESSION_WHY_COUNT];
 };
 
 struct world {
@@ -84,6 +107,8 @@ struct world {
     struct world_order orders[WORLD_ORDERS_MAX];
     uint32_t norders, nasked;
     struct list asked; /* orders without an answer */
+    struct sessions *sessions;
+    struct world_tally tally;
     /* result */
     uint64_t events, counts[WORLD_EVENT_COUNT], checks, acts;
     char fault[WORLD_FAULT_CAP]; /* first broken invariant; "" none */
@@ -97,6 +122,9 @@ int world_run(struct world *w);
 /* No more faults: run until every host has converged, at most so long. 0, or -1 with w->fault. */
 int world_converge(struct world *w, int64_t limit_ms);
 
+/* The orderly end of the server. 0, or -1 with w->fault when something is left over. */
+int world_stop(struct world *w);
+
 /* server.c */
 int world_server_start(struct world *w);
 void world_server_crash(struct world *w);
@@ -105,6 +133,21 @@ void world_server_stop(struct world *w);
 /* fate.c */
 void world_orders_lost(struct world *w); /* the server died with unanswered orders */
 void world_fate_start(struct world *w);
+void world_order(struct world *w, uint32_t node, struct host_command cmd);
+/* judge.c */
+struct sessions *world_sessions_new(struct world *w);
+void world_sessions_free(struct world *w);
+int world_sessions_started(struct world *w, struct errinfo *ei);
+/* The server is about to be drained. */
+void world_sessions_stop(struct world *w);
+void world_sessions_crashed(struct world *w);
+/* No more of them: viewers go, operators rest. */
+void world_sessions_over(struct world *w);
+/* Is something of them left, in the server or outside? */
+bool world_sessions_busy(const struct world *w, const struct fleet_host *fh);
+void world_sessions_check(struct world *w, uint32_t node);
+/* The server forgets that they are open (WORLD_BROKEN_SESSIONS). */
+void world_sessions_hide(struct world *w);
 /* check.c: after every event */
 void world_check(struct world *w);
 /* The server answered "accepted": is it on the disk? */

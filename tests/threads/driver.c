@@ -11,7 +11,7 @@ static uint32_t pick(struct driver *d, uint32_t n) {
     return (uint32_t)(d->rng >> 33) % n;
 }
 
-static const char *some_host(struct driver *d) {
+const char *driver_some_host(struct driver *d) {
     if (d->nown && pick(d, 4) == 0)
         return d->own[pick(d, d->nown)];
     return d->rig->ids[pick(d, NODES)];
@@ -40,7 +40,7 @@ static void do_command(struct driver *d) {
     struct fleet_command *c = calloc(1, sizeof *c);
     assert_non_null(c);
     c->call.from = d->shard;
-    snprintf(c->call.host, sizeof c->call.host, "%s", some_host(d));
+    snprintf(c->call.host, sizeof c->call.host, "%s", driver_some_host(d));
     c->done = commanded;
     c->ctx = d;
     c->cmd.kind = (enum command_kind)pick(d, 4);
@@ -83,7 +83,7 @@ static void do_look(struct driver *d) {
     k->call.from = d->shard;
     k->call.run = look_run;
     k->call.done = looked;
-    snprintf(k->call.host, sizeof k->call.host, "%s", some_host(d));
+    snprintf(k->call.host, sizeof k->call.host, "%s", driver_some_host(d));
     begin(d);
     fleet_ask(&k->call);
 }
@@ -231,7 +231,7 @@ static void do_patch(struct driver *d) {
     struct fleet_patch *c = calloc(1, sizeof *c);
     assert_non_null(c);
     c->call.from = d->shard;
-    snprintf(c->call.host, sizeof c->call.host, "%s", some_host(d));
+    snprintf(c->call.host, sizeof c->call.host, "%s", driver_some_host(d));
     c->bits = PATCH_SERIAL;
     snprintf(c->v.serial, sizeof c->v.serial, "S%u", pick(d, 1000));
     c->done = patched;
@@ -295,6 +295,7 @@ static void stopping(struct loop *l, struct loop_msg *m) {
     struct driver *d = CONTAINER_OF(m, struct driver, msg);
     d->stopping = true;
     loop_timer_stop(l, &d->timer);
+    visits_close(d);
     for (unsigned i = 0; i < SUBS; i++)
         if (d->subscribed[i])
             hub_unsubscribe(d->rig->app->hub, &d->subs[i]);

@@ -5,9 +5,16 @@
 
 enum { STIR_MS = 2500 };
 
+/* A stream that moves is duplicated by fcntl() and closed by a system call of libuv's own: the detector knows
+ * neither, and takes a number that is used again for the descriptor of before. */
+const char *__tsan_default_suppressions(void);
+const char *__tsan_default_suppressions(void) {
+    return "race:stream_send\n"; /* below it there is only libuv writing to a descriptor */
+}
+
 static void stir(bool tls) {
     static struct rig r;
-    unsigned commands = 0, scans = 0, created = 0, deleted = 0, events = 0;
+    unsigned commands = 0, scans = 0, created = 0, deleted = 0, events = 0, visits = 0;
     rig_open(&r, tls);
     rig_stir(&r, STIR_MS);
     for (unsigned i = 0; i < SHARDS; i++) {
@@ -17,10 +24,14 @@ static void stir(bool tls) {
         created += d->created;
         deleted += d->deleted;
         events += d->events;
+        visits += d->visits;
     }
-    print_message("%u commands, %u scans, %u hosts created, %u deleted, %u events\n", commands, scans,
-                  created, deleted, events);
+    print_message("%u commands, %u scans, %u hosts created, %u deleted, %u events, %u viewers\n", commands,
+                  scans, created, deleted, events, visits);
     rig_close(&r);
+    unsigned opened = atomic_load(&r.opened);
+    print_message("%u sessions open, %llu bytes seen\n", opened, (unsigned long long)r.seen);
+    assert_true(visits && opened && r.seen);
     assert_true(commands > 20 && scans > 5 && created > 5 && deleted > 5 && events > 20);
 }
 

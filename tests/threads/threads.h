@@ -20,9 +20,10 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-enum { SHARDS = 3, NODES = 120, VOLATILE = 12, SUBS = 4 };
+enum { SHARDS = 3, NODES = 120, VOLATILE = 12, SUBS = 4, CALLERS = 40 };
 
 struct rig;
+struct caller;
 /* One a shard; everything but the atomics belongs to the shard's thread. */
 struct driver {
     struct rig *rig;
@@ -39,6 +40,9 @@ struct driver {
     bool subscribed[SUBS], paused[SUBS];
     char own[64][HOST_ID_CAP]; /* hosts it has created itself */
     unsigned nown, names;
+    struct listener *door;                   /* of viewers */
+    char door_address[64];                   /* fixed before the drivers start */
+    unsigned visits;                         /* viewers that were let in */
     char volatile_id[VOLATILE][HOST_ID_CAP]; /* of nodes that it deletes and makes again; "" while away */
 };
 
@@ -61,6 +65,9 @@ struct rig {
     struct sim_node *nodes[NODES];
     struct loop_timer node_timer;
     uint64_t node_rng;
+    struct caller *callers; /* viewers */
+    uint64_t seen;          /* bytes that came to them */
+    atomic_uint opened;     /* sessions that they saw open */
     atomic_uint linked;
     /* a thread that only looks */
     pthread_t looker;
@@ -78,4 +85,12 @@ void rig_close(struct rig *r);
 /* driver.c */
 void driver_start(struct driver *d);
 void driver_stop(struct driver *d);
+const char *driver_some_host(struct driver *d);
 void driver_make(struct driver *d, struct host_new *rows, size_t n, int slot);
+
+/* visits.c: sessions with viewers. Before the loops run; on the driver's shard; and so for the nodes' loop.
+ */
+void visits_open(struct driver *d);
+void visits_close(struct driver *d);
+void callers_open(struct rig *r);
+void callers_close(struct rig *r);

@@ -208,6 +208,29 @@ test('a server that still holds the old viewer is asked again, with pauses', asy
   s.close();
 });
 
+test('a link that is down is waited for, and said', async () => {
+  const { s, seen } = await active({ [`POST ${HOST}/sessions/ses-1/ticket`]: turns(TICKET, [409, { message: 'Not connected' }], [409, { message: 'Not connected' }], [409, { message: 'Not connected' }], TICKET) });
+  sockets[0].drop(4009, 'The link was lost');
+  await until(() => sockets.length === 2);
+  assert.ok(seen.texts.includes('The link was lost. Not connected.'), seen.texts.join('|'));
+  s.close();
+});
+
+test('after a restart, too: the node comes back later than the server', async () => {
+  const { s } = await active({ [`POST ${HOST}/sessions/ses-1/ticket`]: turns(TICKET, [404, {}], [404, {}], [404, {}]), [`POST ${HOST}/sessions/ses-2/ticket`]: TICKET,
+    [`POST ${HOST}/sessions`]: turns([201, ses('ready')], [409, { message: 'Not connected' }], [409, { message: 'Not connected' }], [201, ses('ready', { id: 'ses-2' })]) });
+  sockets[0].drop(1012);
+  await until(() => sockets.length === 2);
+  s.close();
+});
+
+test('a right that was lost ends it', async () => {
+  const { s } = await active({ [`POST ${HOST}/sessions/ses-1/ticket`]: turns(TICKET, [403, { message: 'Your role is viewer' }]) });
+  sockets[0].drop(4009);
+  await until(() => s.over);
+  assert.equal(s.view.text, 'Your role is viewer');
+});
+
 test('a session that ended meanwhile says why', async () => {
   const { s } = await active({ [`POST ${HOST}/sessions/ses-1/ticket`]: turns(TICKET, [409, {}]),
     [`GET ${HOST}/sessions/ses-1`]: [200, ses('ended', { text: 'Ended: the resume window passed' })] });

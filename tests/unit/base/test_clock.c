@@ -37,6 +37,8 @@ static void durations_read_well(void **s) {
 
 static void mono_saturates(void **s) {
     assert_true(mono_is_never(mono_add_ms(MONO_NEVER, 5)));
+    assert_true(mono_is_never(mono_add_ms(MONO_NEVER, -5)));
+    assert_int_equal(mono_add_ms((struct mono){7000}, -5).us, 2000);
     assert_int_equal(mono_ms_between((struct mono){1000}, (struct mono){5500}), 4);
 }
 

@@ -43,6 +43,7 @@ static bool hello(struct peer *p) {
     struct buf out = {0};
     peer_text(p, "{\"type\":\"hello\",\"session\":\"ses-1\",\"kind\":\"kvm\",\"host\":\"node003\"}");
     peer_text(p, "{\"type\":\"open\"}");
+    peer_text(p, "{\"type\":\"idle\",\"inSeconds\":60}");
     device_hello(&out, SCREEN_W, SCREEN_H);
     peer_binary(p, slice_head(buf_slice(&out), 12));
     bool ok = peer_expect(p, "RFB 003.008\n");

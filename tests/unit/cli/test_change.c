@@ -78,6 +78,22 @@ static void policy_and_name(void **state) {
     assert_non_null(strstr(rig.log, "PATCH"));
 }
 
+static void an_amt_login(void **state) {
+    static const struct script rows[] = {
+        {.method = "PATCH", .target = P "/hosts/n1", .status = 200, .body = "{\"name\":\"n1\"}"}, {0}};
+    const char *file = rig_file("amt.txt", "Secret-1\n");
+    rig_run(rows, "set", "host", "n1", "--amt-password-file", file, NULL);
+    rig_expect(EXIT_OK, "n1: changed\n", "");
+    assert_non_null(strstr(rig.log, "{\"amt\":{\"password\":\"Secret-1\"}}"));
+    rig_run(rows, "set", "host", "n1", "--amt-user", "ops", "--amt-password-file", file, NULL);
+    assert_non_null(strstr(rig.log, "{\"amt\":{\"user\":\"ops\",\"password\":\"Secret-1\"}}"));
+    rig_run(rows, "set", "host", "n1", "--amt-user", "ops", NULL);
+    rig_expect(EXIT_USAGE, "", "--amt-user goes with --amt-password-file");
+    assert_string_equal(rig.log, "");
+    rig_run(rows, "set", "host", "n1", "--amt-password-file", "/nowhere", NULL);
+    rig_expect(EXIT_USAGE, "", "/nowhere");
+}
+
 static void set_host_refuses_nonsense(void **state) {
     static const struct script none[] = {{0}};
     static const char *const cases[][5] = {
@@ -330,6 +346,7 @@ int main(int argc, char **argv) {
         T(power_is_an_operation),
         T(waiting_for_the_end),
         T(policy_and_name),
+        T(an_amt_login),
         T(set_host_refuses_nonsense),
         T(many_nodes_one_line_each),
         T(more_than_ten_need_a_word),

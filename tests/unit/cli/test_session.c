@@ -72,8 +72,8 @@ static void given_elsewhere(void **state) {
                                          ROW_POST(SES_MORE("sol", "consent", ASKS)),
                                          {0}};
     pty_start(rows, START, NULL);
-    pty_expect("for 4:3");
-    pty_expect("for 4:2");
+    pty_expect("for 4:31");
+    pty_expect("for 4:30");
     pty_expect("login: ");
     pty_type("\035");
     assert_int_equal(pty_end(), EXIT_OK);

@@ -281,7 +281,8 @@ static void what_is_asked_next(void **s) {
         {"waits, refused a while ago", true, 0, true, false, true, 60, 0, CONSENT_ASK_START, -1},
         {"waits for the person", true, 2, true, true, false, 2, 0, CONSENT_ASK_NOTHING, 3},
         {"… time to look", true, 2, true, true, false, 5, 0, CONSENT_ASK_READ, 0},
-        {"waits for the screen", true, 1, true, true, false, 5, 0, CONSENT_ASK_READ, 0},
+        {"waits for the screen", true, 1, true, true, false, 0, 0, CONSENT_ASK_NOTHING, 1},
+        {"… which shows it soon", true, 1, true, true, false, 1, 0, CONSENT_ASK_READ, 0},
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         struct bench b = {.s = -all[i].age_s};

@@ -456,7 +456,7 @@ static void what_nobody_comes_for_ends(void **s) {
     rig_run(r, 596000);
     assert_int_equal(rig_session(r, "ses-a")->state, SESSION_CONSENT);
     rig_run(r, 3000);
-    assert_int_equal(r->end.why, SESSION_WHY_EXPIRED);
+    assert_int_equal(r->end.why, SESSION_WHY_CONSENT);
     assert_string_equal(r->end.text, "no consent code was entered");
     rig_run(r, 5000);
     assert_int_equal(r->optin.state, AMT_OPTIN_NOT_STARTED); /* and the code is gone */

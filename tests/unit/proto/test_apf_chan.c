@@ -352,6 +352,34 @@ static void our_window_is_strict(void **s) {
     pair_free(&h.p);
 }
 
+static void a_window_is_widened(void **s) {
+    struct apf_limits lim = APF_LIMITS_DEFAULT;
+    lim.window_bytes = 4;
+    struct hand h = hand_open(&lim);
+    give(&h, "5e000000010000000141");
+    apf_widen(h.a, 1, 4);
+    apf_widen(h.a, 9, 400);
+    assert_int_equal(apf_output(h.a).n, 0); /* not more than it has; not there */
+    apf_widen(h.a, 1, 8);
+    sends(&h, "5d0000000000000004"); /* 4 more, though none is consumed */
+    apf_consumed(h.a, 1, 1);
+    give(&h, "5e000000010000000741424344454647");
+    apf_consumed(h.a, 1, 3);
+    assert_int_equal(apf_output(h.a).n, 0); /* half of the wider one */
+    apf_consumed(h.a, 1, 4);
+    sends(&h, "5d0000000000000008");
+    give(&h, "5e00000001000000084142434445464748");
+    assert_int_equal(h.err, 0);
+    apf_close(h.a, 1);
+    sends(&h, "6100000000");
+    give(&h, "6100000001"
+             "5e00000001000000084142434445464748"); /* late, within the window that it had */
+    assert_int_equal(h.err, 0);
+    give(&h, "5e0000000100000009");
+    assert_int_equal(h.err, ERR_PROTO);
+    pair_free(&h.p);
+}
+
 static void late_and_never(void **s) {
     struct hand h = hand_open(NULL);
     apf_close(h.a, 1);
@@ -571,5 +599,6 @@ static void output_bytes(void **s) {
 }
 
 UNIT_MAIN(T(echo_of_streams), T(closing_races), T(vectors), T(credit_gates_sending), T(our_window_is_strict),
-          T(late_and_never), T(peer_closes), T(open_timeout), T(abandoned_opens), T(close_without_answer),
-          T(channels_max), T(the_device_refuses_by_itself), T(direct_tcpip_of_a_device), T(output_bytes))
+          T(a_window_is_widened), T(late_and_never), T(peer_closes), T(open_timeout), T(abandoned_opens),
+          T(close_without_answer), T(channels_max), T(the_device_refuses_by_itself),
+          T(direct_tcpip_of_a_device), T(output_bytes))

@@ -246,6 +246,24 @@ static void what_one_sends_the_other_reads(void **s) {
     pair_free(&p);
 }
 
+static void a_head_is_that_of_the_whole_frame(void **s) {
+    const size_t sizes[] = {0, 1, 125, 126, 127, 65535, 65536, 70000};
+    static uint8_t big[70000];
+    uint8_t mem[WS_HEAD_CAP];
+    struct pair p = pair_new();
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        struct slice head = ws_binary_head(p.server, sizes[i], mem);
+        assert_int_equal(ws_binary(p.server, slice_of(big, sizes[i])), 0);
+        struct slice out = ws_output(p.server);
+        assert_int_equal(out.n, head.n + sizes[i]);
+        assert_true(slice_eq(slice_head(out, head.n), head));
+        ws_sent(p.server, out.n);
+    }
+    ws_close(p.server, 1000, "");
+    assert_int_equal(ws_binary_head(p.server, 1, mem).n, 0);
+    pair_free(&p);
+}
+
 static void masks_differ(void **s) {
     struct pair p = pair_new();
     struct ws *again = ws_new(WS_CLIENT, TEXT_MAX, SEED);
@@ -396,6 +414,7 @@ static void the_key_and_its_answer(void **s) {
 }
 
 UNIT_MAIN(T(messages_of_both_kinds), T(fragments_with_control_frames_between), T(long_frames_in_pieces),
-          T(breaches), T(text_has_a_limit), T(what_one_sends_the_other_reads), T(masks_differ),
-          T(a_close_is_answered_once), T(a_reason_is_cut_at_a_character), T(an_error_is_sent_and_stays),
-          T(a_flood_of_pings_costs_little), T(binary_is_not_gathered), T(the_key_and_its_answer))
+          T(breaches), T(text_has_a_limit), T(what_one_sends_the_other_reads),
+          T(a_head_is_that_of_the_whole_frame), T(masks_differ), T(a_close_is_answered_once),
+          T(a_reason_is_cut_at_a_character), T(an_error_is_sent_and_stays), T(a_flood_of_pings_costs_little),
+          T(binary_is_not_gathered), T(the_key_and_its_answer))

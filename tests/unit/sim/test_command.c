@@ -115,6 +115,8 @@ static void bad_words_get_a_sentence(void **state) {
         {"ider 1 read tape", "error node001: ider: \"tape\" is not one of cd, floppy\n"},
         {"ider 1 read cd x", "error node001: ider: \"x\" is not one of a number of blocks\n"},
         {"ider 1 read cd", "error node001: no IDE-R session is open\n"},
+        {"consent-times 1 0 9", "error node001: consent-times: \"0\" is not one of seconds from 1 to 3600\n"},
+        {"consent-times 1 9", "error usage: consent-times NODES REUSE DISPLAY\n"},
         {"os-boot 1", "error node001: not possible now: the host is in S0, the tunnel is not up\n"},
         {"power-cut 1 softly", "error node001: power-cut: \"softly\" is not one of rst\n"},
         {"a b c d e f g h", "error there is no command \"a\"; help lists them\n"},
@@ -202,6 +204,9 @@ static void commands_act(void **state) {
     assert_true(b.nodes[1]->redir.ider_dma);
     assert_string_equal(reply(&b, "ider 2 show", &out), "\tnode002 no-session\nok 1 node\n");
     assert_string_equal(reply(&b, "sessions *", &out), "ok 3 nodes\n");
+    assert_string_equal(reply(&b, "consent-times 1 7 20", &out), "ok 1 node\n");
+    assert_int_equal(b.nodes[0]->optin.code_s, 7);
+    assert_int_equal(b.nodes[0]->optin.display_s, 20);
     assert_string_equal(reply(&b, "session 1 on queue", &out), "ok 1 node\n");
     assert_true(sim_node_machine(b.nodes[0])->blocks_off);
     const char *stats = reply(&b, "stats", &out);
