@@ -37,13 +37,14 @@ def png_rows(data):
     return width, height, step, rows
 
 
-def in_16_bits(rgb):
-    """The nearest that 5, 6 and 5 bits can say: what the firmware sends to most viewers."""
-    out = ""
-    for i, bits in enumerate((5, 6, 5)):
-        v = int(rgb[2 * i:2 * i + 2], 16) >> (8 - bits)
-        out += f"{v * 255 // (2 ** bits - 1):02x}"
-    return out
+def is_colour(seen, rgb):
+    """One colour, and that; or, as the firmware sends it to most viewers, the same in 5, 6 and 5 bits: a step of 255 is rounded there."""
+    if len(seen) != 1:
+        return False
+    for got, want, bits in zip(bytes.fromhex(min(seen)), bytes.fromhex(rgb), (5, 6, 5)):
+        if got != want and abs(got - (want >> (8 - bits)) * 255 / (2 ** bits - 1)) > 1:
+            return False
+    return True
 
 
 def letters():
@@ -77,7 +78,7 @@ def main():
     # the strip's third part has runs of any colour, its fourth none at all: a picture that is smeared has fewer
     strip = {pixel(x, height - height // 8) for x in range(width * 3 // 5, width * 4 // 5)}
     print(f"size {width}x{height}")
-    print("bars", "right" if bars in ([{b} for b in BARS], [{in_16_bits(b)} for b in BARS]) else [sorted(b)[:4] for b in bars])
+    print("bars", "right" if all(map(is_colour, bars, BARS)) else [sorted(b)[:4] for b in bars])
     print("border", "right" if border == {"ffffff"} else sorted(border)[:8])
     print("noise", "right" if len(strip) > (width // 5) * 9 // 10 else f"{len(strip)} colours")
     print("name", line(0))

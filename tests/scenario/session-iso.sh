@@ -3,21 +3,18 @@
 # An image of this machine is a drive of the node: orch-cli iso mount; what the node reads is the image, byte for byte.
 A=node001 B=node002
 
-# mount NODE FILE [options…]: MOUNT_PID; what it says is in mount.err
-mount_start() {
-    : >"$WORK/mount.err"
-    "$BUILD/src/cli/orch-cli" iso mount host "$@" </dev/null >"$WORK/mount.out" 2>"$WORK/mount.err" &
-    MOUNT_PID=$!
-    wait_until 15 "$1 has its drive" grep -q "^orch-cli: $1 has " "$WORK/mount.err"
+# drive NODE FILE [options…]: the job `mount`
+drive() {
+    on_pipes mount iso mount host "$@"
+    shows mount "^orch-cli: $1 has "
 }
-mount_end() {
-    kill -TERM "$MOUNT_PID"
-    wait "$MOUNT_PID" || fail "iso mount ended with $?: $(cat "$WORK/mount.err")"
+drive_end() {
+    [ "${1:-}" = elsewhere ] || kill -TERM "${JOB[mount]}"
+    ends mount
+    [ "$ENDED" = 0 ] || fail "iso mount ended with $ENDED: $(said mount)"
 }
 is_read() { ctl ider "$1" show | grep -q "busy=0 .*sense=0/"; }
 value() { ctl ider "$1" show | tr ' ' '\n' | sed -n "s/^$2=//p"; }
-is_open() { cli list session "$1" -o json | jq -e '.sessions | map(select(.kind == "ider" and .state != "ended")) | length > 0' >/dev/null; }
-is_over() { ! is_open "$1"; }
 
 # reads_right NODE cd|floppy FILE BLOCK-BYTES: the drive is as large as the file, filled up with zeros to a whole block
 reads_right() {
@@ -36,7 +33,9 @@ refused() {
     local file=$1 code=0
     shift
     timeout 10 "$BUILD/src/cli/orch-cli" iso mount host $A "$file" >"$WORK/refused" 2>&1 || code=$?
-    [ "$code" = 2 ] && grep -qF -- "$*" "$WORK/refused" || fail "$file: exit code $code, $(cat "$WORK/refused")"
+    if [ "$code" != 2 ] || ! grep -qF -- "$*" "$WORK/refused"; then
+        fail "$file: exit code $code, $(cat "$WORK/refused")"
+    fi
     say "Refused: $(cat "$WORK/refused")"
 }
 
@@ -60,8 +59,8 @@ story() {
     fi
     [ "$(cli list session $A -o json | jq .totalElements)" = 0 ] || fail "a refused file made a session: $(cli list session $A)"
 
-    mount_start $A "$WORK/random.iso"
-    say "$(cat "$WORK/mount.err")"
+    drive $A "$WORK/random.iso"
+    tell mount "as its CD"
     reads_right $A cd "$WORK/random.iso" 2048
     ctl ider $A read cd 100 7 >/dev/null
     wait_until 10 "a part is read" is_read $A
@@ -71,28 +70,30 @@ story() {
     grep -q "admin" "$WORK/second" || fail "the second mount does not name the holder: $(cat "$WORK/second")"
     say "A second image is refused: $(head -n 1 "$WORK/second")"
     cli iso eject host $A >"$WORK/eject" || fail "iso eject: $(cat "$WORK/eject")"
-    wait "$MOUNT_PID" || fail "iso mount, ejected from elsewhere, ended with $?: $(cat "$WORK/mount.err")"
-    grep -q "ejected; the node read 3\.0 MB" "$WORK/mount.err" || fail "what the node read: $(cat "$WORK/mount.err")"
-    say "Ejected from elsewhere: $(tail -n 1 "$WORK/mount.err")"
+    drive_end elsewhere
+    said mount | grep -q "ejected; the node read 3\.0 MB" || fail "what the node read: $(said mount)"
+    say "Ejected from elsewhere: $(said mount | tail -n 1)"
     ctl ider $A show | grep -q no-session || fail "the firmware still has it: $(ctl ider $A show)"
 
-    mount_start $A "$WORK/small.img" --floppy
+    drive $A "$WORK/small.img" --floppy
     reads_right $A floppy "$WORK/small.img" 512
     ctl session-close $A ider >/dev/null || fail "ctl session-close"
-    wait_until 20 "the drive is back" eval "[ \$(grep -c '^orch-cli: $A has ' '$WORK/mount.err') = 2 ]"
+    wait_until 20 "the drive is back" eval "[ \$(said mount | grep -c '^orch-cli: $A has ') = 2 ]"
     reads_right $A floppy "$WORK/small.img" 512
     say "The firmware closed the session, and the drive came back by itself."
-    mount_end
-    wait_until 5 "its session is over" is_over $A
+    drive_end
+    session_is $A ider '.state == "ended"' || fail "the session is left: $(cli list session $A)"
 
     ctl consent-policy $B all >/dev/null
     timeout 20 "$BUILD/src/cli/orch-cli" iso mount host $B "$WORK/random.iso" </dev/null >"$WORK/asked" 2>&1 && fail "mounted without consent"
     grep -q -- "--consent-code" "$WORK/asked" || fail "does not say how to give the code: $(cat "$WORK/asked")"
-    is_over $B || fail "the session is left: $(cli list session $B)"
+    session_is $B ider '.state == "ended"' || fail "the session is left: $(cli list session $B)"
     say "Without consent: $(head -n 1 "$WORK/asked")"
-    ctl consent-code $B 042042 >/dev/null
-    mount_start $B "$WORK/random.iso" --consent-code 042042
+    on_pipes mount iso mount host $B "$WORK/random.iso" --consent-code -
+    wait_until 15 "the code is on the node's screen" ctl consent $B code
+    type_in mount "$(ctl consent $B code)\n"
+    shows mount "^orch-cli: $B has "
     reads_right $B cd "$WORK/random.iso" 2048
-    mount_end
-    say "With --consent-code it is there: $(tail -n 1 "$WORK/mount.err")"
+    drive_end
+    say "With the code from the screen it is there: $(said mount | tail -n 1)"
 }
