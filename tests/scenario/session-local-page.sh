@@ -61,6 +61,7 @@ story() {
     asks second
     shows page '^second (state|overlay) .*(ended|No session|interrupted)'
     tell page '^second overlay'
+    asks shut
     state_now connected || fail "the first page has lost its session: $(screen page | tail -n 5)"
     session_is $NODE kvm '.state == "active"' || fail "the session is not active any more"
     say "A second page does not get the stream, and the first one keeps it."
