@@ -75,7 +75,7 @@ int session_refused(struct session *s, const struct answer *a) {
     char text[512];
     int code = answer_problem(a, text, sizeof text);
     const char *remedy = answer_remedy(a);
-    session_say(s, "%s%s%s", text, *remedy ? " " : "", remedy);
+    session_say(s, "%s%s%s", text, *remedy ? ". " : "", remedy);
     return code;
 }
 
@@ -86,7 +86,7 @@ static int ask_for_session(struct session *s, struct client *cl, const char *met
     struct errinfo ei = {0};
     *status = 0;
     if (session_ask(s, cl, method, suffix, body, &a, &ei) < 0) {
-        snprintf(s->why, sizeof s->why, "%s%s%s", ei.text, *ei.remedy ? " " : "", ei.remedy);
+        snprintf(s->why, sizeof s->why, "%s%s%s", ei.text, *ei.remedy ? ". " : "", ei.remedy);
         return exit_of_err(ei.code);
     }
     *status = a.status;
@@ -94,7 +94,7 @@ static int ask_for_session(struct session *s, struct client *cl, const char *met
     int code = answer_problem(&a, text, sizeof text);
     if (code != EXIT_OK) {
         const char *remedy = answer_remedy(&a);
-        snprintf(s->why, sizeof s->why, "%s%s%.120s", text, *remedy ? " " : "", remedy);
+        snprintf(s->why, sizeof s->why, "%s%s%.120s", text, *remedy ? ". " : "", remedy);
     } else if (!*jget_str(a.json, "id") || !*jget_str(a.json, "state")) {
         snprintf(s->why, sizeof s->why, "%s does not answer as an Outband server with sessions",
                  s->c->url.authority);
