@@ -80,7 +80,7 @@ static int need_token(struct cli *c) {
         term_hint(&c->term, "orch-cli login USER --api-endpoint URL");
         return EXIT_AUTH;
     }
-    if (c->config.expires.us && c->config.expires.us <= cli_wall().us) {
+    if (c->config.expires.us && c->config.expires.us <= now_wall().us) {
         char when[WALL_TEXT_CAP];
         wall_rfc3339(c->config.expires, when);
         term_say(&c->term, "the login to %s ended at %s", c->url.origin, when);

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "cli/args.h"
-#include "cli/client.h"
+#include "http/client.h"
 #include "cli/commands.h"
 #include "cli/config.h"
 #include "cli/jget.h"

@@ -63,7 +63,7 @@ static void say_login(struct cli *c) {
         term_line(&c->term, "Logged in to %s as %s.", cf->endpoint, cf->user);
         return;
     }
-    int64_t left_ms = (cf->expires.us - cli_wall().us) / 1000;
+    int64_t left_ms = (cf->expires.us - now_wall().us) / 1000;
     term_line(&c->term, "Logged in to %s as %s%s%s. The token expires in %s, at %s.", cf->endpoint, cf->user,
               cf->role && *cf->role ? ", role " : "", cf->role ? cf->role : "", duration_text(left_ms, age),
               when_text(wall_rfc3339(cf->expires, full), when));

@@ -125,7 +125,7 @@ static int watch_operation(struct cli *c, const char *id) {
     struct outcome o = {0};
     int64_t limit = cli_timeout_ms(c, 0);
     bool quiet = cli_output(c) != OUTPUT_TABLE;
-    operation_wait(c, c->client, id, limit ? mono_add_ms(cli_mono(), limit) : MONO_NEVER, &o,
+    operation_wait(c, c->client, id, limit ? mono_add_ms(now_mono(), limit) : MONO_NEVER, &o,
                    quiet ? NULL : print_change, c);
     if (quiet && o.json)
         cli_print_value(c, o.json);

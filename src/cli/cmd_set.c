@@ -56,7 +56,7 @@ static void post_operation(const struct cli *c, struct client *cl, struct bulk_i
         slice_to_str(slice_str(jget_str(o->json, "id")), id, sizeof id);
         if (ch->wait) {
             int64_t ms = ch->deadline_s ? (int64_t)ch->deadline_s * 1000 + WAIT_GRACE_MS : WAIT_DEFAULT_MS;
-            operation_wait(c, cl, id, mono_add_ms(cli_mono(), ms), o, NULL, NULL);
+            operation_wait(c, cl, id, mono_add_ms(now_mono(), ms), o, NULL, NULL);
         } else {
             operation_text(o->json, text, sizeof text);
             snprintf(o->text, sizeof o->text, "%s (%s)", text, id);
@@ -146,10 +146,10 @@ static int put_patch(struct cli *c, const struct args *a, const char *amt_passwo
         return cli_usage(c, NULL, "--amt-user goes with --amt-password-file");
     if (until && (!policy || strcmp(policy, "hold") != 0))
         return cli_usage(c, NULL, "--until goes with --recovery-policy hold");
-    if (until && !when_parse(until, cli_wall(), &end))
+    if (until && !when_parse(until, now_wall(), &end))
         return cli_usage(c, "A time is 2026-11-22T18:00:00Z, or from now: 90m, 2h, 3d.",
                          "--until: \"%.60s\" is not a time", until);
-    if (until && end.us <= cli_wall().us)
+    if (until && end.us <= now_wall().us)
         return cli_usage(c, NULL, "--until: %.60s has passed already", until);
     if (!policy && !name && !amt_password)
         return EXIT_OK;

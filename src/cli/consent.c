@@ -31,7 +31,7 @@ static const json_t *consent_of(const struct session *s) {
 /* What is left of a count of seconds that the server told; -1 when it told none. */
 static int64_t seconds_left(const struct session *s, const char *member) {
     int64_t told = jget_int(consent_of(s), member, -1);
-    int64_t left = told - mono_ms_between(s->json_at, cli_mono()) / 1000;
+    int64_t left = told - mono_ms_between(s->json_at, now_mono()) / 1000;
     return told < 0 ? -1 : left < 0 ? 0 : left;
 }
 
@@ -39,7 +39,7 @@ static int64_t seconds_until(const char *rfc3339) {
     struct wall at;
     if (!wall_parse(rfc3339, &at) || at.us == 0)
         return -1;
-    int64_t left = (at.us - cli_wall().us) / 1000000;
+    int64_t left = (at.us - now_wall().us) / 1000000;
     return left < 0 ? 0 : left;
 }
 
@@ -87,7 +87,7 @@ static void take_consent(struct session *s, json_t *consent) {
     if (!json_is_object(consent) || !s->json)
         return;
     json_object_set(s->json, "consent", consent);
-    s->json_at = cli_mono();
+    s->json_at = now_mono();
 }
 
 static void say_wrong(struct session *s, const struct answer *a, const char *text) {
@@ -100,7 +100,7 @@ static void say_wrong(struct session *s, const struct answer *a, const char *tex
 
 /* The server took the code: its session follows soon. */
 static int wait_taken(struct session *s) {
-    struct mono end = mono_add_ms(cli_mono(), SESSION_SETTLE_MS);
+    struct mono end = mono_add_ms(now_mono(), SESSION_SETTLE_MS);
     int status;
     do {
         int code = session_look(s, &status);
@@ -110,7 +110,7 @@ static int wait_taken(struct session *s) {
         }
         if (strcmp(session_state(s), "consent") != 0)
             return EXIT_OK;
-    } while (!session_pause(-1, SESSION_POLL_MS) && !mono_due(end, cli_mono()));
+    } while (!session_pause(-1, SESSION_POLL_MS) && !mono_due(end, now_mono()));
     session_say(s, "the code was taken, but the session still waits for consent");
     return EXIT_TIMEOUT;
 }
@@ -147,7 +147,7 @@ static int give_code(struct session *s, const char *code_text, bool *again) {
 static void request_code(struct prompt *p) {
     struct session *s = p->s;
     const json_t *c = consent_of(s);
-    struct mono now = cli_mono();
+    struct mono now = now_mono();
     bool none =
         strcmp(jget_str(c, "state"), "not-started") == 0 && strcmp(jget_str(c, "action"), "unavailable") != 0;
     if (!none || seconds_until(jget_str(c, "nextCodeAt")) > 0 || !mono_due(p->next_request, now))
@@ -232,8 +232,8 @@ static bool read_typed(struct prompt *p) {
             enum key_result r = got == 1 ? take_key(p, key) : KEY_CANCEL;
             if (r != KEY_TAKEN)
                 return r == KEY_ENTER;
-        } else if (mono_due(p->next_look, cli_mono())) { /* somebody else may have given the code */
-            p->next_look = mono_add_ms(cli_mono(), LOOK_MS);
+        } else if (mono_due(p->next_look, now_mono())) { /* somebody else may have given the code */
+            p->next_look = mono_add_ms(now_mono(), LOOK_MS);
             if (session_look(s, &status) == EXIT_OK && strcmp(session_state(s), "consent") != 0)
                 return false;
         }
@@ -271,7 +271,7 @@ static int ask_on_terminal(struct session *s) {
     struct term *t = &s->c->term;
     const char *kind = getenv("TERM");
     struct prompt p = {.s = s, .redraws = t->err_tty && !(kind && strcmp(kind, "dumb") == 0)};
-    p.next_look = mono_add_ms(cli_mono(), LOOK_MS);
+    p.next_look = mono_add_ms(now_mono(), LOOK_MS);
     fflush(t->out);
     session_say(s, "%s asks its user for consent. Read the six digits on its screen; an empty line cancels.",
                 s->host_name);

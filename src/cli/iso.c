@@ -58,7 +58,7 @@ static uint64_t total(const struct iso *i) {
 }
 
 static void progress(struct iso *i) {
-    struct mono now = cli_mono();
+    struct mono now = now_mono();
     char read[SIZE_CAP], rate[SIZE_CAP];
     if (!i->s->c->term.err_tty || !mono_due(i->next_line, now))
         return;
@@ -89,7 +89,7 @@ static void on_open(struct iso *i) {
     struct ider_config cfg = {.when = i->o->when};
     cfg.media[i->image.drive] = (struct ider_media){.present = true, .blocks = i->image.blocks};
     drop_ider(i);
-    i->ider = ider_new(&cfg, cli_mono());
+    i->ider = ider_new(&cfg, now_mono());
     if (!i->ider)
         fail(i, ERR_NOMEM, "");
 }
@@ -147,7 +147,7 @@ static void pump(struct iso *i, struct slice in) {
     bool moved;
     do {
         struct ider_ev ev;
-        while ((rc = ider_input(i->ider, &in, cli_mono(), &ev)) == 1 && !i->over)
+        while ((rc = ider_input(i->ider, &in, now_mono(), &ev)) == 1 && !i->over)
             if ((rc = take_event(i, &ev)) < 0)
                 break;
         moved = send_some(i);
@@ -161,12 +161,12 @@ static struct mono next_deadline(const struct iso *i) {
     if (i->ider)
         at = mono_min(at, ider_deadline(i->ider));
     if (i->ider && ider_output(i->ider).n)
-        at = mono_min(at, mono_add_ms(cli_mono(), AGAIN_MS));
+        at = mono_min(at, mono_add_ms(now_mono(), AGAIN_MS));
     return at;
 }
 
 static void on_time(struct iso *i) {
-    struct mono now = cli_mono();
+    struct mono now = now_mono();
     if (!i->ider)
         return;
     int rc = mono_due(ider_deadline(i->ider), now) ? ider_tick(i->ider, now) : 0;
@@ -199,7 +199,7 @@ static void step(struct iso *i) {
 static int mounted(struct iso *i) {
     char size[SIZE_CAP];
     i->s->ui = (struct session_ui){.say = say, .ctx = i};
-    i->next_line = mono_add_ms(cli_mono(), LINE_MS);
+    i->next_line = mono_add_ms(now_mono(), LINE_MS);
     while (!i->over) {
         step(i);
         progress(i);

@@ -51,7 +51,7 @@ static void guest_free(struct guest *g) {
 static void guest_leave(struct guest *g, const char *reason) {
     g->listens = reason && rfb_translate_refuse(g->t, reason);
     g->leaving = true;
-    g->until = mono_add_ms(cli_mono(), FAREWELL_MS);
+    g->until = mono_add_ms(now_mono(), FAREWELL_MS);
 }
 
 static void guest_come(struct bridge *b, int fd) {
@@ -63,7 +63,7 @@ static void guest_come(struct bridge *b, int fd) {
         if (!g->t)
             break;
         g->fd = fd;
-        g->until = mono_add_ms(cli_mono(), GREETING_MS);
+        g->until = mono_add_ms(now_mono(), GREETING_MS);
         return;
     }
     close(fd);
@@ -210,7 +210,7 @@ static void serve_guest(struct bridge *b, struct guest *g) {
     int rc = guest_move(b, g);
     bool said_all = g->leaving && rfb_translate_output(g->t, RFB_VIEWER).n == 0 &&
                     (!g->listens || rfb_translate_told(g->t));
-    if (rc < 0 || said_all || mono_due(g->until, cli_mono())) {
+    if (rc < 0 || said_all || mono_due(g->until, now_mono())) {
         if (rc < 0 && rc != ERR_CLOSED && !g->leaving)
             term_say(&b->c->term, "%s", rfb_translate_error(g->t));
         guest_free(g);

@@ -61,7 +61,7 @@ static void conn_drop(struct door_conn *d) {
 static void conn_leave(struct door_conn *d) {
     local_conn_release(d->page);
     d->leaving = true;
-    d->until = mono_add_ms(cli_mono(), FAREWELL_MS);
+    d->until = mono_add_ms(now_mono(), FAREWELL_MS);
 }
 
 static void conn_come(struct view *v, int fd) {
@@ -72,7 +72,7 @@ static void conn_come(struct view *v, int fd) {
         if (!d->page)
             break;
         d->fd = fd;
-        d->until = mono_add_ms(cli_mono(), IDLE_MS);
+        d->until = mono_add_ms(now_mono(), IDLE_MS);
         return;
     }
     close(fd);
@@ -93,7 +93,7 @@ static void stream_close(struct view *v, uint16_t code, const char *why) {
     ws_close(local_ws(v->stream->page), code, why);
     conn_leave(v->stream);
     v->stream = NULL;
-    v->until = mono_add_ms(cli_mono(), PAGE_BACK_MS);
+    v->until = mono_add_ms(now_mono(), PAGE_BACK_MS);
 }
 
 static void over(struct view *v, int exit_code, const char *why) {
@@ -135,7 +135,7 @@ static void stream_opened(struct view *v, struct door_conn *d) {
 /* The page closed it, or is gone: nobody looks at the screen. */
 static void stream_gone(struct view *v) {
     v->stream = NULL;
-    v->until = mono_add_ms(cli_mono(), PAGE_BACK_MS);
+    v->until = mono_add_ms(now_mono(), PAGE_BACK_MS);
     session_end(v->s);
     v->started = false;
 }
@@ -196,7 +196,7 @@ static bool conn_move(struct view *v, struct door_conn *d) {
             return false;
         d->rest = slice_of(d->in, (size_t)n);
         if (n && d != v->stream && !d->leaving)
-            d->until = mono_add_ms(cli_mono(), IDLE_MS);
+            d->until = mono_add_ms(now_mono(), IDLE_MS);
     }
     while (d->rest.n && !is_full(v, d) && (rc = local_conn_input(d->page, &d->rest, &ev)) == 1)
         take_page_event(v, d, &ev);
@@ -208,7 +208,7 @@ static bool conn_move(struct view *v, struct door_conn *d) {
     int n = splice_write(d->fd, local_conn_output(d->page));
     if (n > 0)
         local_conn_sent(d->page, (size_t)n);
-    return n >= 0 && !(d->leaving && local_conn_output(d->page).n == 0) && !mono_due(d->until, cli_mono());
+    return n >= 0 && !(d->leaving && local_conn_output(d->page).n == 0) && !mono_due(d->until, now_mono());
 }
 
 static void serve(struct view *v) {
@@ -259,7 +259,7 @@ static void turn(struct view *v) {
     if (fd >= 0)
         conn_come(v, fd);
     serve(v);
-    if (!v->over && mono_due(v->until, cli_mono())) {
+    if (!v->over && mono_due(v->until, now_mono())) {
         v->over = true;
         if (v->site.key_used)
             term_say(&v->c->term, "%s: the page was closed", v->s->host_name);
@@ -319,7 +319,7 @@ int kvm_view(struct cli *c, struct session *s) {
     const struct session_ui given = s->ui;
     for (int i = 0; i < CONNS; i++)
         v.conns[i].fd = -1;
-    v.until = mono_add_ms(cli_mono(), PAGE_MS);
+    v.until = mono_add_ms(now_mono(), PAGE_MS);
     s->ui.say = hear;
     s->ui.ctx = &v;
     char host[sizeof s->host_name];

@@ -71,7 +71,7 @@ void operation_wait(const struct cli *c, struct client *cl, const char *id, stru
             snprintf(o->text, sizeof o->text, "%s", now);
             break;
         }
-        int64_t left = mono_is_never(deadline) ? pause : mono_ms_between(cli_mono(), deadline);
+        int64_t left = mono_is_never(deadline) ? pause : mono_ms_between(now_mono(), deadline);
         if (left <= 0) {
             o->exit = EXIT_TIMEOUT;
             snprintf(o->text, sizeof o->text, "still under way: %s", now);

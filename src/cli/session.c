@@ -65,7 +65,7 @@ const char *session_state(const struct session *s) {
 void session_take(struct session *s, json_t *json) {
     json_decref(s->json);
     s->json = json_incref(json);
-    s->json_at = cli_mono();
+    s->json_at = now_mono();
     slice_to_str(slice_str(jget_str(json, "id")), s->id, sizeof s->id);
     const char *name = jget_str(json, "hostName");
     text_clean(s->host_name, sizeof s->host_name, slice_str(*name ? name : s->host));
@@ -136,7 +136,7 @@ bool session_pause(int fd, int64_t ms) {
 
 /* Until the server is ready for a stream. */
 static int get_ready(struct session *s) {
-    struct mono end = mono_add_ms(cli_mono(), SESSION_SETTLE_MS);
+    struct mono end = mono_add_ms(now_mono(), SESSION_SETTLE_MS);
     int status, code = EXIT_OK;
     bool asked = false;
     while (code == EXIT_OK && strcmp(session_state(s), "ready") != 0) {
@@ -148,7 +148,7 @@ static int get_ready(struct session *s) {
             asked = true;
             if ((code = consent_get(s)) != EXIT_OK)
                 return code;
-            end = mono_add_ms(cli_mono(), SESSION_SETTLE_MS);
+            end = mono_add_ms(now_mono(), SESSION_SETTLE_MS);
             continue;
         }
         if (strcmp(session_state(s), "interrupted") == 0)
@@ -157,7 +157,7 @@ static int get_ready(struct session *s) {
             session_say(s, "cancelled");
             return EXIT_FAILED;
         }
-        if (mono_due(end, cli_mono())) {
+        if (mono_due(end, now_mono())) {
             session_say(s, "%s: the session is still %s after %d s", s->host_name, session_state(s),
                         SESSION_SETTLE_MS / 1000);
             return EXIT_TIMEOUT;
@@ -223,7 +223,7 @@ static void end_at_server(struct session *s) {
 
 void session_end(struct session *s) {
     if (s->stream)
-        stream_flush(s->stream, mono_add_ms(cli_mono(), FLUSH_MS));
+        stream_flush(s->stream, mono_add_ms(now_mono(), FLUSH_MS));
     if (*s->id && s->client && !s->gone)
         end_at_server(s);
     stream_free(&s->stream);

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "cli/cli.h"
-#include "cli/stream.h"
+#include "http/stream.h"
 #include "proto/redir.h"
 
 enum session_ev_kind {

@@ -82,14 +82,14 @@ static void set_window(struct session *s, struct mono now) {
     if (s->window_known || !mono_before(s->down_since, s->json_at) ||
         !wall_parse(jget_str(s->json, "resumeUntil"), &until) || until.us == 0)
         return;
-    int64_t left = (until.us - cli_wall().us) / 1000;
+    int64_t left = (until.us - now_wall().us) / 1000;
     s->down_until = mono_add_ms(now, left > 0 ? left : 0);
     s->window_known = true;
 }
 
 /* Another try in a while, or the end when the window has passed. */
 static void try_later(struct session *s, int64_t pause_ms) {
-    struct mono now = cli_mono();
+    struct mono now = now_mono();
     char away[WALL_TEXT_CAP];
     set_window(s, now);
     if (mono_due(s->down_until, now)) {
@@ -103,7 +103,7 @@ static void try_later(struct session *s, int64_t pause_ms) {
 }
 
 static void go_down(struct session *s, const char *why) {
-    struct mono now = cli_mono();
+    struct mono now = now_mono();
     char window[WALL_TEXT_CAP];
     bool steady = s->phase == SESSION_UP && mono_ms_between(s->up_since, now) >= STEADY_MS;
     if (why != s->why)
@@ -157,7 +157,10 @@ static enum attempt open_stream(struct session *s, const char *ticket) {
     struct answer a;
     struct errinfo ei = {0};
     snprintf(suffix, sizeof suffix, "/sessions/%s/stream", s->id);
-    int rc = stream_open(&s->stream, s->client, cli_host_path(s->c, &path, s->host, suffix), ticket, &a, &ei);
+    const struct stream_opts o = {.target = cli_host_path(s->c, &path, s->host, suffix),
+                                  .protocol = "outband.v1",
+                                  .ticket = ticket};
+    int rc = stream_open(&s->stream, s->client, &o, &a, &ei);
     int code = exit_of_err(ei.code);
     if (rc == ERR_REFUSED)
         code = answer_problem(&a, s->why, sizeof s->why);
@@ -170,7 +173,7 @@ static enum attempt open_stream(struct session *s, const char *ticket) {
         return failed(s, status, code == EXIT_OK ? EXIT_FAILED : code);
     json_decref(s->end);
     s->end = NULL;
-    s->up_since = cli_mono();
+    s->up_since = now_mono();
     session_set_phase(s, SESSION_UP);
     return ATTEMPT_UP;
 }
@@ -248,7 +251,7 @@ static void say_back(struct session *s) {
         return;
     const char *resumed = jget_str(s->json, "resumed");
     session_say(s, "%s: back after %s%s%s", s->host_name,
-                duration_text(mono_ms_between(s->down_since, cli_mono()), away), *resumed ? ". " : "",
+                duration_text(mono_ms_between(s->down_since, now_mono()), away), *resumed ? ". " : "",
                 resumed);
     s->down_since = (struct mono){0};
 }
@@ -306,7 +309,7 @@ static bool wait_down(struct session *s, struct pollfd *others, size_t n, struct
                       struct session_ev *ev) {
     int got = conn_wait(NULL, 0, others, n, mono_min(deadline, s->next_try));
     ev->kind = got & CONN_OTHER ? SESSION_EV_OTHER : SESSION_EV_TIME;
-    struct mono now = cli_mono();
+    struct mono now = now_mono();
     return got == CONN_OTHER || (mono_due(deadline, now) && !mono_due(s->next_try, now));
 }
 
@@ -320,7 +323,7 @@ void session_next(struct session *s, struct pollfd *others, size_t n, struct mon
         if (s->phase == SESSION_UP) {
             if (from_stream(s, others, n, deadline, ev))
                 return;
-        } else if (waits && !mono_due(s->next_try, cli_mono())) {
+        } else if (waits && !mono_due(s->next_try, now_mono())) {
             if (wait_down(s, others, n, deadline, ev))
                 return;
         } else {

@@ -131,7 +131,7 @@ static void read_input(struct sol *l) {
     if (n <= 0 && l->interactive) /* the terminal is gone */
         l->over = true;
     else if (n <= 0)
-        l->linger = mono_add_ms(cli_mono(), l->o->linger_ms);
+        l->linger = mono_add_ms(now_mono(), l->o->linger_ms);
     else if (l->interactive)
         take_keys(l, slice_of(bytes, (size_t)n));
     else

@@ -124,7 +124,7 @@ bool splice_full(const struct session *s) {
 void splice_wait(struct session *s, struct pollfd *fds, size_t n, struct mono deadline,
                  struct session_ev *ev) {
     if (splice_full(s))
-        deadline = mono_min(deadline, mono_add_ms(cli_mono(), SPLICE_LOOK_MS));
+        deadline = mono_min(deadline, mono_add_ms(now_mono(), SPLICE_LOOK_MS));
     if (s) {
         session_next(s, fds, n, deadline, ev);
         return;

@@ -189,18 +189,6 @@ size_t text_fit(struct slice s, unsigned width) {
     return fit;
 }
 
-static int64_t clock_us(clockid_t id) {
-    struct timespec ts;
-    clock_gettime(id, &ts);
-    return ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
-struct mono cli_mono(void) {
-    return (struct mono){clock_us(CLOCK_MONOTONIC)};
-}
-struct wall cli_wall(void) {
-    return (struct wall){clock_us(CLOCK_REALTIME)};
-}
-
 const char *age_text(int64_t ms, char *out) {
     int64_t s = ms < 0 ? 0 : ms / 1000;
     if (s < 120)

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/slice.h"
+#include "http/now.h"
 
 #include <stdio.h>
 
@@ -42,8 +43,6 @@ unsigned text_width(struct slice s);
 /* Bytes of the longest head of s that takes at most width columns. */
 size_t text_fit(struct slice s, unsigned width);
 
-struct mono cli_mono(void);
-struct wall cli_wall(void);
 /* "5 s", "14 min", "3 h", "2 d": an age in one unit, into out[WALL_TEXT_CAP]. */
 const char *age_text(int64_t ms, char *out);
 /* An RFC 3339 text into "2026-11-22 14:02:11Z" (out[WALL_TEXT_CAP]); "-" when empty or malformed. */

@@ -79,11 +79,11 @@ int watch_run(struct cli *c, const struct watch *w) {
     build_target(w, &target);
     if (w->since)
         client_set_last_id(cl, w->since);
-    struct mono end = w->max_ms ? mono_add_ms(cli_mono(), w->max_ms) : MONO_NEVER;
+    struct mono end = w->max_ms ? mono_add_ms(now_mono(), w->max_ms) : MONO_NEVER;
     uint64_t given = 0;
     int64_t pause = FIRST_WAIT_MS;
     bool opened = false, over = false, final = false;
-    while (!over && mono_before(cli_mono(), end)) {
+    while (!over && mono_before(now_mono(), end)) {
         code = open_stream(c, cl, buf_cstr(&target), opened, &final);
         if (code != EXIT_OK && final)
             break;
@@ -95,7 +95,7 @@ int watch_run(struct cli *c, const struct watch *w) {
             over = read_stream(c, cl, w, end, &given);
             pause = FIRST_WAIT_MS;
         }
-        int64_t left = mono_is_never(end) ? pause : mono_ms_between(cli_mono(), end);
+        int64_t left = mono_is_never(end) ? pause : mono_ms_between(now_mono(), end);
         if (!over)
             wait_ms(pause < left ? pause : left);
         pause = pause * 2 < LAST_WAIT_MS ? pause * 2 : LAST_WAIT_MS;

@@ -3,7 +3,7 @@
 #include "unit.h"
 
 #include "cli/config.h"
-#include "cli/url.h"
+#include "http/url.h"
 
 #include <dirent.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #include "rig.h"
 
 #include "cli/jget.h"
-#include "cli/stream.h"
+#include "http/stream.h"
 #include "cli/term.h"
 #include "net/pki.h"
 
@@ -26,7 +26,8 @@ static int open_stream(const struct script *rows) {
         .url = &url, .trust = trust, .token = "tok-1", .connect_ms = 5000, .answer_ms = 5000};
     ei = (struct errinfo){0};
     client = client_new(&cfg);
-    return stream_open(&stream, client, TARGET, "ticket.T1", &refused, &ei);
+    const struct stream_opts o = {.target = TARGET, .protocol = "outband.v1", .ticket = "ticket.T1"};
+    return stream_open(&stream, client, &o, &refused, &ei);
 }
 
 static void shut(void) {
@@ -51,7 +52,7 @@ static void wait_log(const char *text) {
 
 static struct stream_ev next(void) {
     struct stream_ev ev;
-    stream_next(stream, NULL, 0, mono_add_ms(cli_mono(), 5000), &ev);
+    stream_next(stream, NULL, 0, mono_add_ms(now_mono(), 5000), &ev);
     return ev;
 }
 
@@ -115,8 +116,8 @@ static void nobody_starves(void **state) {
     assert_int_equal(pipe(ends), 0);
     assert_int_equal(write(ends[1], "x", 1), 1);
     assert_int_equal(open_stream(PLAY(bursts)), 0);
-    struct mono end = mono_add_ms(cli_mono(), 20000);
-    while (n < BULK && mono_before(cli_mono(), end)) {
+    struct mono end = mono_add_ms(now_mono(), 20000);
+    while (n < BULK && mono_before(now_mono(), end)) {
         struct pollfd fds[2] = {{.fd = -1}, {.fd = ends[0], .events = POLLIN}};
         struct stream_ev ev;
         stream_next(stream, fds, 2, end, &ev);
@@ -149,11 +150,11 @@ static void hold_and_deadline(void **state) {
     struct stream_ev ev;
     assert_int_equal(open_stream(PLAY(sends_one)), 0);
     stream_hold(stream, true);
-    stream_next(stream, NULL, 0, mono_add_ms(cli_mono(), 100), &ev);
+    stream_next(stream, NULL, 0, mono_add_ms(now_mono(), 100), &ev);
     assert_int_equal(ev.kind, STREAM_EV_TIME);
     stream_hold(stream, false);
     expect_text(STREAM_EV_BINARY, "now");
-    stream_next(stream, NULL, 0, mono_add_ms(cli_mono(), 30), &ev);
+    stream_next(stream, NULL, 0, mono_add_ms(now_mono(), 30), &ev);
     assert_int_equal(ev.kind, STREAM_EV_TIME);
     shut();
 }
@@ -210,7 +211,7 @@ static void what_is_no_upgrade(void **state) {
 static int over_tls(void **state) {
     struct buf ca = {0}, ca_key = {0}, key = {0}, leaf = {0};
     const char *name = "localhost";
-    struct wall from = wall_add_ms(cli_wall(), -3600000);
+    struct wall from = wall_add_ms(now_wall(), -3600000);
     scripted_stop(&rig.server);
     if (pki_make_key(PKI_P256, &ca_key, &ei) < 0 ||
         pki_make_root(buf_slice(&ca_key), "test root", from, 2, &ca, &ei) < 0 ||

@@ -18,7 +18,7 @@ static void with_leaf(const char *name) {
     struct errinfo ei = {0};
     assert_int_equal(pki_make_key(PKI_P256, &key, &ei), 0);
     assert_int_equal(pki_make_leaf(buf_slice(&ca), buf_slice(&ca_key), buf_slice(&key), &name, 1,
-                                   wall_add_ms(cli_wall(), -3600000), 2, &leaf, &ei),
+                                   wall_add_ms(now_wall(), -3600000), 2, &leaf, &ei),
                      0);
     scripted_stop(&rig.server);
     rig.server = scripted_start(buf_cstr(&leaf), buf_cstr(&key));
@@ -102,7 +102,7 @@ static void login_keeps_the_root(void **state) {
 
 static int begin(void **state) {
     struct errinfo ei = {0};
-    struct wall from = wall_add_ms(cli_wall(), -3600000);
+    struct wall from = wall_add_ms(now_wall(), -3600000);
     return pki_make_key(PKI_P256, &ca_key, &ei) ||
            pki_make_root(buf_slice(&ca_key), "test", from, 2, &ca, &ei) ||
            pki_make_key(PKI_P256, &other_key, &ei) ||

@@ -3,8 +3,8 @@
  * on everything. Owner: a command, or one worker of a bulk run; one thread at a time. Source: docs/api.md. */
 #pragma once
 
-#include "cli/conn.h"
-#include "cli/sse.h"
+#include "http/conn.h"
+#include "http/sse.h"
 
 #include <jansson.h>
 
@@ -20,6 +20,7 @@ struct request {
     struct slice body;
     const char *type; /* content type of the body; NULL: application/json */
     const char *key;  /* Idempotency-Key; NULL: none */
+    bool no_token;    /* something else authenticates */
 };
 
 /* The server's answer, whatever its status. Free with answer_free(). */
@@ -54,8 +55,8 @@ NODISCARD int client_event(struct client *c, struct mono deadline, int64_t silen
 const char *client_last_id(const struct client *c);
 void client_set_last_id(struct client *c, const char *id);
 
-/* Upgrade to a WebSocket (RFC 6455 4.1) that speaks `protocol`; ticket: its second protocol, in which
- * docs/sessions.md carries what authenticates; no token is sent. 0: *conn is the caller's, and the bytes that
+/* Upgrade to a WebSocket (RFC 6455 4.1) that speaks `protocol` (NULL: none is named); ticket: its second
+ * protocol, in which docs/sessions.md carries what authenticates, and no token is sent; NULL: the token is. 0: *conn is the caller's, and the bytes that
  * came behind the answer are in *early. ERR_REFUSED: the server gave another answer than 101, see *a
  * (answer_free() in every case). ERR_PROTO when it upgraded to something else; others as above. */
 NODISCARD int client_upgrade(struct client *c, const char *target, const char *protocol, const char *ticket,

@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "base/rng.h"
-#include "cli/sse.h"
+#include "http/sse.h"
 
 #include <stdlib.h>
 

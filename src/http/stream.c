@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/stream.h"
+#include "http/stream.h"
 
 #include "base/ossl.h"
-#include "cli/term.h"
+#include "http/now.h"
 #include "proto/ws.h"
 
 #include <openssl/rand.h>
@@ -16,29 +16,31 @@ struct stream {
     struct buf early;  /* what came with the answer to the upgrade */
     struct slice rest; /* read and not parsed yet: in early or in */
     struct mono heard;
+    int64_t silence_ms;
     bool hold, over;
     uint8_t in[READ_BYTES];
 };
 
-static int start(struct stream *s) {
+static int start(struct stream *s, const struct stream_opts *o) {
     uint8_t random[16];
     if (RAND_bytes(random, sizeof random) != 1)
         return ERR_CRYPTO;
-    s->ws = ws_new(WS_CLIENT, STREAM_TEXT_MAX, random);
+    s->ws = ws_new(WS_CLIENT, o->text_max ? o->text_max : STREAM_TEXT_MAX, random);
     s->rest = buf_slice(&s->early);
-    s->heard = cli_mono();
+    s->heard = now_mono();
+    s->silence_ms = o->silence_ms ? o->silence_ms : STREAM_SILENCE_MS;
     return s->ws ? 0 : ERR_NOMEM;
 }
 
-int stream_open(struct stream **out, struct client *c, const char *target, const char *ticket,
-                struct answer *refused, struct errinfo *ei) {
+int stream_open(struct stream **out, struct client *c, const struct stream_opts *o, struct answer *refused,
+                struct errinfo *ei) {
     *out = NULL;
     *refused = (struct answer){0};
     struct stream *s = calloc(1, sizeof *s);
     if (!s)
         return err_set(ei, ERR_NOMEM, "", "out of memory");
-    int rc = client_upgrade(c, target, "outband.v1", ticket, refused, &s->conn, &s->early, ei);
-    if (rc == 0 && (rc = start(s)) < 0)
+    int rc = client_upgrade(c, o->target, o->protocol, o->ticket, refused, &s->conn, &s->early, ei);
+    if (rc == 0 && (rc = start(s, o)) < 0)
         err_set(ei, rc, "", "%s", err_text(rc));
     if (rc < 0)
         stream_free(&s);
@@ -52,7 +54,7 @@ void stream_free(struct stream **sp) {
         return;
     if (s->ws && !s->over) {
         ws_close(s->ws, WS_CLOSE_NORMAL, "");
-        stream_flush(s, mono_add_ms(cli_mono(), FAREWELL_MS));
+        stream_flush(s, mono_add_ms(now_mono(), FAREWELL_MS));
     }
     ws_free(&s->ws);
     conn_close(&s->conn);
@@ -69,13 +71,21 @@ size_t stream_queued(const struct stream *s) {
 void stream_hold(struct stream *s, bool hold) {
     s->hold = hold;
     if (!hold)
-        s->heard = cli_mono(); /* it was us who did not listen */
+        s->heard = now_mono(); /* it was us who did not listen */
+}
+
+static int send_message(struct stream *s, struct slice data, int (*put)(struct ws *w, struct slice data)) {
+    if (s->over)
+        return ERR_CLOSED;
+    return stream_queued(s) + data.n > STREAM_QUEUE_MAX ? ERR_FULL : put(s->ws, data);
 }
 
 int stream_send(struct stream *s, struct slice data) {
-    if (s->over)
-        return ERR_CLOSED;
-    return stream_queued(s) + data.n > STREAM_QUEUE_MAX ? ERR_FULL : ws_binary(s->ws, data);
+    return send_message(s, data, ws_binary);
+}
+
+int stream_send_text(struct stream *s, struct slice text) {
+    return send_message(s, text, ws_text);
 }
 
 /* What goes without waiting. 0, ERR_CLOSED. */
@@ -93,7 +103,7 @@ static int send_some(struct stream *s) {
 void stream_flush(struct stream *s, struct mono deadline) {
     while (!s->over && send_some(s) == 0 && stream_queued(s)) {
         int got = conn_wait(s->conn, CONN_WRITABLE, NULL, 0, deadline);
-        if (got < 0 || mono_due(deadline, cli_mono()))
+        if (got < 0 || mono_due(deadline, now_mono()))
             return;
     }
 }
@@ -134,7 +144,7 @@ static bool read_more(struct stream *s, struct stream_ev *ev) {
     if (n <= 0)
         return lost(s, ev, n == 0 ? "the server closed the connection" : "the connection broke");
     s->rest = slice_of(s->in, (size_t)n);
-    s->heard = cli_mono();
+    s->heard = now_mono();
     return false;
 }
 
@@ -145,7 +155,8 @@ void stream_next(struct stream *s, struct pollfd *others, size_t n, struct mono 
     while (!s->over) {
         if (!s->hold && s->rest.n && parse(s, ev))
             return;
-        struct mono silent = s->hold ? MONO_NEVER : mono_add_ms(s->heard, STREAM_SILENCE_MS);
+        struct mono silent =
+            s->hold || s->silence_ms < 0 ? MONO_NEVER : mono_add_ms(s->heard, s->silence_ms);
         int got = send_some(s);
         int wants = (s->hold ? 0 : CONN_READABLE) | (stream_queued(s) ? CONN_WRITABLE : 0);
         if (got == 0)
@@ -156,7 +167,7 @@ void stream_next(struct stream *s, struct pollfd *others, size_t n, struct mono 
         }
         if (got & CONN_READABLE && read_more(s, ev))
             return;
-        struct mono now = cli_mono();
+        struct mono now = now_mono();
         if (!(got & CONN_READABLE) && mono_due(silent, now)) {
             (void)lost(s, ev, "nothing was heard of the server for 45 s");
             return;

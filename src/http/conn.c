@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/conn.h"
+#include "http/conn.h"
 
 #include "base/ossl.h"
-#include "cli/term.h"
+#include "http/now.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -77,7 +77,7 @@ void trust_free(struct trust **t) {
 
 /* For poll(); 0 when the deadline has passed. */
 static int ms_left(struct mono deadline) {
-    int64_t left = mono_is_never(deadline) ? INT_MAX : mono_ms_between(cli_mono(), deadline) + 1;
+    int64_t left = mono_is_never(deadline) ? INT_MAX : mono_ms_between(now_mono(), deadline) + 1;
     return left <= 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
 }
 

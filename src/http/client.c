@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/client.h"
+#include "http/client.h"
 
 #include "base/ossl.h"
-#include "cli/term.h"
+#include "http/now.h"
 #include "proto/http1.h"
 #include "proto/ws.h"
 
@@ -74,7 +74,7 @@ static int make_ready(struct client *c, struct errinfo *ei) {
     c->http = http1_new(HTTP1_RESPONSES, &lim);
     if (!c->http)
         return no_memory(ei);
-    return conn_open(&c->conn, c->cfg.url, c->cfg.trust, mono_add_ms(cli_mono(), c->cfg.connect_ms), ei);
+    return conn_open(&c->conn, c->cfg.url, c->cfg.trust, mono_add_ms(now_mono(), c->cfg.connect_ms), ei);
 }
 
 /* What kind of answer a request is for. */
@@ -94,7 +94,7 @@ static int put_head(const struct client *c, const struct request *rq, enum answe
     headers[n++] = "orch-cli/" OUTBAND_VERSION;
     headers[n++] = "Accept";
     headers[n++] = kind == ANSWER_EVENTS ? "text/event-stream" : "application/json";
-    if (c->cfg.token && kind != ANSWER_UPGRADE) {
+    if (c->cfg.token && !rq->no_token) {
         headers[n++] = "Authorization";
         headers[n++] = buf_cstr(&bearer);
     }
@@ -245,7 +245,7 @@ static int attempt(struct client *c, const struct request *rq, struct answer *a,
         return rc;
     }
     *kept = c->used;
-    struct mono deadline = mono_add_ms(cli_mono(), c->cfg.answer_ms);
+    struct mono deadline = mono_add_ms(now_mono(), c->cfg.answer_ms);
     rc = send_request(c, rq, ANSWER_WHOLE, NULL, deadline);
     *sent = true;
     if (rc == 0)
@@ -281,7 +281,7 @@ static int ask_anew(struct client *c, const struct request *rq, enum answer_kind
         hang_up(c);
         return rc;
     }
-    *deadline = mono_add_ms(cli_mono(), c->cfg.answer_ms);
+    *deadline = mono_add_ms(now_mono(), c->cfg.answer_ms);
     rc = send_request(c, rq, want, more, *deadline);
     return rc == 0 ? read_head(c, a, *deadline) : rc;
 }
@@ -310,7 +310,7 @@ int client_stream(struct client *c, const char *target, struct answer *a, struct
 }
 
 int client_event(struct client *c, struct mono deadline, int64_t silence_ms, struct sse_event *ev) {
-    struct mono quiet = mono_add_ms(cli_mono(), silence_ms);
+    struct mono quiet = mono_add_ms(now_mono(), silence_ms);
     for (;;) {
         int rc = sse_input(&c->sse, &c->sse_rest, ev);
         if (rc != 0)
@@ -323,18 +323,19 @@ int client_event(struct client *c, struct mono deadline, int64_t silence_ms, str
             return ERR_CLOSED;
         if (piece.kind == HTTP1_BODY) {
             c->sse_rest = piece.data;
-            quiet = mono_add_ms(cli_mono(), silence_ms);
+            quiet = mono_add_ms(now_mono(), silence_ms);
         }
     }
 }
 
 /* RFC 6455 4.1: what a client must check of a 101. */
 static int check_upgrade(struct client *c, const char *key, const char *protocol) {
+    struct slice spoken = http1_header(c->http, "Sec-WebSocket-Protocol");
     char accept[WS_ACCEPT_CAP];
     if (!slice_ieq(http1_header(c->http, "Upgrade"), SLICE_LIT("websocket")) ||
         !ws_accept_key(slice_str(key), accept) ||
         !slice_is(http1_header(c->http, "Sec-WebSocket-Accept"), accept) ||
-        !slice_is(http1_header(c->http, "Sec-WebSocket-Protocol"), protocol) ||
+        !slice_is(spoken, protocol ? protocol : "") ||
         http1_header(c->http, "Sec-WebSocket-Extensions").n)
         return ERR_PROTO;
     return 0;
@@ -363,7 +364,8 @@ int client_upgrade(struct client *c, const char *target, const char *protocol, c
     if (RAND_bytes(random, sizeof random) != 1)
         return err_set(ei, ERR_CRYPTO, "", "no random numbers are to be had");
     ws_make_key(random, key);
-    snprintf(protocols, sizeof protocols, "%s, %s", protocol, ticket);
+    snprintf(protocols, sizeof protocols, "%s%s%s", protocol ? protocol : "", ticket ? ", " : "",
+             ticket ? ticket : "");
     const char *const more[] = {"Connection",
                                 "Upgrade",
                                 "Upgrade",
@@ -372,10 +374,10 @@ int client_upgrade(struct client *c, const char *target, const char *protocol, c
                                 "13",
                                 "Sec-WebSocket-Key",
                                 key,
-                                "Sec-WebSocket-Protocol",
+                                protocol ? "Sec-WebSocket-Protocol" : NULL,
                                 protocols,
                                 NULL};
-    const struct request rq = {.method = "GET", .target = target};
+    const struct request rq = {.method = "GET", .target = target, .no_token = ticket != NULL};
     struct mono deadline;
     bool reached;
     int rc = ask_anew(c, &rq, ANSWER_UPGRADE, more, a, &deadline, &reached, ei);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/url.h"
+#include "http/url.h"
 
 #include "base/text.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/sse.h"
+#include "http/sse.h"
 
 void sse_reset(struct sse *s) {
     buf_free(&s->line);

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "base/clock.h"
-#include "cli/url.h"
+#include "http/url.h"
 
 #include <poll.h>
 

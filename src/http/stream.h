@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* stream: the WebSocket of a session (docs/sessions.md) over conn: the upgrade with its ticket, messages both
+/* stream: a WebSocket (of a session: docs/sessions.md; of an activation: docs/activation.md) over conn: the upgrade, messages both
  * ways, pings answered, a silent peer noticed. Waits on a few descriptors of the caller beside it. Owner: a
  * session; main thread. */
 #pragma once
 
-#include "cli/client.h"
+#include "http/client.h"
 
 #include <poll.h>
 
@@ -29,10 +29,17 @@ struct stream_ev {
 };
 
 struct stream;
-/* Connect by a client (which is free again afterwards) and upgrade. target: path of the stream, without the
- * endpoint's prefix. 0; ERR_REFUSED with the server's answer in *refused when it does not upgrade; or as
- * client_call(), with a sentence. *refused is to be freed in every case. */
-NODISCARD int stream_open(struct stream **s, struct client *c, const char *target, const char *ticket,
+struct stream_opts {
+    const char *target;   /* path, without the endpoint's prefix */
+    const char *protocol; /* sub-protocol; NULL: none */
+    const char *ticket;   /* second sub-protocol, instead of the client's token; NULL: the token */
+    size_t text_max;      /* longest text message; 0: STREAM_TEXT_MAX */
+    int64_t silence_ms;   /* the peer counts as lost after so long without a byte; 0: STREAM_SILENCE_MS, -1 never */
+};
+/* Connect by a client (which is free again afterwards) and upgrade. 0; ERR_REFUSED with the server's answer in
+ * *refused when it does not upgrade; or as client_call(), with a sentence. *refused is to be freed in every
+ * case. */
+NODISCARD int stream_open(struct stream **s, struct client *c, const struct stream_opts *o,
                           struct answer *refused, struct errinfo *ei);
 /* Sends a close frame (1000) when none was sent, without waiting for the answer. */
 void stream_free(struct stream **s);
@@ -44,6 +51,8 @@ void stream_next(struct stream *s, struct pollfd *others, size_t n, struct mono 
 /* Queue binary data; sent by stream_next(). 0; ERR_CLOSED after the end; ERR_FULL over STREAM_QUEUE_MAX;
  * ERR_NOMEM. */
 NODISCARD int stream_send(struct stream *s, struct slice data);
+/* The same for a whole text message. */
+NODISCARD int stream_send_text(struct stream *s, struct slice text);
 /* Bytes not sent yet. */
 size_t stream_queued(const struct stream *s);
 /* true: read nothing until told otherwise, since the data have nowhere to go (back-pressure). */
