@@ -5,11 +5,11 @@
 #pragma once
 
 #include "cli/args.h"
-#include "http/client.h"
 #include "cli/commands.h"
 #include "cli/config.h"
 #include "cli/jget.h"
 #include "cli/term.h"
+#include "http/client.h"
 
 struct cli {
     struct term term;

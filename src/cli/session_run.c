@@ -157,9 +157,8 @@ static enum attempt open_stream(struct session *s, const char *ticket) {
     struct answer a;
     struct errinfo ei = {0};
     snprintf(suffix, sizeof suffix, "/sessions/%s/stream", s->id);
-    const struct stream_opts o = {.target = cli_host_path(s->c, &path, s->host, suffix),
-                                  .protocol = "outband.v1",
-                                  .ticket = ticket};
+    const struct stream_opts o = {
+        .target = cli_host_path(s->c, &path, s->host, suffix), .protocol = "outband.v1", .ticket = ticket};
     int rc = stream_open(&s->stream, s->client, &o, &a, &ei);
     int code = exit_of_err(ei.code);
     if (rc == ERR_REFUSED)

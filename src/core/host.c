@@ -25,6 +25,15 @@ const char *recovery_policy_text(enum recovery_policy p) {
     return policies[p];
 }
 
+const char *amt_state_text(enum amt_state a) {
+    static const char *const TEXT[] = {
+#define A(sym, word) word,
+        AMT_STATE_TABLE(A)
+#undef A
+    };
+    return TEXT[(unsigned)a < AMT_STATE_COUNT ? a : AMT_STATE_UNKNOWN];
+}
+
 bool recovery_policy_parse(const char *text, enum recovery_policy *p) {
     for (size_t i = 0; i < sizeof policies / sizeof *policies; i++)
         if (strcmp(text, policies[i]) == 0) {
@@ -132,12 +141,14 @@ void host_fini(struct host *h) {
     free(h->last);
     operation_free_gone(h);
     free(h->info);
+    free(h->agent);
     session_fini(h);
     journal_free(&h->journal);
     for (unsigned i = 0; i < h->nqueue; i++)
         free(h->queue[i]);
     h->op = h->next = h->last = NULL;
     h->info = NULL;
+    h->agent = NULL;
     h->nqueue = 0;
 }
 

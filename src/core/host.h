@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/uuid.h"
+#include "core/agent.h"
 #include "core/link.h"
 #include "core/operation.h"
 #include "core/power.h"
@@ -55,6 +56,30 @@ struct intent {
     struct wall hold_until; /* with RECOVERY_HOLD; WALL_NEVER = until told otherwise */
     struct wall since;
     char actor[OP_ACTOR_CAP];
+};
+
+/* Is the firmware set up? An observation like power; docs/activation.md says what makes it so. A(symbol,
+ * word) */
+#define AMT_STATE_TABLE(A)                                                                                   \
+    A(UNKNOWN, "unknown") A(UNPROVISIONED, "unprovisioned") A(PROVISIONED, "provisioned")
+enum amt_state {
+#define A(sym, word) AMT_STATE_##sym,
+    AMT_STATE_TABLE(A)
+#undef A
+        AMT_STATE_COUNT
+};
+const char *amt_state_text(enum amt_state s);
+struct amt_observation {
+    enum amt_state state;
+    enum observe_source source;
+    struct wall at;
+};
+/* What the operator wants of it. */
+struct amt_intent {
+    enum amt_state desired;     /* UNKNOWN: nothing */
+    enum amt_control_mode mode; /* CCM or ACM, when it is to be provisioned; UNKNOWN: as the profile says */
+    char profile[64];           /* "": <project>_ccm or <project>_acm by mode */
+    bool serial_console;        /* serial-getty on the AMT port is wanted */
 };
 
 /* Why decide() says what it says. D(symbol, id) */
@@ -168,7 +193,10 @@ struct host {
     struct operation *next; /* waits behind op; NULL none */
     struct operation *last; /* the last finished one of this process; NULL none */
     struct operation *gone; /* finished before last; actions may borrow them until the next call */
-    struct amt_info *info;  /* device card; NULL until read */
+    struct amt_observation amt;
+    struct amt_intent amt_intent;
+    struct host_agent *agent; /* NULL: never enrolled */
+    struct amt_info *info;    /* device card; NULL until read */
     struct wall info_at;
     struct host_sessions *sessions; /* NULL until the first one */
 

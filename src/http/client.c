@@ -335,8 +335,7 @@ static int check_upgrade(struct client *c, const char *key, const char *protocol
     if (!slice_ieq(http1_header(c->http, "Upgrade"), SLICE_LIT("websocket")) ||
         !ws_accept_key(slice_str(key), accept) ||
         !slice_is(http1_header(c->http, "Sec-WebSocket-Accept"), accept) ||
-        !slice_is(spoken, protocol ? protocol : "") ||
-        http1_header(c->http, "Sec-WebSocket-Extensions").n)
+        !slice_is(spoken, protocol ? protocol : "") || http1_header(c->http, "Sec-WebSocket-Extensions").n)
         return ERR_PROTO;
     return 0;
 }

@@ -56,8 +56,9 @@ const char *client_last_id(const struct client *c);
 void client_set_last_id(struct client *c, const char *id);
 
 /* Upgrade to a WebSocket (RFC 6455 4.1) that speaks `protocol` (NULL: none is named); ticket: its second
- * protocol, in which docs/sessions.md carries what authenticates, and no token is sent; NULL: the token is. 0: *conn is the caller's, and the bytes that
- * came behind the answer are in *early. ERR_REFUSED: the server gave another answer than 101, see *a
- * (answer_free() in every case). ERR_PROTO when it upgraded to something else; others as above. */
+ * protocol, in which docs/sessions.md carries what authenticates, and no token is sent; NULL: the token is.
+ * 0: *conn is the caller's, and the bytes that came behind the answer are in *early. ERR_REFUSED: the server
+ * gave another answer than 101, see *a (answer_free() in every case). ERR_PROTO when it upgraded to something
+ * else; others as above. */
 NODISCARD int client_upgrade(struct client *c, const char *target, const char *protocol, const char *ticket,
                              struct answer *a, struct conn **conn, struct buf *early, struct errinfo *ei);

@@ -155,8 +155,7 @@ void stream_next(struct stream *s, struct pollfd *others, size_t n, struct mono 
     while (!s->over) {
         if (!s->hold && s->rest.n && parse(s, ev))
             return;
-        struct mono silent =
-            s->hold || s->silence_ms < 0 ? MONO_NEVER : mono_add_ms(s->heard, s->silence_ms);
+        struct mono silent = s->hold || s->silence_ms < 0 ? MONO_NEVER : mono_add_ms(s->heard, s->silence_ms);
         int got = send_some(s);
         int wants = (s->hold ? 0 : CONN_READABLE) | (stream_queued(s) ? CONN_WRITABLE : 0);
         if (got == 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* stream: a WebSocket (of a session: docs/sessions.md; of an activation: docs/activation.md) over conn: the upgrade, messages both
- * ways, pings answered, a silent peer noticed. Waits on a few descriptors of the caller beside it. Owner: a
- * session; main thread. */
+/* stream: a WebSocket (of a session: docs/sessions.md; of an activation: docs/activation.md) over conn: the
+ * upgrade, messages both ways, pings answered, a silent peer noticed. Waits on a few descriptors of the
+ * caller beside it. Owner: a session; main thread. */
 #pragma once
 
 #include "http/client.h"
@@ -34,11 +34,12 @@ struct stream_opts {
     const char *protocol; /* sub-protocol; NULL: none */
     const char *ticket;   /* second sub-protocol, instead of the client's token; NULL: the token */
     size_t text_max;      /* longest text message; 0: STREAM_TEXT_MAX */
-    int64_t silence_ms;   /* the peer counts as lost after so long without a byte; 0: STREAM_SILENCE_MS, -1 never */
+    int64_t
+        silence_ms; /* the peer counts as lost after so long without a byte; 0: STREAM_SILENCE_MS, -1 never */
 };
-/* Connect by a client (which is free again afterwards) and upgrade. 0; ERR_REFUSED with the server's answer in
- * *refused when it does not upgrade; or as client_call(), with a sentence. *refused is to be freed in every
- * case. */
+/* Connect by a client (which is free again afterwards) and upgrade. 0; ERR_REFUSED with the server's answer
+ * in *refused when it does not upgrade; or as client_call(), with a sentence. *refused is to be freed in
+ * every case. */
 NODISCARD int stream_open(struct stream **s, struct client *c, const struct stream_opts *o,
                           struct answer *refused, struct errinfo *ei);
 /* Sends a close frame (1000) when none was sent, without waiting for the answer. */

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/slice.h"
 #include "proto/amt.h"
+#include "proto/amt_setup.h"
 
 /* A job is one or several WS-MAN requests with one result. J(name, retry-safe, default deadline ms). */
 #define WSC_JOB_TABLE(J)                                                                                     \
@@ -19,7 +20,26 @@
     J(OPTIN_START, false, 15000)  /* StartOptIn, then read */                                                \
     J(OPTIN_SEND, false, 15000)   /* SendOptInCode(arg), then read */                                        \
     J(OPTIN_CANCEL, false, 15000) /* CancelOptIn, then read */                                               \
-    J(KVM_TIMEOUT, false, 15000)  /* IPS_KVMRedirectionSettingData.SessionTimeout = arg, where it is not */
+    J(KVM_TIMEOUT, false, 15000)  /* IPS_KVMRedirectionSettingData.SessionTimeout = arg, where it is not */  \
+    /* set-up (amt_setup.h). Never shared; a method's ReturnValue is a fact (return_value), not a failure */ \
+    J(SETUP_READ, false, 20000)  /* result.setup */                                                          \
+    J(SETUP_CCM, false, 30000)   /* realm, then Setup(user, password): once */                               \
+    J(CHAIN_ADD, false, 20000)   /* AddNextCertInChain(certificate); arg: bit 0 leaf, bit 1 root */          \
+    J(SETUP_ACM, false, 30000)   /* realm, then AdminSetup(user, password, nonce, signature): once */        \
+    J(UPGRADE_ACM, false, 30000) /* UpgradeClientToAdmin(nonce, signature): once */                          \
+    J(ADMIN_SET, false, 20000)   /* realm, then SetAdminAclEntryEx(user, password) */                        \
+    J(MEBX_SET, false, 20000)    /* SetMEBxPassword(password) */                                             \
+    J(CLEAN, false, 60000)       /* unconfigure: remote access, TLS, certificates, detection; 5.6 */         \
+    J(NETWORK_SET, false, 20000) /* AMT_GeneralSettings: host_name, domain, where they differ */             \
+    J(CIRA_READ, false, 30000)   /* result.cira; classes that are denied or absent are passed over */        \
+    J(CIRA_SET, false, 60000)    /* certificate, address, common_name, user, password, domain; arg: port |   \
+                                    format << 16 (3 IPv4, 4 IPv6, 201 FQDN). What is as wanted is left */    \
+    J(CIRA_SECRET, false, 20000) /* AMT_MPSUsernamePassword: user, password */                               \
+    J(TLS_KEY, false, 60000)     /* GenerateKeyPair(RSA 2048): result.text: its public key, base64 DER */    \
+    J(TLS_SET, false, 60000)     /* certificate (root), leaf; arg: bit 0 mutual, bit 1 plain allowed, too */ \
+    J(FEATURES_SET, false, 30000) /* arg: bit 0 KVM, 1 SOL, 2 IDE-R; bits 8-9 consent: 0 none 1 KVM 2 all */ \
+    J(CLOCK_SET, false, 15000)    /* arg: seconds since 1970 */                                              \
+    J(UNPROVISION, false, 30000)  /* Unprovision(1): once */
 
 enum wsc_job_kind {
 #define J(name, safe, ms) WSC_##name,
@@ -73,10 +93,13 @@ struct wsc_result {
     int64_t return_value;
     bool maybe_sent; /* POWER_CHANGE failed without an answer after the request may have reached the firmware
                       */
-    struct amt_power power;      /* POWER_READ */
-    struct amt_optin optin;      /* OPTIN_…, as read last */
-    const struct amt_info *info; /* INFO_READ; valid until the next wsc_* call */
-    int64_t rtt_us;              /* from first byte out to result */
+    struct amt_power power;        /* POWER_READ */
+    struct amt_optin optin;        /* OPTIN_…, as read last */
+    const struct amt_info *info;   /* INFO_READ; valid until the next wsc_* call */
+    const struct amt_setup *setup; /* SETUP_READ; the same */
+    const struct amt_cira *cira;   /* CIRA_READ; the same */
+    const char *text;              /* TLS_KEY; the same; NULL: none */
+    int64_t rtt_us;                /* from first byte out to result */
 };
 
 struct wsclient;
@@ -102,6 +125,10 @@ NODISCARD int wsc_set_password(struct wsclient *c, const char *user, const char 
  * id gets its own result at its own deadline. Id (> 0); ERR_FULL; ERR_NOMEM. */
 NODISCARD int wsc_submit(struct wsclient *c, enum wsc_job_kind kind, uint32_t arg, enum wsc_priority prio,
                          uint32_t deadline_ms, struct mono now, void *user);
+/* The same for a job with texts; args is copied, its secrets are wiped when the job ends. NULL: none. */
+NODISCARD int wsc_submit_with(struct wsclient *c, enum wsc_job_kind kind, uint32_t arg,
+                              const struct wsc_args *args, enum wsc_priority prio, uint32_t deadline_ms,
+                              struct mono now, void *user);
 /* Events of a channel opened through io.open; those of a handle that is gone are ignored. */
 void wsc_opened(struct wsclient *c, int chan, struct mono now);
 void wsc_data(struct wsclient *c, int chan, struct slice data, struct mono now);

@@ -18,6 +18,10 @@ struct fleet_host {
     struct tunnel *joining;  /* logged in later, takes the place of tunnel when it is up; NULL when none */
     struct loop_timer timer; /* host_deadline() */
     struct sealed cira_secret, amt_secret;
+    struct sealed cira_next, amt_next; /* on their way to the firmware: tried beside the present ones */
+    struct sealed mebx_secret, mebx_next;
+    struct provisioning *prov; /* NULL: there never was one */
+    struct agent_door *agent;  /* server/agents.h; NULL: never enrolled */
     bool has_pin;
     uint8_t pin[32];
     bool deleting;        /* being deleted: seen by nobody */

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "core/host.h"
+#include "core/provision.h"
 
 enum { SEALED_MAX = 160, STORE_TEXT_CAP = 256, STORE_ACTION_CAP = 48, STORE_USER_CAP = 64 };
 
@@ -41,6 +42,37 @@ struct store_host {
     uint8_t pin[32];
     uint8_t drops_at_off;
     struct wall last_off_seen;
+    /* AMT: as seen, as wanted; secrets on their way (two-phase: tried beside the present ones) */
+    enum amt_state amt_state;
+    enum observe_source amt_source;
+    struct wall amt_at;
+    struct amt_intent amt_intent;
+    struct sealed cira_next, amt_next, mebx_secret, mebx_next;
+};
+/* The provisioning of a host, one row a host. */
+struct store_provision {
+    char host[HOST_ID_CAP];
+    struct provision p;
+};
+/* The agent of a host, one row a host. cert: SHA-256 of its certificate (DER); before: of the one before,
+ * until the newest was used. */
+struct store_agent {
+    char host[HOST_ID_CAP];
+    bool has_cert, has_before;
+    uint8_t cert[32], before[32];
+    char key_name[STORE_USER_CAP]; /* of the enrolment key */
+    struct wall enrolled, seen, cert_until, facts_at;
+    struct agent_facts facts;
+};
+/* A named thing of a project: profile, CIRA configuration, domain, enrolment key, exception. What is in body
+ * is known to server/objects.c alone. */
+enum { OBJECT_KIND_CAP = 16, OBJECT_NAME_CAP = 64, OBJECT_BODY_MAX = 65536 };
+struct store_object {
+    char kind[OBJECT_KIND_CAP], project[HOST_PROJECT_CAP], name[OBJECT_NAME_CAP];
+    uint64_t version;
+    struct wall created, updated;
+    char *body;   /* JSON; owned by the row */
+    char *secret; /* seal_put_text(), context "KIND/PROJECT/NAME"; NULL: none; owned by the row */
 };
 struct store_op {
     char host[HOST_ID_CAP], project[HOST_PROJECT_CAP];
@@ -90,7 +122,8 @@ enum store_write_kind {
     STORE_HOST_POWER,  /* power_*, last_off_seen */
     STORE_HOST_INFO,   /* info, info_at, control_mode */
     STORE_HOST_PIN,
-    STORE_HOST_DELETE, /* and its operations; its history stays */
+    STORE_HOST_AMT,    /* amt_state, amt_source, amt_at, control_mode */
+    STORE_HOST_DELETE, /* and its operations, provisioning and agent; its history stays */
     STORE_OP_PUT,      /* insert or replace */
     STORE_EVENT_ADD,
     STORE_QUARANTINE_PUT,
@@ -99,6 +132,12 @@ enum store_write_kind {
     STORE_USER_DELETE,
     STORE_AUDIT_ADD,
     STORE_META_PUT, /* key, value */
+    STORE_PROVISION_PUT,
+    STORE_AGENT_PUT,
+    STORE_AGENT_SEEN, /* seen, facts, facts_at */
+    STORE_AGENT_DELETE,
+    STORE_OBJECT_PUT,
+    STORE_OBJECT_DELETE, /* by kind, project, name */
     STORE_WRITE_COUNT
 };
 struct store_write {
@@ -112,6 +151,9 @@ struct store_write {
         struct store_quarantine *quarantine;
         struct store_user *user;
         struct store_audit *audit;
+        struct store_provision *provision;
+        struct store_agent *agent;
+        struct store_object *object;
         struct {
             char *key, *value;
         } meta;
@@ -194,6 +236,10 @@ int store_each_open_op(struct store *s, int (*fn)(void *ctx, const struct store_
 int store_each_user(struct store *s, int (*fn)(void *ctx, const struct store_user *row), void *ctx);
 int store_each_quarantine(struct store *s, int (*fn)(void *ctx, const struct store_quarantine *row),
                           void *ctx);
+int store_each_provision(struct store *s, int (*fn)(void *ctx, const struct store_provision *row), void *ctx);
+int store_each_agent(struct store *s, int (*fn)(void *ctx, const struct store_agent *row), void *ctx);
+/* body and secret are valid during fn only. */
+int store_each_object(struct store *s, int (*fn)(void *ctx, const struct store_object *row), void *ctx);
 /* Newest first. project, host, state, key NULL or "" = any. before: an operation id to page on from
  * (ERR_NOT_FOUND when there is none); limit rows, 0: 100. */
 struct store_op_query {

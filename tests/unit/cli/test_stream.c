@@ -3,8 +3,8 @@
 #include "rig.h"
 
 #include "cli/jget.h"
-#include "http/stream.h"
 #include "cli/term.h"
+#include "http/stream.h"
 #include "net/pki.h"
 
 #include <unistd.h>

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* amt_setup: the firmware's classes of set-up, remote access, certificates, TLS and clock: bodies to send,
+ * and what their answers say. The jobs that use them are in wsclient_setup*.c. Pure. Source: reference
+ * protocol-redir-activation 5.4-5.6, protocol-cira-wsman 4.9-4.12, fixtures/wsman. */
+#pragma once
+
+#include "base/clock.h"
+#include "proto/amt.h"
+
+enum { AMT_NONCE_BYTES = 20, AMT_ROOTS_MAX = 8, AMT_CERT_HASH_CAP = 65, AMT_HOST_CAP = 256 };
+
+/* SETUP_READ: AMT_GeneralSettings and IPS_HostBasedSetupService */
+struct amt_setup {
+    char realm[AMT_TEXT_CAP], host_name[AMT_TEXT_CAP], domain[AMT_HOST_CAP];
+    enum amt_control_mode control_mode; /* CurrentControlMode: NONE, CCM, ACM */
+    bool allows_ccm, allows_acm;        /* AllowedControlModes */
+    uint8_t chain_status;               /* 0 not started, 1 in progress, 2 complete */
+    uint8_t nonce[AMT_NONCE_BYTES];     /* ConfigurationNonce */
+    uint8_t nonce_n;                    /* 0: not told */
+};
+/* CIRA_READ: what remote access the firmware is configured for, and the roots that it trusts */
+struct amt_cira {
+    uint8_t servers; /* AMT_ManagementPresenceRemoteSAP instances */
+    char address[AMT_HOST_CAP];
+    uint16_t port;
+    char common_name[AMT_HOST_CAP];
+    uint8_t policies;                             /* AMT_RemoteAccessPolicyRule instances */
+    char roots[AMT_ROOTS_MAX][AMT_CERT_HASH_CAP]; /* SHA-256 of trusted root certificates, hex */
+    uint8_t nroots;
+    struct wall leaf_not_after; /* of the firmware's own TLS certificate; 0: none */
+};
+
+/* What a job needs beside arg. Texts are borrowed while wsc_submit_with() runs; which ones a job uses is said
+ * in WSC_JOB_TABLE. */
+struct wsc_args {
+    const char *user;        /* SETUP, ADMIN_SET: "admin"; CIRA_SET: the CIRA user */
+    const char *password;    /* new AMT, MEBx or CIRA password */
+    const char *certificate; /* base64 DER: CHAIN_ADD: one of the chain; CIRA_SET, TLS_SET: a trusted root */
+    const char *leaf;        /* base64 DER: TLS_SET: the firmware's own certificate */
+    const char *nonce;       /* base64: McNonce */
+    const char *signature;   /* base64 */
+    const char *address;     /* CIRA_SET: host of the server, as the firmware is to dial it */
+    const char *common_name; /* CIRA_SET: of the server's certificate */
+    const char *host_name, *domain; /* NETWORK_SET; CIRA_SET: domain is the detection string */
+};
