@@ -15,7 +15,7 @@ static inline void flat_element(struct buf *out, const struct wsman_msg *m, uint
 
 static inline void flat_children(struct buf *out, const struct wsman_msg *m, uint32_t parent) {
     for (uint32_t i = m->nodes[parent].first_child; i; i = m->nodes[i].next_sibling) {
-        if (buf_slice(out).p[out->len - 1] != '{' && buf_slice(out).p[out->len - 1] != '(')
+        if (!memchr("{( ", buf_slice(out).p[out->len - 1], 3))
             buf_puts(out, " ");
         flat_element(out, m, i);
     }
