@@ -109,7 +109,7 @@ void pthi_put_response(struct wr *w, uint32_t command, uint32_t status, struct s
 /* --- data: put appends what follows the head (request) or the status (answer); get: false when it is too
  * short or makes no sense. Texts are cleaned (text_clean()). --- */
 
-/* PROVISIONING_MODE (a second u32 is put as 0), PROVISIONING_STATE, CONTROL_MODE, EHBC_STATE,
+/* PROVISIONING_MODE (a legacy flag, a second u32, may follow), PROVISIONING_STATE, CONTROL_MODE, EHBC_STATE,
  * REDIRECTION_STATE; requests of UNPROVISION, HASH_ENTRY, LAN_SETTINGS, FEATURES_STATE */
 void pthi_put_u32(struct wr *w, uint32_t v);
 bool pthi_get_u32(struct slice data, uint32_t *v);
@@ -259,7 +259,7 @@ struct wd_request {
 };
 NODISCARD int wd_get_request(struct slice msg, struct wd_request *rq);
 void wd_put_state(struct wr *w, uint8_t flags);
-void wd_put_enable_status(struct wr *w, bool enable, uint32_t status);
+void wd_put_enable_status(struct wr *w, uint32_t status);
 /* The node's side. */
 bool wd_get_state(struct slice msg, uint8_t *flags);
 bool wd_get_enable_status(struct slice msg, uint32_t *status);
