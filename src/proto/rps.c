@@ -188,8 +188,13 @@ static struct json begin_client(struct buf *out, struct slice method, const char
     return j;
 }
 
+enum { COMMAND_ROOM = 512, INFO_ROOM = 12 << 10 };
+
 void rps_put_command(struct buf *out, const struct rps_command *c, const struct rps_info *info) {
     struct buf line = {0}, text = {0};
+    /* room at once: growing would leave copies of secrets behind */
+    if (!buf_room(&line, COMMAND_ROOM) || !buf_room(&text, INFO_ROOM) || !buf_room(out, 2 * INFO_ROOM))
+        out->failed = true;
     rps_command_put(&line, c);
     struct json inner = json_of(&text);
     rps_info_put(&inner, info);
