@@ -55,6 +55,8 @@ static int keep(char *dst, size_t cap, const char *value, const char *option, st
     if (!text_is_utf8(slice_str(value)) || strlen(value) >= cap)
         return err_set(ei, ERR_INVALID, option, "the value of --%s must be text of at most %zu bytes", option,
                        cap - 1);
+    explicit_bzero(dst,
+                   cap); /* an option given twice: the last one counts, and nothing is left of the first */
     snprintf(dst, cap, "%s", value);
     return 0;
 }
