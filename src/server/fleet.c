@@ -36,7 +36,7 @@ struct later {
     struct host_ev ev;
     struct wsc_result result;
     struct session_report report;
-    char session[REDIR_SESSION_ID_CAP], text[SESSION_TEXT_CAP];
+    char session[REDIR_SESSION_ID_CAP], text[SESSION_TEXT_CAP], cause[HOST_CAUSE_CAP];
 };
 
 void fleet_later_free(struct list_node *n) {
@@ -67,6 +67,10 @@ static void feed_later(struct fleet_host *fh, const struct host_ev *ev) {
         l->report.id = l->session;
         l->report.text = l->text;
         l->ev.report = &l->report;
+    }
+    if (ev->text) {
+        snprintf(l->cause, sizeof l->cause, "%s", ev->text);
+        l->ev.text = l->cause;
     }
     list_push(&fh->shard->later, &l->node);
 }
