@@ -13,14 +13,20 @@ struct load {
     struct errinfo *ei;
 };
 
+void fleet_directory_entry(const struct store_host *row, struct directory_entry *e) {
+    *e = (struct directory_entry){.ids = {.smbios = row->smbios_uuid, .amt = row->amt_uuid}};
+    memcpy(e->id, row->id, sizeof e->id);
+    memcpy(e->project, row->project, sizeof e->project);
+    memcpy(e->name, row->name, sizeof e->name);
+    memcpy(e->cira_user, row->cira_user, sizeof e->cira_user);
+    memcpy(e->ids.serial, row->serial, sizeof e->ids.serial);
+}
+
 static int load_host(void *ctx, const struct store_host *row) {
     struct load *l = ctx;
     struct shard *s = app_shard_of(l->app, row->id);
     struct directory_entry e;
-    memcpy(e.id, row->id, sizeof e.id);
-    memcpy(e.project, row->project, sizeof e.project);
-    memcpy(e.name, row->name, sizeof e.name);
-    memcpy(e.cira_user, row->cira_user, sizeof e.cira_user);
+    fleet_directory_entry(row, &e);
     int r = directory_add(l->app->directory, &e, l->ei);
     if (r < 0)
         return r;
