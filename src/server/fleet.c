@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "server/agents.h"
 #include "server/directory.h"
 #include "server/hub.h"
 #include "server/persist.h"
@@ -274,6 +275,7 @@ void fleet_host_drop(struct fleet_host **fhp) {
     if (fh->shard->loop)
         loop_timer_stop(fh->shard->loop, &fh->timer);
     map_remove(&fh->shard->hosts, &fh->node);
+    agents_drop(fh, 0);
     host_fini(&fh->h);
     free(fh);
     *fhp = NULL;
@@ -284,6 +286,7 @@ void fleet_host_free(struct fleet_host **fhp, int err) {
     if (!fh)
         return;
     relay_host_gone(fh);
+    agents_drop(fh, err);
     if (fh->joining)
         tunnel_close(fh->joining, LINK_WHY_DELETED);
     if (fh->tunnel)

@@ -3,6 +3,7 @@
  * last known value stands beside it with its age. */
 #include "base/json.h"
 #include "core/diagnose.h"
+#include "server/agents.h"
 #include "server/field.h"
 #include "server/fleet.h"
 #include "server/session_call.h"
@@ -178,8 +179,9 @@ static void op_or_null(struct json *j, const char *key, const struct host *h, co
         json_nil(j);
 }
 
-static void oob_json(struct json *j, const struct host *h, const struct host_policy *p, struct host_now now,
+static void oob_json(struct json *j, const struct fleet_host *fh, const struct host_policy *p, struct host_now now,
                      enum power_state state) {
+    const struct host *h = &fh->h;
     json_key(j, "oob");
     json_obj(j);
     link_json(j, h);
@@ -193,6 +195,7 @@ static void oob_json(struct json *j, const struct host *h, const struct host_pol
     aliases_json(j, h);
     firmware_json(j, h);
     sessions_of_host_json(j, h);
+    agents_json(j, "agent", fh);
     json_kint(j, "version", (int64_t)h->version);
     json_obj_end(j);
 }
@@ -227,6 +230,6 @@ void fleet_host_json(struct buf *out, const struct fleet_host *fh) {
     json_kwall(&j, "createdAt", h->created);
     json_kwall(&j, "updatedAt", h->updated);
     json_obj_end(&j);
-    oob_json(&j, h, p, now, state);
+    oob_json(&j, fh, p, now, state);
     json_obj_end(&j);
 }

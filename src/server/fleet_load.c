@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* All hosts and unfinished operations, from the store into the shards, before the loops run. */
+#include "server/agents.h"
 #include "server/directory.h"
 #include "server/fleet.h"
 #include "server/persist.h"
@@ -100,6 +101,8 @@ int fleet_load(struct app *a, struct errinfo *ei) {
             err_set(ei, r, "", "the hosts could not be read from the store: %s", err_text(r));
         return r;
     }
+    if ((r = agents_load(a, ei)) < 0)
+        return r;
     for (unsigned i = 0; i < a->nshards; i++) {
         struct map_iter it = {0};
         for (struct map_node *n; (n = map_next(&a->shards[i]->hosts, &it));)

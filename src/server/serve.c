@@ -123,6 +123,8 @@ static int make_app(struct server *sv, struct errinfo *ei) {
                          .seal = sv->dd.seal,
                          .settings = sv->settings,
                          .ca_pem = buf_slice(&sv->dd.ca_pem),
+                         .agent_ca_pem = buf_slice(&sv->dd.agent_ca_pem),
+                         .agent_key_pem = buf_slice(&sv->dd.agent_key_pem),
                          .last_event = store_last_event(sv->store)};
     if (RAND_bytes((unsigned char *)&o.instance, sizeof o.instance) != 1)
         return err_set(ei, ERR_CRYPTO, "", "the system gives no random bytes");
@@ -254,6 +256,10 @@ int serve_run(const struct serve_opts *o, struct errinfo *ei) {
         sv->app->ready = 1;
         notify_send("READY=1");
         log_info("serve", "outbandd " OUTBAND_VERSION " is ready: %u loops", sv->nworkers);
+        if (!sv->app->agent_ca)
+            log_warn("serve", "the agents' door is shut: %s has no " DATADIR_AGENT_CERT
+                     "; make it with outbandd init --agent-ca, then start the server again",
+                     sv->settings->data_dir);
         serve_until_end(sv);
     }
     stop_threads(sv);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The main thread while the loops run: signals, watchdog, reload, drain. */
 #include "base/log.h"
+#include "server/agents.h"
 #include "server/httpd.h"
 #include "server/notify.h"
 #include "server/serve_impl.h"
@@ -54,6 +55,7 @@ static void http_drain(struct loop *l, struct loop_msg *m) {
     struct worker *w = CONTAINER_OF(m, struct worker, order);
     (void)l;
     httpd_drain(w->shard->httpd);
+    agents_drain(w->shard);
     atomic_store(&w->order_out, false);
 }
 
