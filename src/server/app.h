@@ -22,6 +22,7 @@ struct hub;        /* server/hub.h */
 struct auth;       /* server/auth.h */
 struct agent_ca;   /* server/agent_ca.h */
 struct quarantine; /* server/quarantine.h */
+struct objects;    /* server/objects.h */
 struct peers;      /* server/peers.h */
 struct tunnels;    /* server/tunnel.h: listeners and connections of one shard's CIRA port */
 struct httpd;      /* server/httpd.h: listeners and connections of one shard */
@@ -90,6 +91,7 @@ struct app {
     struct auth *auth;
     struct agent_ca *agent_ca; /* NULL: the agents' door is shut */
     struct quarantine *quarantine;
+    struct objects *objects;
     struct peers *peers;
     struct buf ca_pem; /* our root, what clients trust */
     struct wall started;
