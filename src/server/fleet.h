@@ -172,5 +172,8 @@ void fleet_host_saw_uuid(struct fleet_host *fh, struct uuid u);
 void fleet_tell_duplicate(struct shard *from, const char *host, bool duplicate);
 /* Do what shard->actions says for this host, and what arises from it. */
 void fleet_host_do_actions(struct fleet_host *fh);
+/* The host of this row, as the directory knows it. */
+struct directory_entry;
+void fleet_directory_entry(const struct store_host *row, struct directory_entry *e);
 /* Run the changes that waited for a write. */
 void fleet_run_deferred(struct fleet_host *fh);

@@ -42,13 +42,6 @@ struct patch_wait {
     struct directory_entry before;
 };
 
-static void directory_entry_of(const struct store_host *row, struct directory_entry *e) {
-    memcpy(e->id, row->id, sizeof e->id);
-    memcpy(e->project, row->project, sizeof e->project);
-    memcpy(e->name, row->name, sizeof e->name);
-    memcpy(e->cira_user, row->cira_user, sizeof e->cira_user);
-}
-
 static int seal_new(const struct fleet_host *fh, const char *what, const char *secret, struct sealed *out) {
     char context[HOST_ID_CAP + 8];
     if (!secret[0])
@@ -148,11 +141,11 @@ static int patch_submit(struct fleet_host *fh, struct fleet_patch *c, struct pat
     struct directory_entry after;
     struct store_host now;
     persist_row(fh, &now);
-    directory_entry_of(&now, &pw->before);
+    fleet_directory_entry(&now, &pw->before);
     int r = patch_row(fh, c, &pw->row);
     if (r < 0)
         return err_set(ei, r, "", "the secret could not be sealed: %s", err_text(r));
-    directory_entry_of(&pw->row, &after);
+    fleet_directory_entry(&pw->row, &after);
     if ((r = directory_change(s->app->directory, &after, ei)) < 0)
         return r;
     struct store_txn *t = s->app->store ? persist_txn() : NULL;

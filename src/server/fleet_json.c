@@ -3,6 +3,7 @@
  * last known value stands beside it with its age. */
 #include "base/json.h"
 #include "core/diagnose.h"
+#include "server/agents.h"
 #include "server/field.h"
 #include "server/fleet.h"
 #include "server/provisioning.h"
@@ -214,6 +215,7 @@ static void oob_json(struct json *j, const struct fleet_host *fh, const struct h
     amt_json(j, h, now);
     provisioning_json(j, "provisioning", fh);
     sessions_of_host_json(j, h);
+    agents_json(j, "agent", fh);
     json_kint(j, "version", (int64_t)h->version);
     json_obj_end(j);
 }
