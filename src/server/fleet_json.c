@@ -3,6 +3,7 @@
  * last known value stands beside it with its age. */
 #include "base/json.h"
 #include "core/diagnose.h"
+#include "core/identity.h"
 #include "server/field.h"
 #include "server/fleet.h"
 #include "server/session_call.h"
@@ -133,6 +134,18 @@ static void aliases_json(struct json *j, const struct host *h) {
     kuuid(j, "smbiosUuid", h->smbios_uuid);
     json_kstr(j, "serial", h->serial);
     json_kstr(j, "ciraUser", h->cira_user);
+    json_kstr(j, "uuidOrder", uuid_order_text(host_uuid_order(h)));
+    json_obj_end(j);
+}
+
+/* Can AMT be switched off in the BIOS, and who says so? */
+static void bios_switch_json(struct json *j, const struct host *h) {
+    struct bios_switch b = host_bios_switch(h);
+    json_key(j, "amtBiosSwitch");
+    json_obj(j);
+    json_kstr(j, "state", agent_switch_text(b.state));
+    json_kstr(j, "source", b.source);
+    json_kstr(j, "note", b.note);
     json_obj_end(j);
 }
 
@@ -192,6 +205,7 @@ static void oob_json(struct json *j, const struct host *h, const struct host_pol
     json_kwall(j, "holdUntil", h->intent.policy == RECOVERY_HOLD ? h->intent.hold_until : WALL_NEVER);
     aliases_json(j, h);
     firmware_json(j, h);
+    bios_switch_json(j, h);
     sessions_of_host_json(j, h);
     json_kint(j, "version", (int64_t)h->version);
     json_obj_end(j);
