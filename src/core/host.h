@@ -186,6 +186,7 @@ struct host {
     char name[HOST_NAME_CAP];
     char serial[HOST_SERIAL_CAP];
     char cira_user[HOST_USER_CAP];
+    bool cira_shared; /* others have the same CIRA user: amt_uuid tells them apart */
     char amt_user[HOST_USER_CAP];
     struct uuid smbios_uuid, amt_uuid; /* as recorded; nil = not told */
     struct uuid seen_uuid;             /* of the last login's message 192; nil = never */
