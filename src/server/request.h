@@ -118,7 +118,8 @@ void request_put_header(struct request *r, const char *name, const char *value);
 void request_problem_member(struct request *r, const char *name, struct slice value);
 
 /* Answer 101 to a WebSocket's handshake and let the connection go: what comes and goes on it is the caller's
- * from here. NULL: the client left. r is gone in any case. The request must be held. */
+ * from here. protocol: the sub-protocol that was chosen; NULL: none. NULL: the client left. r is gone in any
+ * case. The request must be held. */
 struct stream_moving *request_upgrade(struct request *r, const char *accept, const char *protocol);
 
 /* --- a body without end (server-sent events) --- */
