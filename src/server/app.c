@@ -75,6 +75,7 @@ static struct quarantine_limits quarantine_limits_of(const struct settings *s) {
 void app_apply_settings(struct app *a) {
     const struct settings *s = a->settings;
     a->policy = HOST_POLICY_DEFAULT;
+    a->prov_rules = PROV_RULES_DEFAULT;
     a->policy.started = a->started;
     a->wsc_limits = WSC_LIMITS_DEFAULT;
     a->apf_limits = APF_LIMITS_DEFAULT;

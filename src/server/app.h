@@ -5,7 +5,7 @@
 #pragma once
 
 #include "base/map.h"
-#include "core/host.h"
+#include "core/provision_run.h"
 #include "net/loop.h"
 #include "net/tls.h"
 #include "proto/apf.h"
@@ -100,6 +100,7 @@ struct app {
     /* replaced by a reload (serve_run.c) while every loop stands still; old settings live until the end */
     struct settings *settings;
     struct host_policy policy;
+    struct prov_rules prov_rules;
     struct wsc_limits wsc_limits;
     struct apf_limits apf_limits;
     struct tunnel_limits tunnel_limits;
