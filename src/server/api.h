@@ -80,8 +80,8 @@ void api_agent_shutdown(struct request *r);
 void api_agent_progress(struct request *r);
 void api_agent_result(struct request *r);
 void api_agent_revoke(struct request *r);
-extern const struct schema SCHEMA_AGENT_ENROL, SCHEMA_AGENT_RENEW, SCHEMA_AGENT_REPORT, SCHEMA_AGENT_HEARTBEAT,
-    SCHEMA_AGENT_SHUTDOWN, SCHEMA_AGENT_PROGRESS, SCHEMA_AGENT_RESULT;
+extern const struct schema SCHEMA_AGENT_ENROL, SCHEMA_AGENT_RENEW, SCHEMA_AGENT_REPORT,
+    SCHEMA_AGENT_HEARTBEAT, SCHEMA_AGENT_SHUTDOWN, SCHEMA_AGENT_PROGRESS, SCHEMA_AGENT_RESULT;
 
 /* events.c, health.c, page.c */
 void api_events(struct request *r);

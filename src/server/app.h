@@ -117,12 +117,12 @@ struct app_opts {
     struct loop *loops[SHARDS_MAX]; /* one a shard */
     struct store *store;            /* NULL: nothing is kept (tests) */
     struct seal_key *seal;
-    struct settings *settings; /* may be NULL; defaults are used then */
-    struct slice ca_pem;       /* copied */
+    struct settings *settings;                /* may be NULL; defaults are used then */
+    struct slice ca_pem;                      /* copied */
     struct slice agent_ca_pem, agent_key_pem; /* copied; empty: none */
-    const char *server_name;   /* first name of the server certificate; NULL: localhost. Copied */
-    uint64_t instance;         /* random */
-    uint64_t last_event;       /* store_last_event() */
+    const char *server_name; /* first name of the server certificate; NULL: localhost. Copied */
+    uint64_t instance;       /* random */
+    uint64_t last_event;     /* store_last_event() */
 };
 /* Everything but hosts, auth and listeners. Before the loops run. NULL and ei filled. */
 struct app *app_new(const struct app_opts *o, struct errinfo *ei);
