@@ -246,6 +246,8 @@ enum host_ev_kind {
     HOST_EV_LOOK,           /* look now (an operator wants a fresh state) */
     HOST_EV_SESSION_ORDER,  /* a door's word on sessions and consent: order */
     HOST_EV_SESSION_REPORT, /* the glue tells of a session's ends: report */
+    HOST_EV_AMT,            /* the firmware or the agent says whether it is set up: amt, source, amt_mode */
+    HOST_EV_END_SESSIONS,   /* the node is about to be deactivated */
 };
 
 enum command_kind {
@@ -278,6 +280,9 @@ struct host_ev {
     const struct host_command *command;
     const struct session_order *order;
     const struct session_report *report;
+    enum amt_state amt;
+    enum observe_source source;
+    enum amt_control_mode amt_mode; /* UNKNOWN: not told */
     int err;
 };
 
@@ -296,7 +301,13 @@ enum action_kind {
     ACT_SESSION_END,   /* close both sides of session, as its state, why and text say */
     ACT_SESSION_NOTE,  /* tell the viewer of session: note, n, text */
 };
-enum persist_bits { PERSIST_LINK = 1, PERSIST_POWER = 2, PERSIST_INFO = 4, PERSIST_INTENT = 8 };
+enum persist_bits {
+    PERSIST_LINK = 1,
+    PERSIST_POWER = 2,
+    PERSIST_INFO = 4,
+    PERSIST_INTENT = 8,
+    PERSIST_AMT = 16
+};
 
 /* What is written and only then true. Freed by the host when HOST_EV_JOURNALED comes. */
 struct journal {
@@ -327,6 +338,8 @@ struct journal {
     E(LOCAL_SHUTDOWN, "local-shutdown")                                                                      \
     E(SESSION, "session")                                                                                    \
     E(CONSENT, "consent")                                                                                    \
+    E(PROVISIONING, "provisioning")                                                                          \
+    E(AMT, "amt")                                                                                            \
     E(CREATED, "created")                                                                                    \
     E(CHANGED, "changed")                                                                                    \
     E(DELETED, "deleted")

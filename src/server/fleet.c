@@ -7,6 +7,7 @@
 #include "server/directory.h"
 #include "server/hub.h"
 #include "server/persist.h"
+#include "server/provisioning.h"
 #include "server/relay.h"
 #include "server/tunnel.h"
 
@@ -270,6 +271,7 @@ void fleet_host_drop(struct fleet_host **fhp) {
     if (fh->shard->loop)
         loop_timer_stop(fh->shard->loop, &fh->timer);
     map_remove(&fh->shard->hosts, &fh->node);
+    provisioning_free(fh, 0);
     host_fini(&fh->h);
     free(fh);
     *fhp = NULL;
@@ -280,6 +282,7 @@ void fleet_host_free(struct fleet_host **fhp, int err) {
     if (!fh)
         return;
     relay_host_gone(fh);
+    provisioning_free(fh, err ? err : ERR_CANCELLED);
     if (fh->joining)
         tunnel_close(fh->joining, LINK_WHY_DELETED);
     if (fh->tunnel)
