@@ -71,6 +71,18 @@ extern const struct schema SCHEMA_ADOPT;
 void api_audit_list(struct request *r);
 void api_audit_verify(struct request *r);
 
+/* api_agent.c */
+void api_agent_enrol(struct request *r);
+void api_agent_renew(struct request *r);
+void api_agent_report(struct request *r);
+void api_agent_heartbeat(struct request *r);
+void api_agent_shutdown(struct request *r);
+void api_agent_progress(struct request *r);
+void api_agent_result(struct request *r);
+void api_agent_revoke(struct request *r);
+extern const struct schema SCHEMA_AGENT_ENROL, SCHEMA_AGENT_RENEW, SCHEMA_AGENT_REPORT, SCHEMA_AGENT_HEARTBEAT,
+    SCHEMA_AGENT_SHUTDOWN, SCHEMA_AGENT_PROGRESS, SCHEMA_AGENT_RESULT;
+
 /* events.c, health.c, page.c */
 void api_events(struct request *r);
 void api_healthz(struct request *r);

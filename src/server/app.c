@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "server/agent_ca.h"
 #include "server/app.h"
 
 #include "server/directory.h"
@@ -110,6 +111,8 @@ static int make_parts(struct app *a, const struct app_opts *o) {
         !(a->quarantine = quarantine_new(&quarantine, o->store)) || !(a->objects = objects_new(a)) ||
         !(a->hub = hub_new(a, o->last_event, &hub)) || buf_put(&a->ca_pem, o->ca_pem) < 0)
         return ERR_NOMEM;
+    if (o->agent_ca_pem.n && !(a->agent_ca = agent_ca_new(o->agent_ca_pem, o->agent_key_pem, o->instance)))
+        return ERR_NOMEM;
     for (unsigned i = 0; i < o->nshards; i++) {
         if (!(a->shards[i] = shard_new(a, i, o->loops[i])))
             return ERR_NOMEM;
@@ -152,6 +155,7 @@ void app_free(struct app **ap) {
     objects_free(&a->objects);
     peers_free(&a->peers);
     directory_free(&a->directory);
+    agent_ca_free(&a->agent_ca);
     buf_free(&a->ca_pem);
     free(a);
     *ap = NULL;

@@ -22,6 +22,7 @@ struct settings;   /* server/settings.h */
 struct directory;  /* server/directory.h */
 struct hub;        /* server/hub.h */
 struct auth;       /* server/auth.h */
+struct agent_ca;   /* server/agent_ca.h */
 struct quarantine; /* server/quarantine.h */
 struct objects;    /* server/objects.h */
 struct peers;      /* server/peers.h */
@@ -90,6 +91,7 @@ struct app {
     struct directory *directory;
     struct hub *hub;
     struct auth *auth;
+    struct agent_ca *agent_ca; /* NULL: the agents' door is shut */
     struct quarantine *quarantine;
     struct objects *objects;
     struct peers *peers;
@@ -117,6 +119,7 @@ struct app_opts {
     struct seal_key *seal;
     struct settings *settings; /* may be NULL; defaults are used then */
     struct slice ca_pem;       /* copied */
+    struct slice agent_ca_pem, agent_key_pem; /* copied; empty: none */
     const char *server_name;   /* first name of the server certificate; NULL: localhost. Copied */
     uint64_t instance;         /* random */
     uint64_t last_event;       /* store_last_event() */

@@ -68,6 +68,7 @@ struct host_new {
     char project[HOST_PROJECT_CAP], name[HOST_NAME_CAP], serial[HOST_SERIAL_CAP];
     char cira_user[HOST_USER_CAP], cira_password[72];
     char amt_user[HOST_USER_CAP], amt_password[40];
+    bool cira_shared; /* others may have the same CIRA user; amt_uuid is then needed */
     struct uuid amt_uuid, smbios_uuid;
     enum amt_control_mode control_mode;
     enum power_state desired;
@@ -172,5 +173,8 @@ void fleet_host_saw_uuid(struct fleet_host *fh, struct uuid u);
 void fleet_tell_duplicate(struct shard *from, const char *host, bool duplicate);
 /* Do what shard->actions says for this host, and what arises from it. */
 void fleet_host_do_actions(struct fleet_host *fh);
+/* The host of this row, as the directory knows it. */
+struct directory_entry;
+void fleet_directory_entry(const struct store_host *row, struct directory_entry *e);
 /* Run the changes that waited for a write. */
 void fleet_run_deferred(struct fleet_host *fh);

@@ -68,6 +68,9 @@ struct request {
     char params[REQUEST_PARAMS_MAX][REQUEST_PARAM_CAP];
     struct query_value query[QUERY_COUNT];
     struct principal who; /* role NONE: nobody */
+    char agent_host[HOST_ID_CAP]; /* the host that an agent speaks for, by its certificate; "" none */
+    uint8_t agent_cert[32];       /* SHA-256 of that certificate */
+    const char *agent_why;        /* why a certificate that was shown is not taken; NULL: none was shown */
     struct auth_session session;
     struct buf body;        /* as received */
     struct json_t *json;    /* the body, checked against the route's schema; NULL when it has none */

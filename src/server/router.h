@@ -53,6 +53,7 @@ enum route_scope {
     SCOPE_SELF,    /* any signed-in user, about oneself; or the role when about others (the handler asks) */
     SCOPE_PROJECT, /* the first parameter is a project: users bound to another one are refused */
     SCOPE_OWN,     /* any project: the handler shows a bound user the own one only */
+    SCOPE_AGENT,   /* an agent, by its certificate, for its own host; nobody else */
     SCOPE_ALL,     /* users that are not bound to a project */
 };
 
