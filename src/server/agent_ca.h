@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* agent_ca: the authority that gives agents their certificates, and which certificate of which host counts:
- * the newest one, and the one before until the newest was used. Shared by the shards behind a lock that is held
- * for a look-up only. Any thread. Source: docs/activation.md, "The agent's door" */
+ * the newest one, and the one before until the newest was used. Shared by the shards behind a lock that is
+ * held for a look-up only. Any thread. Source: docs/activation.md, "The agent's door" */
 #pragma once
 
 #include "base/buf.h"
@@ -25,8 +25,8 @@ struct agent_cert {
 };
 /* A certificate of a host for the key of a request, of which nothing else is taken. 0: c->pem is the
  * caller's. ERR_INVALID (csr: no request, or a key that is not taken), ERR_CRYPTO. */
-NODISCARD int agent_ca_sign(const struct agent_ca *ca, struct slice csr_pem, const char *host, struct wall now,
-                            uint32_t days, struct agent_cert *c, struct errinfo *ei);
+NODISCARD int agent_ca_sign(const struct agent_ca *ca, struct slice csr_pem, const char *host,
+                            struct wall now, uint32_t days, struct agent_cert *c, struct errinfo *ei);
 
 /* What counts for a host. before: NULL, there is none. ERR_NOMEM. */
 NODISCARD int agent_ca_admit(struct agent_ca *ca, const char *host, const uint8_t cert[32],

@@ -51,7 +51,7 @@ static const char *const SWITCH_VALUES[] = {
         NULL};
 
 #define FIELD_OF_TEXT         FIELD_TEXT, .max = TEXT_IN_MAX
-#define FIELD_OF_UUID   FIELD_UUID, .min = 0
+#define FIELD_OF_UUID         FIELD_UUID, .min = 0
 #define FIELD_OF_MODE         FIELD_NUMBER, .nullable = true, .max = 2
 #define FIELD_OF_BYTE         FIELD_NUMBER, .nullable = true, .max = 255
 #define FIELD_OF_FLAG         FIELD_FLAG, .nullable = true

@@ -84,8 +84,9 @@ static void heard(struct agent_door *d, const uint8_t cert[32]) {
     bool was_here = d->agent.here;
     d->agent.seen = loop_wall(l);
     d->agent.here = true;
-    loop_timer_set(l, &d->gone_timer,
-                   mono_add_ms(loop_now(l), (int64_t)agents_heartbeat_s(fh->shard->app) * BEATS_MISSED * 1000));
+    loop_timer_set(
+        l, &d->gone_timer,
+        mono_add_ms(loop_now(l), (int64_t)agents_heartbeat_s(fh->shard->app) * BEATS_MISSED * 1000));
     if (d->has_before && memcmp(d->cert, cert, sizeof d->cert) == 0) {
         d->has_before = false; /* the newest was used */
         write_row(fh, STORE_AGENT_PUT, true);
@@ -239,8 +240,9 @@ int agents_order(struct fleet_host *fh, enum agent_order_kind kind, bool on, str
     if (!fh->agent) {
         err_set(ei, ERR_STATE, "", "the host %s has no agent, and this is done by the agent on the node",
                 fh->h.name);
-        err_remedy(ei, "Install pm-agent on the node and enrol it: orch-cli create enrolment-key, then pm-agent "
-                       "enrol on the node.");
+        err_remedy(ei,
+                   "Install pm-agent on the node and enrol it: orch-cli create enrolment-key, then pm-agent "
+                   "enrol on the node.");
         return ERR_STATE;
     }
     order_put(fh->agent, kind, on, NULL);
@@ -268,6 +270,8 @@ static void observed(struct fleet_host *fh, enum amt_control_mode mode) {
                          .mode = mode,
                          .source = SOURCE_AGENT};
     enum amt_state was = fh->h.amt.state;
+    if (fh->agent->agent.facts.control_mode != mode)
+        fh->agent->agent.facts_at = loop_wall(fh->shard->loop);
     fh->agent->agent.facts.control_mode = mode;
     fleet_host_input(fh, &ev);
     if (was != fh->h.amt.state)

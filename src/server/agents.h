@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* agents: the agent of each host: whether it is there, what it told, and the orders that it is to carry out.
- * An order is handed out with a heartbeat, again until the agent says that it works on it, and is over with its
- * result. Owner: the host's shard; its thread only. Source: docs/activation.md, "The agent's door" */
+ * An order is handed out with a heartbeat, again until the agent says that it works on it, and is over with
+ * its result. Owner: the host's shard; its thread only. Source: docs/activation.md, "The agent's door" */
 #pragma once
 
 #include "core/provision.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "server/agent_ca.h"
 #include "server/app.h"
+#include "server/agent_ca.h"
 
 #include "server/directory.h"
 #include "server/fleet.h"

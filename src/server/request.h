@@ -79,6 +79,7 @@ struct request {
     struct buf extra;            /* header lines of the answer */
     struct buf member;           /* a member of a problem beside the usual ones: "name":value */
     unsigned problem_line;       /* of a file that was refused: "line" of the problem; 0: none */
+    const char *detail; /* what an audit line adds to a success; NULL: nothing. In the arena */
     char target[STORE_USER_CAP]; /* what an audit line names; "" = the first parameter */
     void (*on_gone)(
         struct request *r); /* a streaming request: the client left, or the server closes. May be NULL */

@@ -95,7 +95,7 @@ const struct route ROUTES[] = {
       .body = &SCHEMA_AGENT_PROGRESS),
     R("POST", "/v1/agent/result", NONE, AGENT, api_agent_result, 204, "What came of an order.",
       .body = &SCHEMA_AGENT_RESULT),
-    R("DELETE", HOST "/agent", ADMIN, PROJECT, api_agent_revoke, 204,
+    R("DELETE", HOST "/agent", ADMIN, PROJECT, api_agent_revoke, 200,
       "Revoke the agent's identity; it may be enrolled again.", .action = "agent.revoke"),
 
     R("POST", "/api/v1/authorize", NONE, OPEN, api_authorize, 200, "Sign in.", .body = &SCHEMA_AUTHORIZE),
