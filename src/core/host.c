@@ -258,15 +258,19 @@ static void ev_look(struct turn *t, const struct host_ev *ev) {
     poll_turn(t);
 }
 
-static void ev_amt(struct turn *t, const struct host_ev *ev) {
-    amt_observed(t, ev->amt, ev->mode, ev->source);
-}
-
 static void ev_session_order(struct turn *t, const struct host_ev *ev) {
     session_order_came(t, ev->order);
 }
 static void ev_session_report(struct turn *t, const struct host_ev *ev) {
     session_reported(t, ev->report);
+}
+
+static void ev_amt(struct turn *t, const struct host_ev *ev) {
+    amt_observed(t, ev->amt, ev->source, ev->amt_mode);
+}
+
+static void ev_end_sessions(struct turn *t, const struct host_ev *ev) {
+    session_force(t, "the deactivation of the node");
 }
 
 static void (*const handlers[])(struct turn *t, const struct host_ev *ev) = {
@@ -281,6 +285,7 @@ static void (*const handlers[])(struct turn *t, const struct host_ev *ev) = {
     [HOST_EV_LOOK] = ev_look,
     [HOST_EV_LOCAL_SHUTDOWN] = ev_local_shutdown,
     [HOST_EV_AMT] = ev_amt,
+    [HOST_EV_END_SESSIONS] = ev_end_sessions,
 };
 
 void host_input(struct host *h, const struct host_policy *p, const struct host_ev *ev, struct host_now now,

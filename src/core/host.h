@@ -263,10 +263,11 @@ enum host_ev_kind {
     HOST_EV_COMMAND,   /* an operator's word: command */
     HOST_EV_JOURNALED, /* the write asked for by ACT_JOURNAL is done: err (0, ERR_STORE, ERR_STORE_FULL) */
     HOST_EV_LOCAL_SHUTDOWN, /* the agent says that the OS goes down on purpose: local, text (who did it) */
-    HOST_EV_AMT,            /* it was seen whether the firmware is set up: amt, mode, source */
     HOST_EV_LOOK,           /* look now (an operator wants a fresh state) */
     HOST_EV_SESSION_ORDER,  /* a door's word on sessions and consent: order */
     HOST_EV_SESSION_REPORT, /* the glue tells of a session's ends: report */
+    HOST_EV_AMT,            /* the firmware or the agent says whether it is set up: amt, source, amt_mode */
+    HOST_EV_END_SESSIONS,   /* the node is about to be deactivated */
 };
 
 enum command_kind {
@@ -299,12 +300,12 @@ struct host_ev {
     const struct host_command *command;
     const struct session_order *order;
     const struct session_report *report;
+    enum amt_state amt;
+    enum observe_source source;
+    enum amt_control_mode amt_mode; /* UNKNOWN: not told */
     int err;
     enum local_kind local;
     const char *text; /* NULL: not told */
-    enum amt_state amt;
-    enum amt_control_mode mode; /* UNKNOWN: not told */
-    enum observe_source source;
 };
 
 /* --- actions: data; the glue does them in order --- */
@@ -357,10 +358,11 @@ struct journal {
     E(FINDING, "finding")                                                                                    \
     E(FINDING_CLEARED, "finding-cleared")                                                                    \
     E(LOCAL_SHUTDOWN, "local-shutdown")                                                                      \
-    E(AMT, "amt")                                                                                            \
     E(AGENT, "agent")                                                                                        \
     E(SESSION, "session")                                                                                    \
     E(CONSENT, "consent")                                                                                    \
+    E(PROVISIONING, "provisioning")                                                                          \
+    E(AMT, "amt")                                                                                            \
     E(CREATED, "created")                                                                                    \
     E(CHANGED, "changed")                                                                                    \
     E(DELETED, "deleted")

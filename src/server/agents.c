@@ -7,6 +7,7 @@
 #include "server/directory.h"
 #include "server/persist.h"
 #include "server/provisioning.h"
+#include "server/settings.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,12 +26,10 @@ static const char *const words[] = {
 };
 
 uint32_t agents_heartbeat_s(const struct app *a) {
-    (void)a;
-    return AGENT_DEFAULT_HEARTBEAT_S;
+    return a->settings ? a->settings->agent_heartbeat_ms / 1000 : AGENT_DEFAULT_HEARTBEAT_S;
 }
 uint32_t agents_certificate_days(const struct app *a) {
-    (void)a;
-    return 30;
+    return a->settings ? a->settings->agent_certificate_days : AGENT_DEFAULT_DAYS;
 }
 
 /* --- the store --- */
@@ -267,7 +266,7 @@ static void observed(struct fleet_host *fh, enum amt_control_mode mode) {
         return;
     struct host_ev ev = {.kind = HOST_EV_AMT,
                          .amt = mode == AMT_MODE_NONE ? AMT_STATE_UNPROVISIONED : AMT_STATE_PROVISIONED,
-                         .mode = mode,
+                         .amt_mode = mode,
                          .source = SOURCE_AGENT};
     enum amt_state was = fh->h.amt.state;
     if (fh->agent->agent.facts.control_mode != mode)

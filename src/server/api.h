@@ -31,6 +31,13 @@ void api_host_patch(struct request *r);
 void api_host_delete(struct request *r);
 extern const struct schema SCHEMA_HOST_CREATE, SCHEMA_HOST_PATCH;
 
+/* api_provisioning.c */
+void api_provisioning_get(struct request *r);
+void api_provisioning_cancel(struct request *r);
+void api_host_rotate(struct request *r);
+void api_host_deauthorize(struct request *r);
+extern const struct schema SCHEMA_ROTATE;
+
 /* api_ops.c */
 void api_op_create(struct request *r);
 void api_ops_list(struct request *r);

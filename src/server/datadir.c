@@ -347,6 +347,10 @@ int datadir_open(struct datadir *d, const char *dir, const char *hostname, enum 
     return r;
 }
 
+void datadir_server_name(const struct datadir *d, char out[DATADIR_NAME_CAP]) {
+    leaf_name(&d->leaf, out, DATADIR_NAME_CAP);
+}
+
 void datadir_close(struct datadir *d) {
     seal_key_free(&d->seal);
     buf_free(&d->ca_pem);

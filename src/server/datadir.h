@@ -15,7 +15,7 @@
 #define DATADIR_AGENT_CERT "agent-ca.pem"
 #define DATADIR_AGENT_KEY  "agent-ca.key"
 
-enum { DATADIR_PATH_CAP = 4096, DATADIR_LEAF_DAYS = 825, DATADIR_RENEW_DAYS = 30 };
+enum { DATADIR_PATH_CAP = 4096, DATADIR_NAME_CAP = 128, DATADIR_LEAF_DAYS = 825, DATADIR_RENEW_DAYS = 30 };
 
 struct datadir {
     char dir[DATADIR_PATH_CAP];
@@ -45,6 +45,8 @@ NODISCARD int datadir_open(struct datadir *d, const char *dir, const char *hostn
 /* Read (or renew) the leaf again: SIGHUP. On failure d keeps what it had. */
 NODISCARD int datadir_reload(struct datadir *d, const char *hostname, enum pki_key leaf_key, struct wall now,
                              struct errinfo *ei);
+/* The name that the leaf was made for: its CN. */
+void datadir_server_name(const struct datadir *d, char out[DATADIR_NAME_CAP]);
 /* Wipes the keys. */
 void datadir_close(struct datadir *d);
 /* A small file into out; ERR_NOT_FOUND, ERR_IO, ERR_LIMIT. */

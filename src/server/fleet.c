@@ -8,6 +8,7 @@
 #include "server/directory.h"
 #include "server/hub.h"
 #include "server/persist.h"
+#include "server/provisioning.h"
 #include "server/relay.h"
 #include "server/tunnel.h"
 
@@ -276,6 +277,7 @@ void fleet_host_drop(struct fleet_host **fhp) {
         loop_timer_stop(fh->shard->loop, &fh->timer);
     map_remove(&fh->shard->hosts, &fh->node);
     agents_drop(fh, 0);
+    provisioning_free(fh, 0);
     host_fini(&fh->h);
     free(fh);
     *fhp = NULL;
@@ -287,6 +289,7 @@ void fleet_host_free(struct fleet_host **fhp, int err) {
         return;
     relay_host_gone(fh);
     agents_drop(fh, err);
+    provisioning_free(fh, err ? err : ERR_CANCELLED);
     if (fh->joining)
         tunnel_close(fh->joining, LINK_WHY_DELETED);
     if (fh->tunnel)

@@ -4,6 +4,7 @@
 #include "server/directory.h"
 #include "server/fleet.h"
 #include "server/persist.h"
+#include "server/provisioning.h"
 
 #include "base/log.h"
 
@@ -84,6 +85,14 @@ static int load_op(void *ctx, const struct store_op *row) {
     return 0;
 }
 
+static int load_provision(void *ctx, const struct store_provision *row) {
+    struct load *l = ctx;
+    struct fleet_host *fh = fleet_host_find(app_shard_of(l->app, row->host), row->host);
+    if (fh && provisioning_restore(fh, &row->p) < 0)
+        return err_set(l->ei, ERR_NOMEM, "", "out of memory while the provisionings were read");
+    return 0;
+}
+
 static void restore(struct fleet_host *fh) {
     struct shard *s = fh->shard;
     actions_clear(&s->actions);
@@ -96,6 +105,8 @@ int fleet_load(struct app *a, struct errinfo *ei) {
     int r = store_each_host(a->store, load_host, &l);
     if (r == 0)
         r = store_each_open_op(a->store, load_op, &l);
+    if (r == 0)
+        r = store_each_provision(a->store, load_provision, &l);
     if (r < 0) {
         if (ei && !ei->code)
             err_set(ei, r, "", "the hosts could not be read from the store: %s", err_text(r));

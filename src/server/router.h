@@ -26,6 +26,7 @@ struct request;
     Q(RELAY_TLS, "tls", NUMBER, 0, 1, 0, "Ignored.")                                                         \
     Q(RELAY_TLS1, "tls1only", NUMBER, 0, 1, 0, "Ignored.")                                                   \
     Q(RELAY_MODE, "mode", TEXT, 3, 4, 0, "kvm, sol or ider.")                                                \
+    Q(FORCE, "force", FLAG, 0, 0, 0, "Go on when the node cannot be reached, and say what is left behind.")  \
     Q(VERBOSE, "verbose", FLAG, 0, 0, 0, "Each check on a line of its own.")
 enum query_param {
 #define Q(sym, ...) QUERY_##sym,

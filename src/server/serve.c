@@ -118,6 +118,8 @@ static unsigned loops_wanted(const struct settings *s) {
 }
 
 static int make_app(struct server *sv, struct errinfo *ei) {
+    char name[DATADIR_NAME_CAP];
+    datadir_server_name(&sv->dd, name);
     struct app_opts o = {.nshards = sv->nworkers,
                          .store = sv->store,
                          .seal = sv->dd.seal,
@@ -125,6 +127,7 @@ static int make_app(struct server *sv, struct errinfo *ei) {
                          .ca_pem = buf_slice(&sv->dd.ca_pem),
                          .agent_ca_pem = buf_slice(&sv->dd.agent_ca_pem),
                          .agent_key_pem = buf_slice(&sv->dd.agent_key_pem),
+                         .server_name = name,
                          .last_event = store_last_event(sv->store)};
     if (RAND_bytes((unsigned char *)&o.instance, sizeof o.instance) != 1)
         return err_set(ei, ERR_CRYPTO, "", "the system gives no random bytes");

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -156,6 +157,9 @@ static void exchange(struct server *sv, struct settings *next) {
     sv->settings = next;
     sv->app->settings = next;
     app_apply_settings(sv->app);
+    char name[DATADIR_NAME_CAP];
+    datadir_server_name(&sv->dd, name);
+    snprintf(sv->app->server_name, sizeof sv->app->server_name, "%s", name);
     serve_setup_log(next);
 }
 
