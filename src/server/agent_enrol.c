@@ -54,7 +54,7 @@ static void refuse(struct enrolment *e, const struct errinfo *ei) {
     snprintf(result, sizeof result, "refused %d", error_status(ei->code));
     audit(e, result, ei->text);
     if (e->counted)
-        objects_enrol_back(app_of(e)->objects, e->r->shard, e->key.project, e->key.key_name);
+        objects_enrol_back(app_of(e)->objects, e->key.project, e->key.key_name);
     buf_free(&e->cert.pem);
     reply_error(e->r, ei);
 }
