@@ -119,7 +119,7 @@ static void identity_void(struct order *od) {
 static void revoke_run(struct shard *s, struct fleet_host *fh, struct fleet_call *c) {
     (void)s;
     if (fh)
-        agents_revoke(fh);
+        agents_revoke(fh, "The identity of the agent is void: the host was deauthorized");
     fleet_answer(c);
 }
 static void revoke_done(struct fleet_call *c) {
