@@ -265,10 +265,6 @@ static void ev_session_report(struct turn *t, const struct host_ev *ev) {
     session_reported(t, ev->report);
 }
 
-static void ev_amt(struct turn *t, const struct host_ev *ev) {
-    amt_observed(t, ev->amt, ev->source, ev->amt_mode);
-}
-
 static void ev_end_sessions(struct turn *t, const struct host_ev *ev) {
     session_force(t, "the deactivation of the node");
 }

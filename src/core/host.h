@@ -161,7 +161,12 @@ struct host_policy {
     uint32_t idle_warn_ms;     /* … and the viewer is warned this long before */
     uint32_t sol_mute_ms;      /* silence after opening that is told */
     uint32_t consent_poll_ms;  /* while a code is waited for */
-    struct wall started;       /* this server process */
+    uint32_t expiry_warn_s;    /* a certificate that ends so soon is told */
+    uint32_t skew_max_s;       /* clocks that differ by more are told */
+    /* What firmware of ours is set up for; "": not known. */
+    char mps_host[AGENT_LONG_CAP]; /* where nodes dial, without port */
+    char mps_root[AGENT_HASH_CAP]; /* SHA-256 of the root that signs the CIRA port, hex */
+    struct wall started;           /* this server process */
 };
 /* 25 s calm poll + 1 s confirm: half of all soft-offs are answered within 15 s and all within 30 s. */
 #define HOST_POLICY_DEFAULT                                                                                  \
@@ -187,7 +192,9 @@ struct host_policy {
                           .kvm_idle_ms = 1800000,                                                            \
                           .idle_warn_ms = 60000,                                                             \
                           .sol_mute_ms = 5000,                                                               \
-                          .consent_poll_ms = 5000})
+                          .consent_poll_ms = 5000,                                                           \
+                          .expiry_warn_s = 30 * 86400,                                                       \
+                          .skew_max_s = 300})
 
 struct host {
     /* identity: changes by operator only */
@@ -196,6 +203,7 @@ struct host {
     char name[HOST_NAME_CAP];
     char serial[HOST_SERIAL_CAP];
     char cira_user[HOST_USER_CAP];
+    bool cira_shared; /* others have the same CIRA user: amt_uuid tells them apart */
     char amt_user[HOST_USER_CAP];
     struct uuid smbios_uuid, amt_uuid; /* as recorded; nil = not told */
     struct uuid seen_uuid;             /* of the last login's message 192; nil = never */
@@ -248,8 +256,14 @@ struct host {
     /* evidence for findings */
     uint8_t drops_at_off; /* link losses within a minute of an observed or requested off, in a row */
     struct wall last_off_seen;
-    bool duplicate_uuid; /* set by the directory: another host was seen with this UUID */
-    uint32_t findings;   /* bit set of enum finding_id, as last published */
+    bool duplicate_uuid;             /* set by the directory: another host was seen with this UUID */
+    struct wall orphan_at;           /* the login of a node that we gave up was refused; 0 never */
+    char orphan_peer[LINK_PEER_CAP]; /* … from there */
+    struct wall leaf_until;          /* end of the firmware's own TLS certificate; 0 not known */
+    struct wall clock_at;            /* when the node's clock was read; 0 never */
+    int64_t clock_skew_ms;           /* … and how far it was ahead of ours */
+    enum observe_source clock_source;
+    uint32_t findings; /* bit set of enum finding_id, as last published */
 
     void *owner; /* the glue's */
 };
@@ -266,7 +280,6 @@ enum host_ev_kind {
     HOST_EV_LOOK,           /* look now (an operator wants a fresh state) */
     HOST_EV_SESSION_ORDER,  /* a door's word on sessions and consent: order */
     HOST_EV_SESSION_REPORT, /* the glue tells of a session's ends: report */
-    HOST_EV_AMT,            /* the firmware or the agent says whether it is set up: amt, source, amt_mode */
     HOST_EV_END_SESSIONS,   /* the node is about to be deactivated */
 };
 
@@ -300,9 +313,6 @@ struct host_ev {
     const struct host_command *command;
     const struct session_order *order;
     const struct session_report *report;
-    enum amt_state amt;
-    enum observe_source source;
-    enum amt_control_mode amt_mode; /* UNKNOWN: not told */
     int err;
     enum local_kind local;
     const char *text; /* NULL: not told */
@@ -362,7 +372,6 @@ struct journal {
     E(SESSION, "session")                                                                                    \
     E(CONSENT, "consent")                                                                                    \
     E(PROVISIONING, "provisioning")                                                                          \
-    E(AMT, "amt")                                                                                            \
     E(CREATED, "created")                                                                                    \
     E(CHANGED, "changed")                                                                                    \
     E(DELETED, "deleted")

@@ -32,10 +32,6 @@ void poll_turn(struct turn *t);
 /* The observation came over the present link, is settled and not older than max_age_ms. */
 bool observation_fresh(const struct host *h, struct mono now, uint32_t max_age_ms);
 
-/* The firmware was seen set up or free; mode UNKNOWN: not told. */
-void amt_observed(struct turn *t, enum amt_state state, enum observe_source source,
-                  enum amt_control_mode mode);
-
 /* host_command.c */
 void command_came(struct turn *t, const struct host_command *c);
 void journal_done(struct turn *t, int err);

@@ -135,16 +135,3 @@ void observe_result(struct turn *t, const struct wsc_result *r) {
     };
     handlers[r->kind](t, r);
 }
-
-void amt_observed(struct turn *t, enum amt_state state, enum observe_source source,
-                  enum amt_control_mode mode) {
-    struct host *h = t->h;
-    bool news = h->amt.state != state || (mode != AMT_MODE_UNKNOWN && h->control_mode != mode);
-    if (mode != AMT_MODE_UNKNOWN)
-        h->control_mode = mode;
-    if (h->amt.state != state)
-        act_event(t, HOST_EVENT_AMT, "AMT is %s (%s)", amt_state_text(state), observe_source_text(source));
-    h->amt = (struct amt_observation){state, source, t->now.wall};
-    if (news)
-        act_persist(t, PERSIST_AMT);
-}

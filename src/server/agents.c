@@ -404,9 +404,11 @@ void agents_drop(struct fleet_host *fh, int err) {
 void agents_revoke(struct fleet_host *fh, const char *why) {
     if (!fh->agent)
         return;
+    char text[128];
+    snprintf(text, sizeof text, "The identity of the agent is void: %s", why);
     write_row(fh, STORE_AGENT_DELETE, true);
     agents_drop(fh, ERR_AUTH);
-    fleet_host_event(fh, HOST_EVENT_AGENT, why);
+    fleet_host_event(fh, HOST_EVENT_AGENT, text);
     provisioning_look(fh);
 }
 

@@ -44,7 +44,7 @@ static struct order *order_new(struct request *r, enum prov_goal goal, void (*do
     od->o.done = done;
     od->o.ctx = od;
     snprintf(od->o.actor, sizeof od->o.actor, "%s", r->who.user);
-    snprintf(od->o.project, sizeof od->o.project, "%s", r->params[0]);
+    slice_to_str(slice_str(r->params[0]), od->o.project, sizeof od->o.project);
     request_hold(r);
     return od;
 }
@@ -88,7 +88,7 @@ static void left_behind(struct order *od) {
     if (!od->o.left_behind[0])
         return;
     request_put_header(od->r, "X-Left-Behind", od->o.left_behind);
-    request_audit_detail(od->r, od->o.left_behind);
+    od->r->detail = od->o.left_behind;
 }
 
 static void delete_done(struct fleet_delete *d) {
@@ -119,7 +119,7 @@ static void identity_void(struct order *od) {
 static void revoke_run(struct shard *s, struct fleet_host *fh, struct fleet_call *c) {
     (void)s;
     if (fh)
-        agents_revoke(fh, "The identity of the agent is void: the host was deauthorized");
+        agents_revoke(fh, "the host was deauthorized");
     fleet_answer(c);
 }
 static void revoke_done(struct fleet_call *c) {

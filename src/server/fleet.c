@@ -276,8 +276,8 @@ void fleet_host_drop(struct fleet_host **fhp) {
     if (fh->shard->loop)
         loop_timer_stop(fh->shard->loop, &fh->timer);
     map_remove(&fh->shard->hosts, &fh->node);
-    agents_drop(fh, 0);
     provisioning_free(fh, 0);
+    agents_drop(fh, 0);
     host_fini(&fh->h);
     free(fh);
     *fhp = NULL;
@@ -288,8 +288,8 @@ void fleet_host_free(struct fleet_host **fhp, int err) {
     if (!fh)
         return;
     relay_host_gone(fh);
-    agents_drop(fh, err);
     provisioning_free(fh, err ? err : ERR_CANCELLED);
+    agents_drop(fh, err);
     if (fh->joining)
         tunnel_close(fh->joining, LINK_WHY_DELETED);
     if (fh->tunnel)

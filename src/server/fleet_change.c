@@ -68,8 +68,10 @@ static int patch_row(const struct fleet_host *fh, const struct fleet_patch *c, s
         row->amt_intent.serial_console = serial_console;
     }
     if (c->bits & PATCH_CIRA_SECRET) {
-        if (v->cira_user[0])
+        if (v->cira_user[0]) {
             memcpy(row->cira_user, v->cira_user, sizeof row->cira_user);
+            row->cira_shared = false;
+        }
         r = seal_new(fh, "cira", v->cira_password, &row->cira_secret);
     }
     if (r == 0 && (c->bits & PATCH_AMT_SECRET)) {
@@ -89,6 +91,7 @@ static void apply_row(struct fleet_host *fh, unsigned bits, const struct store_h
     memcpy(h->serial, row->serial, sizeof h->serial);
     memcpy(h->cira_user, row->cira_user, sizeof h->cira_user);
     memcpy(h->amt_user, row->amt_user, sizeof h->amt_user);
+    h->cira_shared = row->cira_shared;
     h->amt_uuid = row->amt_uuid;
     h->smbios_uuid = row->smbios_uuid;
     h->amt_intent = row->amt_intent;

@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "core/diagnose.h"
 #include "server/agents.h"
+#include "core/identity.h"
 #include "server/field.h"
 #include "server/fleet.h"
 #include "server/provisioning.h"
@@ -143,6 +144,18 @@ static void aliases_json(struct json *j, const struct host *h) {
     kuuid(j, "smbiosUuid", h->smbios_uuid);
     json_kstr(j, "serial", h->serial);
     json_kstr(j, "ciraUser", h->cira_user);
+    json_kstr(j, "uuidOrder", uuid_order_text(host_uuid_order(h)));
+    json_obj_end(j);
+}
+
+/* Can AMT be switched off in the BIOS, and who says so? */
+static void bios_switch_json(struct json *j, const struct host *h) {
+    struct bios_switch b = host_bios_switch(h);
+    json_key(j, "amtBiosSwitch");
+    json_obj(j);
+    json_kstr(j, "state", agent_switch_text(b.state));
+    json_kstr(j, "source", b.source);
+    json_kstr(j, "note", b.note);
     json_obj_end(j);
 }
 
@@ -214,6 +227,7 @@ static void oob_json(struct json *j, const struct fleet_host *fh, const struct h
     firmware_json(j, h);
     amt_json(j, h, now);
     provisioning_json(j, "provisioning", fh);
+    bios_switch_json(j, h);
     sessions_of_host_json(j, h);
     agents_json(j, "agent", fh);
     json_kint(j, "version", (int64_t)h->version);

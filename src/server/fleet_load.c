@@ -16,7 +16,8 @@ struct load {
 };
 
 void fleet_directory_entry(const struct store_host *row, struct directory_entry *e) {
-    *e = (struct directory_entry){.ids = {.smbios = row->smbios_uuid, .amt = row->amt_uuid}};
+    *e = (struct directory_entry){.cira_shared = row->cira_shared,
+                                  .ids = {.smbios = row->smbios_uuid, .amt = row->amt_uuid}};
     memcpy(e->id, row->id, sizeof e->id);
     memcpy(e->project, row->project, sizeof e->project);
     memcpy(e->name, row->name, sizeof e->name);

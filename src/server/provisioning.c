@@ -157,7 +157,7 @@ static void do_finish(struct provisioning *pv, const struct prov_act *a) {
 static void do_amt(struct provisioning *pv, const struct prov_act *a) {
     struct host_ev ev = {.kind = HOST_EV_AMT, .amt = a->amt, .source = SOURCE_FIRMWARE};
     if (a->amt == AMT_STATE_PROVISIONED)
-        ev.amt_mode = pv->m.setup.control_mode;
+        ev.mode = pv->m.setup.control_mode;
     fleet_host_input(pv->fh, &ev);
 }
 

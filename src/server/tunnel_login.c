@@ -120,6 +120,12 @@ static int keep_login(struct tunnel *t, const struct apf_ev *ev, const char *hos
     return 0;
 }
 
+static const char *nobodys(const struct shard *s, struct slice user) {
+    return directory_by_user(s->app->directory, user, NULL) < 0
+               ? "no host has this CIRA user"
+               : "no host with this CIRA user, which several share, has this UUID";
+}
+
 void tunnel_on_auth(struct tunnel *t, const struct apf_ev *ev) {
     struct shard *s = tunnel_shard(t);
     struct directory_entry e;
@@ -127,8 +133,8 @@ void tunnel_on_auth(struct tunnel *t, const struct apf_ev *ev) {
         refuse_login(t, NULL, ev->user_name, "denied by an operator");
         return;
     }
-    if (directory_by_user(s->app->directory, ev->user_name, &e) < 0) {
-        refuse_login(t, NULL, ev->user_name, "no host has this CIRA user");
+    if (directory_by_login(s->app->directory, ev->user_name, t->uuid, &e) < 0) {
+        refuse_login(t, NULL, ev->user_name, nobodys(s, ev->user_name));
         return;
     }
     if (ev->method_none) { /* reference 1.3: 51, and the device may try again with one */
