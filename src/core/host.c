@@ -258,6 +258,10 @@ static void ev_look(struct turn *t, const struct host_ev *ev) {
     poll_turn(t);
 }
 
+static void ev_amt(struct turn *t, const struct host_ev *ev) {
+    amt_observed(t, ev->amt, ev->mode, ev->source);
+}
+
 static void ev_session_order(struct turn *t, const struct host_ev *ev) {
     session_order_came(t, ev->order);
 }

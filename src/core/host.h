@@ -277,6 +277,7 @@ enum host_ev_kind {
     HOST_EV_COMMAND,   /* an operator's word: command */
     HOST_EV_JOURNALED, /* the write asked for by ACT_JOURNAL is done: err (0, ERR_STORE, ERR_STORE_FULL) */
     HOST_EV_LOCAL_SHUTDOWN, /* the agent says that the OS goes down on purpose: local, text (who did it) */
+    HOST_EV_AMT,            /* it was seen whether the firmware is set up: amt, mode, source */
     HOST_EV_LOOK,           /* look now (an operator wants a fresh state) */
     HOST_EV_SESSION_ORDER,  /* a door's word on sessions and consent: order */
     HOST_EV_SESSION_REPORT, /* the glue tells of a session's ends: report */
@@ -316,6 +317,9 @@ struct host_ev {
     int err;
     enum local_kind local;
     const char *text; /* NULL: not told */
+    enum amt_state amt;
+    enum amt_control_mode mode; /* UNKNOWN: not told */
+    enum observe_source source;
 };
 
 /* --- actions: data; the glue does them in order --- */
@@ -368,6 +372,7 @@ struct journal {
     E(FINDING, "finding")                                                                                    \
     E(FINDING_CLEARED, "finding-cleared")                                                                    \
     E(LOCAL_SHUTDOWN, "local-shutdown")                                                                      \
+    E(AMT, "amt")                                                                                            \
     E(AGENT, "agent")                                                                                        \
     E(SESSION, "session")                                                                                    \
     E(CONSENT, "consent")                                                                                    \

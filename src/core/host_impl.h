@@ -29,6 +29,8 @@ void link_turn(struct turn *t);
 /* host_observe.c */
 void observe_result(struct turn *t, const struct wsc_result *r);
 void poll_turn(struct turn *t);
+/* The one writer of host.amt. mode UNKNOWN: not told. */
+void amt_observed(struct turn *t, enum amt_state s, enum amt_control_mode mode, enum observe_source source);
 /* The observation came over the present link, is settled and not older than max_age_ms. */
 bool observation_fresh(const struct host *h, struct mono now, uint32_t max_age_ms);
 

@@ -52,6 +52,25 @@ static void watch_local_shutdown(struct turn *t, enum power_state seen) {
         h->local_shutdown = false;
 }
 
+void amt_observed(struct turn *t, enum amt_state s, enum amt_control_mode mode, enum observe_source source) {
+    struct host *h = t->h;
+    bool news = h->amt.state != s;
+    if (mode == AMT_MODE_CCM || mode == AMT_MODE_ACM) {
+        news |= h->control_mode != mode;
+        h->control_mode = mode;
+    }
+    h->amt = (struct amt_observation){s, source, t->now.wall};
+    if (!news)
+        return;
+    act_persist(t, PERSIST_AMT);
+    act_event(t, HOST_EVENT_AMT, "The firmware is %s%s (%s)", amt_state_text(s),
+              s != AMT_STATE_PROVISIONED ? ""
+              : mode == AMT_MODE_CCM     ? " in client control mode"
+              : mode == AMT_MODE_ACM     ? " in admin control mode"
+                                         : "",
+              observe_source_text(source));
+}
+
 /* The one writer of an observation: what the firmware said over the present link. The state before. */
 static enum power_state observation_set_state(struct turn *t, const struct amt_power *p) {
     struct host *h = t->h;

@@ -266,7 +266,7 @@ static void observed(struct fleet_host *fh, enum amt_control_mode mode) {
         return;
     struct host_ev ev = {.kind = HOST_EV_AMT,
                          .amt = mode == AMT_MODE_NONE ? AMT_STATE_UNPROVISIONED : AMT_STATE_PROVISIONED,
-                         .amt_mode = mode,
+                         .mode = mode,
                          .source = SOURCE_AGENT};
     enum amt_state was = fh->h.amt.state;
     if (fh->agent->agent.facts.control_mode != mode)

@@ -259,7 +259,7 @@ static void the_firmwares_state_is_an_observation(void **s) {
     assert_int_equal(r->h.amt.source, SOURCE_AGENT);
     rig_input(r, (struct host_ev){.kind = HOST_EV_AMT,
                                   .amt = AMT_STATE_PROVISIONED,
-                                  .amt_mode = AMT_MODE_ACM,
+                                  .mode = AMT_MODE_ACM,
                                   .source = SOURCE_AGENT});
     assert_int_equal(r->h.control_mode, AMT_MODE_ACM);
     rig_free(r);
