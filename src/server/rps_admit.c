@@ -97,7 +97,7 @@ struct birth {
 
 static void birth_failed(struct birth *b) {
     struct rps_conn *c = b->c;
-    objects_enrol_back(c->shard->app->objects, c->shard, b->use.project, b->use.key_name);
+    objects_enrol_back(c->shard->app->objects, b->use.project, b->use.key_name);
     free(b);
 }
 
