@@ -57,6 +57,7 @@ void api_consent_request(struct request *r);
 void api_consent_code(struct request *r);
 void api_consent_cancel(struct request *r);
 void api_session_stream(struct request *r);
+void api_activate(struct request *r);
 void api_webrelay(struct request *r);
 extern const struct schema SCHEMA_SESSION, SCHEMA_CONSENT_CODE;
 
