@@ -186,7 +186,7 @@ static uint32_t add_rule(struct fw_call *c) {
         return PT_PARAMETER;
     for (size_t i = 0; i < PROV_POLICIES_MAX; i++) {
         if (!p->policies[i].used)
-            free_slot = &p->policies[i];
+            free_slot = free_slot ? free_slot : &p->policies[i];
         else if (p->policies[i].trigger == r.trigger)
             return PT_DUPLICATE;
     }
