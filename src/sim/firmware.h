@@ -40,6 +40,7 @@ struct fw_call {
     uint32_t payload; /* first element of the request's body */
     enum fw_fault_id fault;
     const char *detail;
+    const struct sim_step_fault *wrong; /* its value is returned, and nothing executed; NULL: honest */
 };
 /* Answer with a fault; the first one counts. */
 void fw_fault(struct fw_call *c, enum fw_fault_id f);
@@ -80,7 +81,9 @@ struct fw_class {
 /* The tables of the wsman_*.c files, each ended by a row without class. */
 extern const struct fw_class FW_POWER[], FW_SETTINGS[], FW_HARDWARE[], FW_BOOT[], FW_REDIR[];
 
-/* Answer one request: append the envelope to out and return the HTTP status. */
+/* No HTTP status: nothing is answered, or the connection just closes (step_fault.h). */
+enum { FW_MUTE = 0, FW_DROP = -1 };
+/* Answer one request: append the envelope to out and return the HTTP status, FW_MUTE or FW_DROP. */
 int fw_answer(struct sim_node *n, const struct wsman_msg *rq, struct mono now, struct buf *out);
 /* Find a class; NULL when this node has none. */
 const struct fw_class *fw_class_find(const struct sim_node *n, enum wsman_class cls);

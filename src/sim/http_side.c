@@ -197,7 +197,12 @@ static void answer_wsman(struct http_conn *c, struct mono now) {
     struct buf xml = {0};
     int status = fw_answer(n, rq, now, &xml);
     wsman_msg_free(&rq);
-    answer_soap(c, status, buf_slice(&xml));
+    if (status > 0)
+        answer_soap(c, status, buf_slice(&xml));
+    else if (status == FW_MUTE)
+        conn_set_state(c, CONN_MUTE, MONO_NEVER);
+    else
+        finish(c);
     buf_free(&xml);
 }
 
@@ -223,6 +228,8 @@ static void answer(struct http_conn *c, struct mono now) {
         break;
     }
     buf_free(&c->body);
+    if (c->state == CONN_MUTE || c->state == CONN_FINISHED)
+        return; /* a step went wrong on purpose */
     if (sim_fault_on(&n->faults, SIM_FAULT_CLOSE_EARLY)) {
         struct buf half = {0};
         buf_put(&half, slice_head(buf_slice(&c->out), c->out.len / 2));

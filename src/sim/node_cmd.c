@@ -75,7 +75,8 @@ void sim_node_fault(struct sim_node *n, enum sim_fault f, bool on, uint32_t arg)
         node_settle(n);
         return;
     }
-    n->faults.on = on ? n->faults.on | (1u << f) : n->faults.on & ~(1u << f);
+    uint64_t bit = UINT64_C(1) << f;
+    n->faults.on = on ? n->faults.on | bit : n->faults.on & ~bit;
     if (f < SIM_FAULT_ARGS)
         n->faults.arg[f] = arg ? arg : sim_fault_default(f);
     if (f == SIM_FAULT_STALE_POWER && on)
@@ -85,6 +86,7 @@ void sim_node_fault(struct sim_node *n, enum sim_fault f, bool on, uint32_t arg)
 
 void sim_node_faults_clear(struct sim_node *n) {
     n->faults.on = 0;
+    n->faults.step.kind = SIM_STEP_NONE;
     faults_changed(n);
 }
 

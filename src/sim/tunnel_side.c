@@ -71,7 +71,7 @@ static bool busy(struct sim_tunnel *t) {
     if (!sim_tunnel_faulty(t, SIM_FAULT_OPEN_BUSY))
         return false;
     if (--f->arg[SIM_FAULT_OPEN_BUSY] == 0)
-        f->on &= ~(1u << SIM_FAULT_OPEN_BUSY);
+        f->on &= ~(UINT64_C(1) << SIM_FAULT_OPEN_BUSY);
     return true;
 }
 
