@@ -25,6 +25,7 @@
     C(CIM_BootSourceSetting, CIM)                                                                            \
     C(CIM_BootService, CIM)                                                                                  \
     C(CIM_ElementSettingData, CIM)                                                                           \
+    C(CIM_WiFiEndpointSettings, CIM)                                                                         \
     C(AMT_GeneralSettings, AMT)                                                                              \
     C(AMT_SetupAndConfigurationService, AMT)                                                                 \
     C(AMT_RedirectionService, AMT)                                                                           \
@@ -33,10 +34,28 @@
     C(AMT_SystemPowerScheme, AMT)                                                                            \
     C(AMT_TimeSynchronizationService, AMT)                                                                   \
     C(AMT_EthernetPortSettings, AMT)                                                                         \
+    C(AMT_AuthorizationService, AMT)                                                                         \
+    C(AMT_RemoteAccessService, AMT)                                                                          \
+    C(AMT_RemoteAccessCapabilities, AMT)                                                                     \
+    C(AMT_RemoteAccessPolicyRule, AMT)                                                                       \
+    C(AMT_RemoteAccessPolicyAppliesToMPS, AMT)                                                               \
+    C(AMT_ManagementPresenceRemoteSAP, AMT)                                                                  \
+    C(AMT_MPSUsernamePassword, AMT)                                                                          \
+    C(AMT_UserInitiatedConnectionService, AMT)                                                               \
+    C(AMT_EnvironmentDetectionSettingData, AMT)                                                              \
+    C(AMT_PublicKeyManagementService, AMT)                                                                   \
+    C(AMT_PublicKeyCertificate, AMT)                                                                         \
+    C(AMT_PublicPrivateKeyPair, AMT)                                                                         \
+    C(AMT_TLSSettingData, AMT)                                                                               \
+    C(AMT_TLSCredentialContext, AMT)                                                                         \
+    C(AMT_TLSProtocolEndpointCollection, AMT)                                                                \
     C(IPS_PowerManagementService, IPS)                                                                       \
     C(IPS_OptInService, IPS)                                                                                 \
     C(IPS_HostBasedSetupService, IPS)                                                                        \
     C(IPS_HostBootReason, IPS)                                                                               \
+    C(IPS_IEEE8021xSettings, IPS)                                                                            \
+    C(IPS_HTTPProxyService, IPS)                                                                             \
+    C(IPS_HTTPProxyAccessPoint, IPS)                                                                         \
     C(IPS_KVMRedirectionSettingData, IPS)
 
 enum wsman_class {

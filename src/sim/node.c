@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sim/node.h"
 
+#include "base/ossl.h"
 #include "net/tls.h"
 #include "sim/direct.h"
 #include "sim/firmware.h"
@@ -9,6 +10,7 @@
 #include "sim/tunnel_side.h"
 
 #include <assert.h>
+#include <openssl/evp.h>
 #include <stdlib.h>
 
 _Static_assert(sizeof(struct sim_node) < 2048, "thousands of nodes live in one process");
@@ -28,8 +30,11 @@ struct sim_fleet *sim_fleet_new(const struct sim_fleet_config *cfg) {
     if (f->cfg.device_tls)
         tls_ctx_ref(f->cfg.device_tls);
     f->server = strdup(cfg->server ? cfg->server : "");
+    f->dns_suffix = strdup(cfg->dns_suffix ? cfg->dns_suffix : "");
+    if (cfg->root_sha256)
+        f->cfg.root_sha256 = memcpy(f->root_sha256, cfg->root_sha256, sizeof f->root_sha256);
     f->parser = wsman_parser_new(&LIMITS);
-    if (!f->server || !f->parser)
+    if (!f->server || !f->dns_suffix || !f->parser)
         sim_fleet_free(&f);
     return f;
 }
@@ -44,6 +49,8 @@ void sim_fleet_free(struct sim_fleet **fp) {
     if (f->cfg.device_tls)
         tls_ctx_unref(&f->cfg.device_tls);
     wsman_parser_free(&f->parser);
+    EVP_PKEY_free(f->key);
+    free(f->dns_suffix);
     free(f->server);
     free(f);
     *fp = NULL;
@@ -291,7 +298,10 @@ void sim_node_start(struct sim_node *n) {
     if (n->running && !n->unprovisioned)
         return;
     n->running = true;
-    n->unprovisioned = false;
+    if (n->unprovisioned) {
+        n->unprovisioned = false;
+        node_prov_restore(n);
+    }
     if (node_me_runs(n) && !n->tunnel)
         n->connect_at = node_now(n);
     node_settle(n);
@@ -314,6 +324,7 @@ void sim_node_free(struct sim_node **np) {
     sim_tunnel_graves_free(n);
     direct_close(n);
     machine_done(&n->host);
+    prov_free(&n->prov);
     free(n->auth);
     free(n->enums);
     n->fleet->nnodes--;

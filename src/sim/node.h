@@ -105,6 +105,11 @@ struct sim_fleet_config {
     struct tls_ctx *device_tls; /* server context of the firmware's own TLS (port 16993), one certificate for
                                    all; NULL: A19 nodes offer no WS-MAN. Referenced */
     const char *verify_name;    /* see connect_opts; NULL: chain only */
+    /* of every firmware: SHA-256 of a provisioning root certificate (NULL: none, copied) and its PKI DNS
+     * suffix
+     * ("" or NULL: unset) */
+    const uint8_t *root_sha256;
+    const char *dns_suffix;
     struct sim_times times;
     uint64_t seed;                                         /* of jitter */
     void *ctx;                                             /* of the hooks; each may be NULL */

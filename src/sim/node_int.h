@@ -10,6 +10,7 @@
 #include "proto/wsman.h"
 #include "sim/node.h"
 #include "sim/optin.h"
+#include "sim/prov.h"
 
 /* Firmware differences between releases (reference 7). */
 struct sim_profile_info {
@@ -25,12 +26,14 @@ const struct sim_profile_info *sim_profile_info(enum sim_profile p);
 
 struct sim_fleet {
     struct sim_fleet_config cfg;
-    char *server;
+    char *server, *dns_suffix;
+    uint8_t root_sha256[32]; /* while cfg.root_sha256 */
     struct sim_counters counters;
     struct wsman_parser *parser; /* one request is parsed at a time */
     uint64_t message_counter;    /* of MessageIDs and enumeration contexts */
     struct rng rng;
     size_t nnodes;
+    void *key; /* EVP_PKEY that GenerateKeyPair of every node yields: a key each would take seconds */
 };
 
 /* Nonces that were given out and not used up (2.3). */
@@ -108,6 +111,7 @@ struct sim_node {
     uint32_t backoff_ms, logins;
     bool running, unprovisioned, link_up;
     /* firmware */
+    struct prov *prov;    /* made by node_prov() at the first need */
     struct fw_auth *auth; /* made at the first challenge */
     struct fw_boot boot;
     struct fw_enum *enums; /* made at the first enumeration */
@@ -129,6 +133,15 @@ struct mono node_now(const struct sim_node *n);
 /* DigestRealm: "Digest:" + 32 upper-case hex, constant for the node. */
 enum { NODE_REALM_CAP = 40 };
 const char *node_realm(const struct sim_node *n, char *out);
+/* What is configured. Until something of it is asked for, it is not there and is as the identity says:
+ * activated earlier, or nothing while n->unprovisioned. NULL when out of memory. */
+struct prov *node_prov(struct sim_node *n);
+/* CurrentControlMode without making it: 0 none, 1 CCM, 2 ACM. */
+uint8_t node_control_mode(const struct sim_node *n);
+/* Activated as the identity says, whatever happened since. */
+void node_prov_restore(struct sim_node *n);
+/* Control mode changed: the consent policy follows (4.8). */
+void node_mode_changed(struct sim_node *n);
 /* ME runs: the tunnel may exist. */
 bool node_me_runs(const struct sim_node *n);
 /* ME wakes in Sx: of the active power scheme or BIOS. */
