@@ -275,9 +275,14 @@ static void (*const OPS[])(struct fw_call *, const struct fw_class *) = {
     [WSMAN_UNKNOWN_OP] = op_refused,
 };
 
-int fw_answer(struct sim_node *n, const struct wsman_msg *request, struct mono now, struct buf *out) {
+int fw_answer(struct sim_node *n, const struct wsman_msg *rq, struct mono now, struct buf *out) {
+    return fw_answer_to(n, FW_ADMIN, rq, now, out);
+}
+
+int fw_answer_to(struct sim_node *n, enum fw_user user, const struct wsman_msg *request, struct mono now,
+                 struct buf *out) {
     struct wsman_msg rq = *request; /* a shallow copy: a fault may change one header */
-    struct fw_call c = {.node = n, .rq = &rq, .now = now, .out = out, .pfx = "g"};
+    struct fw_call c = {.node = n, .user = user, .rq = &rq, .now = now, .out = out, .pfx = "g"};
     c.payload = wsman_payload(&rq);
     n->fleet->counters.requests++;
     if (sim_fault_on(&n->faults, SIM_FAULT_WRONG_RELATESTO))

@@ -29,9 +29,15 @@ enum fw_fault_id {
         FW_FAULT_COUNT
 };
 
+/* Who asks: the administrator, or the account of the host itself, which exists at the local interface only,
+ * for reading and for set-up (2.3). */
+enum fw_user { FW_NOBODY, FW_ADMIN, FW_OS_ADMIN };
+#define FW_OS_ADMIN_NAME "$$OsAdmin"
+
 /* One request while it is answered. */
 struct fw_call {
     struct sim_node *node;
+    enum fw_user user;
     const struct wsman_msg *rq;
     struct mono now;
     struct buf *out;  /* body of the answer */
@@ -84,6 +90,9 @@ extern const struct fw_class FW_POWER[], FW_SETTINGS[], FW_HARDWARE[], FW_BOOT[]
 /* No HTTP status: nothing is answered, or the connection just closes (step_fault.h). */
 enum { FW_MUTE = 0, FW_DROP = -1 };
 /* Answer one request: append the envelope to out and return the HTTP status, FW_MUTE or FW_DROP. */
+int fw_answer_to(struct sim_node *n, enum fw_user user, const struct wsman_msg *rq, struct mono now,
+                 struct buf *out);
+/* … to the administrator. */
 int fw_answer(struct sim_node *n, const struct wsman_msg *rq, struct mono now, struct buf *out);
 /* Find a class; NULL when this node has none. */
 const struct fw_class *fw_class_find(const struct sim_node *n, enum wsman_class cls);
@@ -100,9 +109,18 @@ void fw_put_epr(struct fw_call *c, const char *name, enum wsman_class cls, const
 void fw_put_managed_system(struct fw_call *c, const char *name);
 
 /* --- digest --- */
-/* MD5(user:realm:password) of the node's user, in hex; NULL when out of memory. Valid with the node. */
+/* MD5(user:realm:password) of the node's user, in hex; "" while nothing is set up; NULL when out of memory.
+ * Valid until the set-up changes. */
 const char *fw_ha1(struct sim_node *n);
+/* Of $$OsAdmin: made at the first need. "" when out of memory. */
+const char *fw_os_admin_password(struct sim_node *n);
 /* A WWW-Authenticate value with a fresh nonce. */
 int fw_challenge(struct sim_node *n, struct mono now, struct buf *out);
-/* Is the Authorization value right? */
-bool fw_authorized(struct sim_node *n, struct slice authorization, const char *method, struct mono now);
+/* Whose Authorization value is this? local: the host itself asks. */
+enum fw_user fw_login(struct sim_node *n, struct slice authorization, const char *method, bool local,
+                      struct mono now);
+/* Is it the administrator's? */
+static inline bool fw_authorized(struct sim_node *n, struct slice authorization, const char *method,
+                                 struct mono now) {
+    return fw_login(n, authorization, method, false, now) == FW_ADMIN;
+}

@@ -59,10 +59,11 @@ struct sim_node_config {
     enum machine_state start;
     enum machine_after_loss after_loss;
     enum sim_sleep_drop sleep_drop;
-    bool me_in_sleep; /* BIOS: ME on in Host Sleep States */
-    bool no_lms;      /* no LMS and agent in the operating system */
-    bool modern;      /* Modern Standby platform */
-    bool no_kvm;      /* a SKU without KVM */
+    bool me_in_sleep;   /* BIOS: ME on in Host Sleep States */
+    bool no_lms;        /* no LMS and agent in the operating system */
+    bool modern;        /* Modern Standby platform */
+    bool no_kvm;        /* a SKU without KVM */
+    bool unprovisioned; /* begins without set-up, and dials nobody until it has one */
 };
 
 struct sim_times {
@@ -70,6 +71,7 @@ struct sim_times {
     uint32_t latency_min_ms, latency_max_ms;    /* firmware answering HTTP; 0 = at once */
     uint32_t reconnect_ms, reconnect_max_ms;    /* first pause; doubles up to the second */
     uint32_t connect_timeout_ms;                /* TCP + TLS + APF login */
+    uint32_t commit_ms;                         /* a changed set-up takes effect after this long */
     uint32_t keepalive_s;                       /* until message 210 says otherwise; 0 = none */
     uint32_t sprite_ms;                         /* consent requested -> code on the screen */
     uint32_t consent_code_s, consent_display_s; /* OptInCodeTimeout, OptInDisplayTimeout */
@@ -83,6 +85,7 @@ struct sim_times {
                         .reconnect_ms = 1000,                                                                \
                         .reconnect_max_ms = 300000,                                                          \
                         .connect_timeout_ms = 30000,                                                         \
+                        .commit_ms = 1000,                                                                   \
                         .keepalive_s = 60,                                                                   \
                         .sprite_ms = 500,                                                                    \
                         .consent_code_s = 120,                                                               \
@@ -105,6 +108,7 @@ struct sim_fleet_config {
     struct tls_ctx *device_tls; /* server context of the firmware's own TLS (port 16993), one certificate for
                                    all; NULL: A19 nodes offer no WS-MAN. Referenced */
     const char *verify_name;    /* see connect_opts; NULL: chain only */
+    bool legacy_tls;            /* TLS 1.0 up, towards servers that a set-up names, too */
     /* of every firmware: SHA-256 of a provisioning root certificate (NULL: none, copied) and its PKI DNS
      * suffix
      * ("" or NULL: unset) */
@@ -157,7 +161,8 @@ struct sim_times *sim_fleet_times(struct sim_fleet *f); /* may be changed at run
 
 /* NULL when out of memory. cfg is copied. */
 struct sim_node *sim_node_new(struct sim_fleet *f, const struct sim_node_config *cfg);
-/* Connect, and keep connecting; a node that was unprovisioned is provisioned again, as it was before. */
+/* Connect, and keep connecting. A node that was unprovisioned is provisioned again, as it was before, unless
+ * it began without set-up: such a one connects when it gets one. */
 void sim_node_start(struct sim_node *n);
 /* Close the tunnel and stay off-line. */
 void sim_node_stop(struct sim_node *n);

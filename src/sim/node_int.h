@@ -33,6 +33,7 @@ struct sim_fleet {
     uint64_t message_counter;    /* of MessageIDs and enumeration contexts */
     struct rng rng;
     size_t nnodes;
+    struct life_ctxs *ctxs; /* life.c */
     void *key; /* EVP_PKEY that GenerateKeyPair of every node yields: a key each would take seconds */
 };
 
@@ -108,8 +109,12 @@ struct sim_node {
     struct list graves;               /* tunnels of before a power cut: never closed, never answered */
     struct mono connect_at;           /* next attempt; MONO_NEVER: none is due */
     struct mono graves_until;         /* when they are dropped; MONO_NEVER: not yet */
+    struct mono life_at;              /* a changed set-up takes effect; MONO_NEVER: none did */
+    uint64_t dial_key;                /* of the server that the last tunnel was for (life.h) */
     uint32_t backoff_ms, logins;
-    bool running, unprovisioned, link_up;
+    bool running, link_up;
+    bool unprovisioned; /* while there is no prov: nothing is set up */
+    bool switched_off;  /* AMT is disabled, by the host */
     /* firmware */
     struct prov *prov;    /* made by node_prov() at the first need */
     struct fw_auth *auth; /* made at the first challenge */
@@ -142,6 +147,8 @@ uint8_t node_control_mode(const struct sim_node *n);
 void node_prov_restore(struct sim_node *n);
 /* Control mode changed: the consent policy follows (4.8). */
 void node_mode_changed(struct sim_node *n);
+/* TLS is enforced on the local port, too: by release or by its settings. */
+bool node_tls_local(const struct sim_node *n);
 /* ME runs: the tunnel may exist. */
 bool node_me_runs(const struct sim_node *n);
 /* ME wakes in Sx: of the active power scheme or BIOS. */

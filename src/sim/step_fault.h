@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* step_fault: what goes wrong at one step of the set-up, on purpose. A step is a short name of the table, or the
- * name of a class, of a method, or Class.Method. One a node at a time. Owner: struct sim_node; its loop thread
- * only. Source: reference protocol-redir-activation 5.6, 8. */
+/* step_fault: what goes wrong at one step of the set-up, on purpose. A step is a short name of the table, or
+ * the name of a class, of a method, or Class.Method. One a node at a time. Owner: struct sim_node; its loop
+ * thread only. Source: reference protocol-redir-activation 5.6, 8. */
 #pragma once
 
 #include "proto/wsman.h"
