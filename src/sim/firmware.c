@@ -21,6 +21,19 @@ void fw_fault(struct fw_call *c, enum fw_fault_id f) {
         c->fault = f;
 }
 
+void fw_fault_status(struct fw_call *c, enum fw_fault_id f, const char *status) {
+    if (c->fault == FW_OK)
+        c->detail = status;
+    fw_fault(c, f);
+}
+
+struct prov *fw_prov(struct fw_call *c) {
+    struct prov *p = node_prov(c->node);
+    if (!p)
+        fw_fault(c, FW_FAULT_INTERNAL);
+    return p;
+}
+
 /* --- property writers --- */
 
 void fw_put_text(struct fw_call *c, const char *name, const char *text) {
@@ -77,7 +90,8 @@ void fw_put_managed_system(struct fw_call *c, const char *name) {
 /* --- classes --- */
 
 const struct fw_class *fw_class_find(const struct sim_node *n, enum wsman_class cls) {
-    static const struct fw_class *const TABLES[] = {FW_POWER, FW_SETTINGS, FW_HARDWARE, FW_BOOT, FW_REDIR};
+    static const struct fw_class *const TABLES[] = {FW_POWER, FW_SETTINGS, FW_HARDWARE,
+                                                    FW_BOOT,  FW_REDIR,    FW_SETUP};
     if (cls == WSMAN_CLASS_NONE)
         return NULL;
     for (size_t t = 0; t < FW_LEN(TABLES); t++)
@@ -120,7 +134,8 @@ static void select_instance(struct fw_call *c, const struct fw_class *k) {
             fw_fault(c, FW_FAULT_DESTINATION);
         return;
     }
-    while (c->index < count && !slice_is(want, k->key_of(c->index)))
+    char scratch[FW_KEY_CAP];
+    while (c->index < count && !slice_is(want, k->key_of(c->node, c->index, scratch)))
         c->index++;
     if (c->index == count)
         fw_fault(c, FW_FAULT_DESTINATION);
@@ -144,8 +159,29 @@ static void op_put(struct fw_call *c, const struct fw_class *k) {
         fw_fault(c, FW_FAULT_SCHEMA);
     if (c->fault == FW_OK)
         k->put(c);
-    if (c->fault == FW_OK)
+    if (c->fault == FW_OK && !k->put_quiet)
         put_instance(c, k, k->cls, NULL);
+}
+
+/* One of several must be named. */
+static void op_delete(struct fw_call *c, const struct fw_class *k) {
+    if (!k->del)
+        fw_fault(c, FW_FAULT_ACTION);
+    else if (k->key && !wsman_selector(c->rq, c->rq->header, k->key).n)
+        fw_fault(c, FW_FAULT_SELECTORS);
+    else
+        select_instance(c, k);
+    if (c->fault == FW_OK)
+        k->del(c);
+}
+
+static void op_create(struct fw_call *c, const struct fw_class *k) {
+    if (!k->create)
+        fw_fault(c, FW_FAULT_ACTION);
+    else if (!slice_is(c->rq->nodes[c->payload].name, wsman_class_name(k->cls)))
+        fw_fault(c, FW_FAULT_SCHEMA);
+    else
+        k->create(c);
 }
 
 static void op_invoke(struct fw_call *c, const struct fw_class *k) {
@@ -266,8 +302,8 @@ static void op_refused(struct fw_call *c, const struct fw_class *k) {
 static void (*const OPS[])(struct fw_call *, const struct fw_class *) = {
     [WSMAN_GET] = op_get,
     [WSMAN_PUT] = op_put,
-    [WSMAN_CREATE] = op_refused,
-    [WSMAN_DELETE] = op_refused,
+    [WSMAN_CREATE] = op_create,
+    [WSMAN_DELETE] = op_delete,
     [WSMAN_ENUMERATE] = op_enumerate,
     [WSMAN_PULL] = op_pull,
     [WSMAN_RELEASE] = op_release,
@@ -275,14 +311,20 @@ static void (*const OPS[])(struct fw_call *, const struct fw_class *) = {
     [WSMAN_UNKNOWN_OP] = op_refused,
 };
 
-int fw_answer(struct sim_node *n, const struct wsman_msg *rq, struct mono now, struct buf *out) {
-    return fw_answer_to(n, FW_ADMIN, rq, now, out);
+static bool allowed(const struct fw_call *c, const struct fw_class *k) {
+    enum wsman_op op = c->rq->op;
+    bool reads = op == WSMAN_GET || op == WSMAN_ENUMERATE || op == WSMAN_PULL || op == WSMAN_RELEASE;
+    return c->who == FW_ADMIN || k->os_admin == FW_OS_ALL || (k->os_admin == FW_OS_READS && reads);
 }
 
-int fw_answer_to(struct sim_node *n, enum fw_user user, const struct wsman_msg *request, struct mono now,
+int fw_answer(struct sim_node *n, const struct wsman_msg *rq, struct mono now, struct buf *out) {
+    return fw_answer_as(n, FW_ADMIN, rq, now, out);
+}
+
+int fw_answer_as(struct sim_node *n, enum fw_user who, const struct wsman_msg *request, struct mono now,
                  struct buf *out) {
     struct wsman_msg rq = *request; /* a shallow copy: a fault may change one header */
-    struct fw_call c = {.node = n, .user = user, .rq = &rq, .now = now, .out = out, .pfx = "g"};
+    struct fw_call c = {.node = n, .rq = &rq, .who = who, .now = now, .out = out, .pfx = "g"};
     c.payload = wsman_payload(&rq);
     n->fleet->counters.requests++;
     if (sim_fault_on(&n->faults, SIM_FAULT_WRONG_RELATESTO))
@@ -300,6 +342,8 @@ int fw_answer_to(struct sim_node *n, enum fw_user user, const struct wsman_msg *
     const struct fw_class *k = fw_class_find(n, rq.cls);
     if (!k)
         fw_fault(&c, FW_FAULT_DESTINATION);
+    else if (!allowed(&c, k))
+        fw_fault(&c, FW_FAULT_ACCESS);
     else if (c.wrong && rq.op != WSMAN_INVOKE)
         fw_fault(&c, FW_FAULT_INTERNAL);
     else

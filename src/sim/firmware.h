@@ -12,6 +12,8 @@
       "No route can be determined to reach the destination role defined by the WSAddressing To.")            \
     F(ACTION, "b:ActionNotSupported", false, 400, "The action is not supported by the service.")             \
     F(ACCESS, "e:AccessDenied", false, 400, "The sender was not authorized to access the resource.")         \
+    F(EXISTS, "e:AlreadyExists", false, 400,                                                                 \
+      "The sender attempted to create a resource which already exists.")                                     \
     F(SELECTORS, "e:InvalidSelectors", false, 400, "The Selectors for the resource were not valid.")         \
     F(SCHEMA, "e:SchemaValidationError", false, 400,                                                         \
       "The supplied SOAP violates the corresponding XML "                                                    \
@@ -29,16 +31,16 @@ enum fw_fault_id {
         FW_FAULT_COUNT
 };
 
-/* Who asks: the administrator, or the account of the host itself, which exists at the local interface only,
- * for reading and for set-up (2.3). */
+/* Who asks. $$OsAdmin (reference protocol-redir-activation 5.3) exists at the local interface only; it does
+ * host set-up and a few reads, no more. */
 enum fw_user { FW_NOBODY, FW_ADMIN, FW_OS_ADMIN };
 #define FW_OS_ADMIN_NAME "$$OsAdmin"
 
 /* One request while it is answered. */
 struct fw_call {
     struct sim_node *node;
-    enum fw_user user;
     const struct wsman_msg *rq;
+    enum fw_user who;
     struct mono now;
     struct buf *out;  /* body of the answer */
     const char *pfx;  /* prefix of the properties: "g", or "h" inside a Pull */
@@ -50,6 +52,10 @@ struct fw_call {
 };
 /* Answer with a fault; the first one counts. */
 void fw_fault(struct fw_call *c, enum fw_fault_id f);
+/* The same with "AMT-STATUS n" in its detail (3.5); status: such a literal. */
+void fw_fault_status(struct fw_call *c, enum fw_fault_id f, const char *status);
+/* The node's set-up state; NULL after a fault: out of memory. */
+struct prov *fw_prov(struct fw_call *c);
 
 /* A property: constant text, or a function that writes it (once, several times, or not at all). */
 struct fw_prop {
@@ -67,6 +73,11 @@ struct fw_method {
     uint32_t (*fn)(struct fw_call *c);
 };
 
+/* What $$OsAdmin may do with a class. */
+enum fw_os_admin { FW_OS_NOTHING, FW_OS_READS, FW_OS_ALL };
+
+enum { FW_KEY_CAP = 64 };
+
 struct fw_class {
     enum wsman_class cls;
     enum wsman_class shown_as; /* enumerations yield this subclass; 0: itself (3.3) */
@@ -74,8 +85,13 @@ struct fw_class {
     size_t nprops;
     unsigned (*count)(const struct sim_node *n); /* instances; NULL: 1 */
     const char *key;                             /* selector that tells instances apart; NULL: none */
-    const char *(*key_of)(unsigned index);
+    /* The value of that selector: static text, or written to scratch (FW_KEY_CAP bytes). */
+    const char *(*key_of)(const struct sim_node *n, unsigned index, char *scratch);
     void (*put)(struct fw_call *c); /* NULL: Put is not supported */
+    bool put_quiet;                 /* … and answers without a body (3.3) */
+    /* NULL: not supported. create writes the selectors' EPR: fw_put_epr(c, "ResourceCreated", …). */
+    void (*create)(struct fw_call *c), (*del)(struct fw_call *c);
+    enum fw_os_admin os_admin;
     const struct fw_method *methods;
     size_t nmethods;
     bool (*present)(const struct sim_node *n); /* NULL: on every SKU */
@@ -85,15 +101,15 @@ struct fw_class {
 #define FW_METHODS(a) .methods = (a), .nmethods = FW_LEN(a)
 
 /* The tables of the wsman_*.c files, each ended by a row without class. */
-extern const struct fw_class FW_POWER[], FW_SETTINGS[], FW_HARDWARE[], FW_BOOT[], FW_REDIR[];
+extern const struct fw_class FW_POWER[], FW_SETTINGS[], FW_HARDWARE[], FW_BOOT[], FW_REDIR[], FW_SETUP[];
 
 /* No HTTP status: nothing is answered, or the connection just closes (step_fault.h). */
 enum { FW_MUTE = 0, FW_DROP = -1 };
 /* Answer one request: append the envelope to out and return the HTTP status, FW_MUTE or FW_DROP. */
-int fw_answer_to(struct sim_node *n, enum fw_user user, const struct wsman_msg *rq, struct mono now,
-                 struct buf *out);
-/* … to the administrator. */
 int fw_answer(struct sim_node *n, const struct wsman_msg *rq, struct mono now, struct buf *out);
+/* fw_answer() is for the administrator; the same for another user. */
+int fw_answer_as(struct sim_node *n, enum fw_user who, const struct wsman_msg *rq, struct mono now,
+                 struct buf *out);
 /* Find a class; NULL when this node has none. */
 const struct fw_class *fw_class_find(const struct sim_node *n, enum wsman_class cls);
 /* The host booted: consume boot options (5.2). */

@@ -200,7 +200,7 @@ static void answer_wsman(struct http_conn *c, struct mono now) {
         return;
     }
     struct buf xml = {0};
-    int status = fw_answer_to(n, c->user, rq, now, &xml);
+    int status = fw_answer_as(n, c->user, rq, now, &xml);
     wsman_msg_free(&rq);
     if (status > 0)
         answer_soap(c, status, buf_slice(&xml));

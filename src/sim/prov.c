@@ -16,13 +16,13 @@ void prov_cert_drop(struct prov_cert *c) {
     *c = (struct prov_cert){0};
 }
 
-bool prov_cert_set(struct prov *p, struct prov_cert *c, struct slice der, bool root) {
+bool prov_cert_set(struct prov_cert *c, struct slice der, uint32_t handle, bool root) {
     uint8_t *copy = malloc(der.n);
     if (!copy)
         return false;
     memcpy(copy, der.p, der.n);
     free(c->der);
-    *c = (struct prov_cert){.der = copy, .n = der.n, .handle = ++p->next_handle, .root = root};
+    *c = (struct prov_cert){.der = copy, .n = der.n, .handle = handle, .root = root};
     return true;
 }
 

@@ -91,8 +91,8 @@ void prov_reset(struct prov *p, bool keep);
 void prov_free(struct prov **p);
 /* The chain that is being handed over is forgotten. */
 void prov_chain_drop(struct prov *p);
-/* A copy of a DER certificate in slot c, under a new handle. false when out of memory. */
-bool prov_cert_set(struct prov *p, struct prov_cert *c, struct slice der, bool root);
+/* A copy of a DER certificate in slot c. false when out of memory. */
+bool prov_cert_set(struct prov_cert *c, struct slice der, uint32_t handle, bool root);
 void prov_cert_drop(struct prov_cert *c);
 /* Slots: NULL when all are taken; NULL when there is none of that handle. */
 struct prov_cert *prov_cert_free(struct prov *p);
