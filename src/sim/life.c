@@ -100,7 +100,7 @@ static bool outside(const struct prov *p) {
 }
 
 bool node_dials(const struct sim_node *n) {
-    if (n->switched_off || node_control_mode(n) == 0)
+    if (!node_amt_on(n) || node_control_mode(n) == 0)
         return false;
     return !n->prov || (outside(n->prov) && mps_of(n->prov));
 }

@@ -35,6 +35,7 @@ struct amtsim {
     struct ctl_shard *parts;
     size_t nshards;
     struct tls_ctx *device_tls;
+    uint8_t device_sha256[32];
     struct buf ca;
     _Atomic uint32_t connected;
     _Atomic bool all_said;
@@ -68,13 +69,17 @@ static int read_file(const char *path, struct buf *out, struct errinfo *ei) {
 /* One certificate for the firmware of all nodes: making thousands would take minutes. */
 static int make_device_tls(struct amtsim *s, struct errinfo *ei) {
     struct buf key = {0}, cert = {0};
+    struct pki_facts facts;
     struct wall from = wall_add_ms(wall_clock(), -86400000);
     int r = pki_make_key(PKI_P256, &key, ei);
     if (r == 0)
         r = pki_make_root(buf_slice(&key), "Intel(R) AMT (simulated)", from, 3650, &cert, ei);
+    if (r == 0)
+        r = pki_read(buf_slice(&cert), &facts, ei);
     if (r == 0) {
         s->device_tls = tls_server_ctx(buf_slice(&cert), buf_slice(&key), TLS_MODERN, ei);
         r = s->device_tls ? 0 : ERR_TLS;
+        memcpy(s->device_sha256, facts.sha256, sizeof s->device_sha256);
     }
     if (key.mem)
         explicit_bzero(key.mem, key.cap);
@@ -114,10 +119,12 @@ static int shard_open(struct amtsim *s, size_t index, struct errinfo *ei) {
                                    .tls = tls,
                                    .device_tls = s->device_tls,
                                    .verify_name = o->verify_name,
+                                   .legacy_tls = o->legacy_tls,
                                    .times = o->times,
                                    .seed = o->plan.seed + index,
                                    .ctx = s,
                                    .on_link = on_link};
+    memcpy(cfg.device_sha256, s->device_sha256, sizeof cfg.device_sha256);
     h->fleet = sim_fleet_new(&cfg);
     tls_ctx_unref(&tls);
     h->part.nodes = calloc(o->plan.count / o->threads + 1, sizeof *h->part.nodes);

@@ -6,6 +6,7 @@
 #include "sim/direct.h"
 #include "sim/firmware.h"
 #include "sim/life.h"
+#include "sim/mei_side.h"
 #include "sim/node_int.h"
 #include "sim/redir_conn.h"
 #include "sim/tunnel_side.h"
@@ -94,6 +95,17 @@ bool node_me_in_sleep(const struct sim_node *n) {
     return n->scheme_override ? n->scheme_override == 2 : n->cfg.me_in_sleep;
 }
 
+void node_switch(struct sim_node *n, bool on) {
+    n->switched_off = !on;
+    n->life_at = node_now(n);
+}
+
+void node_mac(const struct sim_node *n, uint8_t out[6]) {
+    out[0] = 2; /* locally administered */
+    for (int i = 1; i < 6; i++)
+        out[i] = (uint8_t)(n->index_seed >> (8 * i));
+}
+
 bool node_tls_local(const struct sim_node *n) {
     return sim_profile_info(n->cfg.profile)->tls_only || (n->prov && n->prov->tls.local);
 }
@@ -175,6 +187,8 @@ static void drop_all(struct sim_node *n, enum sim_tunnel_drop how) {
 static void machine_changed(struct sim_node *n) {
     static const enum sim_tunnel_drop HOW[] = {
         [SIM_DROP_RESET] = TUNNEL_RST, [SIM_DROP_CLOSE] = TUNNEL_FIN, [SIM_DROP_SILENT] = TUNNEL_SILENT};
+    if (!node_screen(n))
+        mei_drop(n); /* its programs sleep, or are gone */
     if (n->host.state == MACHINE_G3)
         drop_all(n, TUNNEL_SILENT);
     else if (!node_me_runs(n))
@@ -206,7 +220,7 @@ static bool in_the_dark(const struct sim_node *n) {
 static void settle_link(struct sim_node *n) {
     struct mono now = node_now(n);
     life_settle(n);
-    if (node_control_mode(n) == 0 || n->switched_off)
+    if (node_control_mode(n) == 0 || !node_amt_on(n))
         drop_all(n, TUNNEL_FIN);
     bury_ended(n);
     if (!node_me_runs(n) || !n->running || !node_dials(n))
@@ -235,6 +249,7 @@ static void flush_all(struct sim_node *n) {
     if (n->twin)
         sim_tunnel_flush(n->twin);
     direct_flush(n);
+    mei_flush(n);
 }
 
 void node_settle(struct sim_node *n) {
@@ -249,7 +264,7 @@ void node_settle(struct sim_node *n) {
         at = mono_min(at, sim_tunnel_deadline(n->tunnel));
     if (n->twin)
         at = mono_min(at, sim_tunnel_deadline(n->twin));
-    at = mono_min(mono_min(at, direct_deadline(n)), life_deadline(n));
+    at = mono_min(mono_min(at, direct_deadline(n)), mono_min(mei_deadline(n), life_deadline(n)));
     loop_timer_set(n->fleet->cfg.loop, &n->timer, at);
 }
 
@@ -261,6 +276,7 @@ static void on_timer(struct loop_timer *timer) {
     if (n->twin)
         sim_tunnel_tick(n->twin, now);
     direct_tick(n, now);
+    mei_tick(n, now);
     node_settle(n);
 }
 
@@ -332,6 +348,7 @@ void sim_node_free(struct sim_node **np) {
     bury_ended(n);
     sim_tunnel_graves_free(n);
     direct_close(n);
+    mei_close(n);
     machine_done(&n->host);
     prov_free(&n->prov);
     free(n->auth);

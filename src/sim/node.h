@@ -107,6 +107,7 @@ struct sim_fleet_config {
     struct tls_ctx *tls;        /* client context towards the server; NULL: plain (tests/sim). Referenced */
     struct tls_ctx *device_tls; /* server context of the firmware's own TLS (port 16993), one certificate for
                                    all; NULL: A19 nodes offer no WS-MAN. Referenced */
+    uint8_t device_sha256[32];  /* of that certificate */
     const char *verify_name;    /* see connect_opts; NULL: chain only */
     bool legacy_tls;            /* TLS 1.0 up, towards servers that a set-up names, too */
     /* of every firmware: SHA-256 of a provisioning root certificate (NULL: none, copied) and its PKI DNS
@@ -171,6 +172,8 @@ void sim_node_free(struct sim_node **n);
 NODISCARD int sim_node_listen(struct sim_node *n, const char *address, struct errinfo *ei);
 /* The same for redirection; closed while the firmware's listener is off. */
 NODISCARD int sim_node_listen_redirection(struct sim_node *n, const char *address, struct errinfo *ei);
+/* The host interface (MEI) on a Unix socket, "unix:PATH" (docs/activation.md). */
+NODISCARD int sim_node_listen_mei(struct sim_node *n, const char *address, struct errinfo *ei);
 /* "" when it does not listen. */
 const char *sim_node_listen_address(const struct sim_node *n);
 const char *sim_node_redirection_address(const struct sim_node *n);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a person, a test or the control socket does to a node. */
+#include "sim/mei_side.h"
 #include "sim/node_int.h"
 #include "sim/redir_conn.h"
 #include "sim/tunnel_side.h"
@@ -51,6 +52,10 @@ static bool once(struct sim_node *n, enum sim_fault f) {
     if (f == SIM_FAULT_APF_GARBAGE) {
         if (n->tunnel)
             sim_tunnel_send_garbage(n->tunnel);
+        return true;
+    }
+    if (f == SIM_FAULT_MEI_RESET) {
+        mei_drop(n);
         return true;
     }
     if (f == SIM_FAULT_DUPLICATE_LOGIN) {

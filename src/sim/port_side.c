@@ -26,6 +26,8 @@ enum port_kind port_kind_of(const struct sim_node *n, uint32_t port, bool *tls) 
 
 enum port_kind port_kind_of_local(const struct sim_node *n, uint32_t port, bool *tls) {
     *tls = port == 16993;
+    if (!node_amt_on(n))
+        return PORT_NONE;
     if (*tls ? !n->fleet->cfg.device_tls : port != 16992 || node_tls_local(n))
         return PORT_NONE;
     return PORT_WSMAN;
