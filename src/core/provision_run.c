@@ -220,6 +220,26 @@ static void cancelled(struct prov_turn *t, const struct prov_ev *ev) {
     prov_finish_way(t, false);
 }
 
+static void forgot(struct prov_turn *t) {
+    prov_set_state(t, PROV_STATE_CANCELLED, PROV_CODE_CANCELLED,
+                   "All secrets of the node are void here; its firmware was not touched", "");
+    prov_finish_way(t, false);
+}
+
+static void forget(struct prov_turn *t, const struct prov_ev *ev) {
+    struct prov_machine *m = t->m;
+    if (m->then) {
+        refuse(t, "something is being written down just now: try again");
+        return;
+    }
+    if (!provision_open(m)) {
+        m->p = (struct provision){.goal = PROV_GOAL_DEACTIVATE, .created = t->now.wall};
+        snprintf(m->p.actor, sizeof m->p.actor, "%s", ev->actor);
+    }
+    m->has = (struct prov_has){0};
+    prov_journal(t, PROV_DROP_ALL, forgot);
+}
+
 static void way_came(struct prov_turn *t, const struct prov_ev *ev) {
     struct prov_machine *m = t->m;
     if (!provision_wants(m, ev->way))
@@ -274,6 +294,9 @@ void provision_input(struct prov_machine *m, const struct prov_rules *r, const s
         break;
     case PROV_EV_CANCEL:
         cancelled(t, ev);
+        break;
+    case PROV_EV_FORGET:
+        forget(t, ev);
         break;
     case PROV_EV_WAY:
         way_came(t, ev);

@@ -45,6 +45,7 @@ struct prov_rules {
 enum prov_ev_kind {
     PROV_EV_ORDER,     /* goal, mode, profile, actor, has; ERR_STATE by ACT_REFUSE when one is under way */
     PROV_EV_CANCEL,    /* actor */
+    PROV_EV_FORGET,    /* actor: all secrets are void here; the firmware is not touched */
     PROV_EV_WAY,       /* a way to the firmware is there: way, has, spec; os_admin, given: what it can log in as */
     PROV_EV_WAY_LOST,  /* way */
     PROV_EV_RESULT,    /* of a job: result */

@@ -125,6 +125,8 @@ enum rps_part {
 #undef P
         RPS_PART_COUNT
 };
+const char *rps_result_word(enum rps_result r);
+const char *rps_part_key(enum rps_part p);
 /* The message of `success` and `error`. "" members are left out. */
 struct rps_outcome {
     char status[RPS_TEXT_CAP], network[RPS_TEXT_CAP], cira[RPS_TEXT_CAP], tls[RPS_TEXT_CAP];
