@@ -5,6 +5,7 @@
 #include "net/pki.h"
 #include "net/tls.h"
 #include "sim/ctl.h"
+#include "sim/nodefs.h"
 #include "sim/options.h"
 
 #include <errno.h>
@@ -97,6 +98,13 @@ static void on_link(void *ctx, struct sim_node *n, bool up) {
     fflush(stdout);
 }
 
+static void on_identity(void *ctx, struct sim_node *n) {
+    struct amtsim *s = ctx;
+    struct errinfo ei = {0};
+    if (s->opt.mei && nodefs_write(s->opt.mei, n, &ei) < 0)
+        log_warn("mei", "%s", ei.text);
+}
+
 /* --- one loop and its nodes --- */
 
 static int shard_open(struct amtsim *s, size_t index, struct errinfo *ei) {
@@ -123,7 +131,8 @@ static int shard_open(struct amtsim *s, size_t index, struct errinfo *ei) {
                                    .times = o->times,
                                    .seed = o->plan.seed + index,
                                    .ctx = s,
-                                   .on_link = on_link};
+                                   .on_link = on_link,
+                                   .on_identity = on_identity};
     memcpy(cfg.device_sha256, s->device_sha256, sizeof cfg.device_sha256);
     h->fleet = sim_fleet_new(&cfg);
     tls_ctx_unref(&tls);
@@ -136,9 +145,23 @@ static int shard_open(struct amtsim *s, size_t index, struct errinfo *ei) {
         h->part.nodes[h->part.n] = sim_node_new(h->fleet, &node);
         if (!h->part.nodes[h->part.n])
             return err_set(ei, ERR_NOMEM, "", "out of memory");
+        if (i <= o->plan.foreign_first) {
+            int r = sim_node_foreign(h->part.nodes[h->part.n], o->plan.foreign, 2, ei);
+            if (r < 0)
+                return r;
+        }
         h->part.n++;
     }
     return 0;
+}
+
+/* What programs at the nodes find. */
+static int open_mei(struct amtsim *s, struct errinfo *ei) {
+    int r = nodefs_dir(s->opt.mei, ei);
+    for (size_t i = 0; r == 0 && i < s->nshards; i++)
+        for (size_t k = 0; r == 0 && k < s->shards[i].part.n; k++)
+            r = nodefs_open(s->opt.mei, s->shards[i].part.nodes[k], ei);
+    return r;
 }
 
 static void shard_close(struct shard *h) {
@@ -236,6 +259,8 @@ static int sim_open(struct amtsim *s, struct errinfo *ei) {
         r = open_direct(s, o->listen_direct, sim_node_listen, ei);
     if (r == 0 && o->redirection_listen)
         r = open_direct(s, o->redirection_listen, sim_node_listen_redirection, ei);
+    if (r == 0 && o->mei)
+        r = open_mei(s, ei);
     if (r == 0 && o->control) {
         s->ctl = ctl_open(s->shards[0].part.loop, o->control, s->parts, s->nshards, ei);
         r = s->ctl ? 0 : ERR_IO;

@@ -27,9 +27,15 @@ static uint32_t code_versions(struct ask *a, struct wr *w) {
     struct pthi_versions v = {.bios = "SIMBIOS.1.0"};
     const struct {
         const char *name, *value;
-    } ALL[] = {{"Flash", f->version},           {"Netstack", f->version},      {"AMTApps", f->version},
-               {"AMT", f->version},             {"Sku", "16392"},              {"VendorID", "8086"},
-               {"Build Number", f->build},      {"Recovery Version", f->version}, {"Recovery Build Num", f->build},
+    } ALL[] = {{"Flash", f->version},
+               {"Netstack", f->version},
+               {"AMTApps", f->version},
+               {"AMT", f->version},
+               {"Sku", "16392"},
+               {"VendorID", "8086"},
+               {"Build Number", f->build},
+               {"Recovery Version", f->version},
+               {"Recovery Build Num", f->build},
                {"Legacy Mode", "False"}};
     v.n = FW_LEN(ALL);
     for (size_t i = 0; i < v.n; i++) {
@@ -71,7 +77,8 @@ static uint32_t fqdn(struct ask *a, struct wr *w) {
     return PTHI_STATUS_OK;
 }
 static uint32_t power_policy(struct ask *a, struct wr *w) {
-    pthi_put_text(w, node_me_in_sleep(a->node) ? "Desktop: ON in S0, ME Wake in S3, S4-5" : "Desktop: ON in S0");
+    pthi_put_text(w,
+                  node_me_in_sleep(a->node) ? "Desktop: ON in S0, ME Wake in S3, S4-5" : "Desktop: ON in S0");
     return PTHI_STATUS_OK;
 }
 static uint32_t ehbc_state(struct ask *a, struct wr *w) {
@@ -137,7 +144,9 @@ static uint32_t ras_status(struct ask *a, struct wr *w) {
     struct pthi_ras r = {.network = NETWORK_DIRECT};
     if (node_dial(a->node, &d)) {
         r = (struct pthi_ras){.network = NETWORK_OUTSIDE,
-                              .state = a->node->link_up ? 2 : a->node->tunnel ? 1 : 0,
+                              .state = a->node->link_up  ? 2
+                                       : a->node->tunnel ? 1
+                                                         : 0,
                               .trigger = TRIGGER_PERIODIC};
         char *colon = strrchr(d.address, ':');
         if (colon)

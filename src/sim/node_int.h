@@ -129,8 +129,8 @@ struct sim_node {
     int32_t clock_offset_s;                  /* device clock minus wall clock */
     uint32_t latency_min_ms, latency_max_ms; /* min > max: the fleet's */
     struct listener *direct, *direct_redir;
-    char *redir_address; /* of direct_redir, also while that is closed */
-    struct list conns;   /* direct connections */
+    char *redir_address;  /* of direct_redir, also while that is closed */
+    struct list conns;    /* direct connections */
     struct node_mei *mei; /* NULL: no host interface */
     struct node_redir redir;
     char consent_text[8];

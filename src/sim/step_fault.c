@@ -19,6 +19,10 @@ const char *sim_step_fault_name(enum sim_step_fault_kind k) {
     return NAMES[k];
 }
 
+const char *sim_step_name(size_t i) {
+    return i < sizeof STEPS / sizeof STEPS[0] ? STEPS[i].name : NULL;
+}
+
 bool sim_step_is(struct slice step, const struct wsman_msg *rq) {
     const char *cls = wsman_class_name(rq->cls);
     for (size_t i = 0; i < sizeof STEPS / sizeof STEPS[0]; i++)

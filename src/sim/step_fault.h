@@ -49,5 +49,7 @@ struct sim_step_fault {
 bool sim_step_is(struct slice step, const struct wsman_msg *rq);
 /* Takes one time off f when rq is its step; the kind to act on, else SIM_STEP_NONE. */
 enum sim_step_fault_kind sim_step_fault_take(struct sim_step_fault *f, const struct wsman_msg *rq);
+/* The i-th short name, NULL behind the last. */
+const char *sim_step_name(size_t i);
 /* "prov-drop"; "" for NONE. */
 const char *sim_step_fault_name(enum sim_step_fault_kind k);
