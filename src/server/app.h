@@ -21,6 +21,7 @@ struct directory;  /* server/directory.h */
 struct hub;        /* server/hub.h */
 struct auth;       /* server/auth.h */
 struct quarantine; /* server/quarantine.h */
+struct objects;    /* server/objects.h */
 struct peers;      /* server/peers.h */
 struct tunnels;    /* server/tunnel.h: listeners and connections of one shard's CIRA port */
 struct httpd;      /* server/httpd.h: listeners and connections of one shard */
@@ -88,6 +89,7 @@ struct app {
     struct hub *hub;
     struct auth *auth;
     struct quarantine *quarantine;
+    struct objects *objects;
     struct peers *peers;
     struct buf ca_pem; /* our root, what clients trust */
     struct wall started;

@@ -206,7 +206,7 @@ static void op_invoke(struct fw_call *c, const struct fw_class *k) {
     if (c->fault != FW_OK)
         return;
     buf_putf(c->out, "<g:%s_OUTPUT>", m->name);
-    uint32_t rv = m->fn(c);
+    uint32_t rv = c->wrong ? c->wrong->value : m->fn(c);
     fw_put_uint(c, "ReturnValue", rv);
     buf_putf(c->out, "</g:%s_OUTPUT>", m->name);
 }
@@ -338,6 +338,13 @@ int fw_answer_as(struct sim_node *n, enum fw_user who, const struct wsman_msg *r
     n->fleet->counters.requests++;
     if (sim_fault_on(&n->faults, SIM_FAULT_WRONG_RELATESTO))
         rq.message_id = SLICE_LIT("86868686");
+    enum sim_step_fault_kind step = sim_step_fault_take(&n->faults.step, &rq);
+    bool unanswered = step == SIM_STEP_DROP || step == SIM_STEP_MUTE;
+    int unsaid = step == SIM_STEP_DROP ? FW_DROP : FW_MUTE;
+    if (unanswered && !n->faults.step.after)
+        return unsaid;
+    if (step == SIM_STEP_WRONG)
+        c.wrong = &n->faults.step;
     uint64_t counter = ++n->fleet->message_counter;
     assert(out->len == 0);
     wsman_put_response_open(out, &rq, counter);
@@ -346,8 +353,17 @@ int fw_answer_as(struct sim_node *n, enum fw_user who, const struct wsman_msg *r
         fw_fault(&c, FW_FAULT_DESTINATION);
     else if (!allowed(&c, k))
         fw_fault(&c, FW_FAULT_ACCESS);
+    else if (c.wrong && rq.op != WSMAN_INVOKE)
+        fw_fault(&c, FW_FAULT_INTERNAL);
     else if (!k->prov || fw_prov(&c))
         OPS[rq.op](&c, k);
+    if (unanswered)
+        return unsaid;
+    if (step == SIM_STEP_GARBAGE) {
+        buf_clear(out);
+        buf_puts(out, "<a:Envelope\x01 this is no XML");
+        return 200;
+    }
     if (c.fault == FW_OK) {
         wsman_put_response_close(out);
         return 200;

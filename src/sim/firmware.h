@@ -49,8 +49,10 @@ enum fw_pt {
     PT_UNSUPPORTED = 2066
 };
 
-/* Who asks. $$OsAdmin (reference protocol-redir-activation 5.3) does host set-up and a few reads, no more. */
-enum fw_user { FW_ADMIN, FW_OS_ADMIN };
+/* Who asks. $$OsAdmin (reference protocol-redir-activation 5.3) exists at the local interface only; it does
+ * host set-up and a few reads, no more. */
+enum fw_user { FW_NOBODY, FW_ADMIN, FW_OS_ADMIN };
+#define FW_OS_ADMIN_NAME "$$OsAdmin"
 
 /* One request while it is answered. */
 struct fw_call {
@@ -64,6 +66,7 @@ struct fw_call {
     uint32_t payload; /* first element of the request's body */
     enum fw_fault_id fault;
     const char *detail;
+    const struct sim_step_fault *wrong; /* its value is returned, and nothing executed; NULL: honest */
 };
 /* Answer with a fault; the first one counts. */
 void fw_fault(struct fw_call *c, enum fw_fault_id f);
@@ -120,7 +123,9 @@ struct fw_class {
 extern const struct fw_class FW_POWER[], FW_SETTINGS[], FW_HARDWARE[], FW_BOOT[], FW_REDIR[], FW_SETUP[],
     FW_REMOTE[], FW_NETWORK[], FW_CERTS[];
 
-/* Answer one request: append the envelope to out and return the HTTP status. */
+/* No HTTP status: nothing is answered, or the connection just closes (step_fault.h). */
+enum { FW_MUTE = 0, FW_DROP = -1 };
+/* Answer one request: append the envelope to out and return the HTTP status, FW_MUTE or FW_DROP. */
 int fw_answer(struct sim_node *n, const struct wsman_msg *rq, struct mono now, struct buf *out);
 /* fw_answer() is for the administrator; the same for another user. */
 int fw_answer_as(struct sim_node *n, enum fw_user who, const struct wsman_msg *rq, struct mono now,
@@ -141,9 +146,18 @@ void fw_put_epr(struct fw_call *c, const char *name, enum wsman_class cls, const
 void fw_put_managed_system(struct fw_call *c, const char *name);
 
 /* --- digest --- */
-/* MD5(user:realm:password) of the node's user, in hex; NULL when out of memory. Valid with the node. */
+/* MD5(user:realm:password) of the node's user, in hex; "" while nothing is set up; NULL when out of memory.
+ * Valid until the set-up changes. */
 const char *fw_ha1(struct sim_node *n);
+/* Of $$OsAdmin: made at the first need. "" when out of memory. */
+const char *fw_os_admin_password(struct sim_node *n);
 /* A WWW-Authenticate value with a fresh nonce. */
 int fw_challenge(struct sim_node *n, struct mono now, struct buf *out);
-/* Is the Authorization value right? */
-bool fw_authorized(struct sim_node *n, struct slice authorization, const char *method, struct mono now);
+/* Whose Authorization value is this? local: the host itself asks. */
+enum fw_user fw_login(struct sim_node *n, struct slice authorization, const char *method, bool local,
+                      struct mono now);
+/* Is it the administrator's? */
+static inline bool fw_authorized(struct sim_node *n, struct slice authorization, const char *method,
+                                 struct mono now) {
+    return fw_login(n, authorization, method, false, now) == FW_ADMIN;
+}

@@ -10,9 +10,10 @@ enum { DETECTION_MAX = 5, CIM_INVALID_PARAMETER = 5 };
 /* --- AMT_EthernetPortSettings --- */
 
 static void mac_address(struct fw_call *c, const char *name) {
-    const uint8_t *u = c->node->cfg.id.smbios.b; /* any constant of the machine will do */
+    uint8_t m[6];
     char text[18];
-    snprintf(text, sizeof text, "02-%02x-%02x-%02x-%02x-%02x", u[11], u[12], u[13], u[14], u[15]);
+    node_mac(c->node, m);
+    snprintf(text, sizeof text, "%02x-%02x-%02x-%02x-%02x-%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
     fw_put_text(c, name, text);
 }
 static const struct fw_prop ETHERNET[] = {
