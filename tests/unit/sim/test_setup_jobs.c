@@ -227,9 +227,15 @@ static void admin_control_mode_whole(void **state) {
     configure(&r, &pki);
     struct wsc_result key = good(&r, WSC_TLS_KEY, 0, NULL);
     assert_non_null(key.text);
+    char *leaf = prov_pki_leaf_for(r.b.node->prov->key);
+    good(&r, WSC_TLS_SET, 3, &(struct wsc_args){.certificate = pki.b64[PKI_OTHER_ROOT], .leaf = leaf});
+    assert_true(r.b.node->prov->tls.remote && r.b.node->prov->tls.mutual && r.b.node->prov->tls.plain_too);
+    assert_true(good(&r, WSC_CIRA_READ, 0, NULL).cira->leaf_not_after.us > 0);
     good(&r, WSC_CLEAN, 0, NULL);
+    assert_false(r.b.node->prov->tls.remote);
     assert_false(r.b.node->prov->mps[0].used);
     assert_null(r.b.node->prov->key);
+    free(leaf);
     free(sig);
     buf_free(&mc);
     done(&r);
