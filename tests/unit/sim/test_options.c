@@ -82,7 +82,7 @@ static void wrong_ones_are_named(void **state) {
         {"--server nowhere", "--server takes HOST:PORT, not \"nowhere\""},
         {"--server h:1 --count many", "--count takes N, not \"many\""},
         {"--server h:1 --count 0", "--count must be above 0"},
-        {"--server h:1 --profile A99", "--profile takes A11|A15|A16|A19, not \"A99\""},
+        {"--server h:1 --profile A99", "--profile takes A11|A12|A14|A15|A16|A18|A19, not \"A99\""},
         {"--server h:1 --latency 9-1", "--latency takes MIN-MAX, not \"9-1\""},
         {"--server h:1 --uuid same", "--uuid takes placeholder:K|same:K, not \"same\""},
         {"--server h:1 --bios me-in-sleep=maybe",
