@@ -42,13 +42,6 @@ struct patch_wait {
     struct directory_entry before;
 };
 
-static void directory_entry_of(const struct store_host *row, struct directory_entry *e) {
-    memcpy(e->id, row->id, sizeof e->id);
-    memcpy(e->project, row->project, sizeof e->project);
-    memcpy(e->name, row->name, sizeof e->name);
-    memcpy(e->cira_user, row->cira_user, sizeof e->cira_user);
-}
-
 static int seal_new(const struct fleet_host *fh, const char *what, const char *secret, struct sealed *out) {
     char context[HOST_ID_CAP + 8];
     if (!secret[0])
@@ -69,9 +62,16 @@ static int patch_row(const struct fleet_host *fh, const struct fleet_patch *c, s
         row->amt_uuid = v->amt_uuid;
     if (c->bits & PATCH_SMBIOS_UUID)
         row->smbios_uuid = v->smbios_uuid;
+    if (c->bits & PATCH_AMT_INTENT) {
+        bool serial_console = row->amt_intent.serial_console;
+        row->amt_intent = v->amt_intent;
+        row->amt_intent.serial_console = serial_console;
+    }
     if (c->bits & PATCH_CIRA_SECRET) {
-        if (v->cira_user[0])
+        if (v->cira_user[0]) {
             memcpy(row->cira_user, v->cira_user, sizeof row->cira_user);
+            row->cira_shared = false;
+        }
         r = seal_new(fh, "cira", v->cira_password, &row->cira_secret);
     }
     if (r == 0 && (c->bits & PATCH_AMT_SECRET)) {
@@ -91,8 +91,10 @@ static void apply_row(struct fleet_host *fh, unsigned bits, const struct store_h
     memcpy(h->serial, row->serial, sizeof h->serial);
     memcpy(h->cira_user, row->cira_user, sizeof h->cira_user);
     memcpy(h->amt_user, row->amt_user, sizeof h->amt_user);
+    h->cira_shared = row->cira_shared;
     h->amt_uuid = row->amt_uuid;
     h->smbios_uuid = row->smbios_uuid;
+    h->amt_intent = row->amt_intent;
     h->updated = row->updated;
     h->version = row->version;
     fh->cira_secret = row->cira_secret;
@@ -142,11 +144,11 @@ static int patch_submit(struct fleet_host *fh, struct fleet_patch *c, struct pat
     struct directory_entry after;
     struct store_host now;
     persist_row(fh, &now);
-    directory_entry_of(&now, &pw->before);
+    fleet_directory_entry(&now, &pw->before);
     int r = patch_row(fh, c, &pw->row);
     if (r < 0)
         return err_set(ei, r, "", "the secret could not be sealed: %s", err_text(r));
-    directory_entry_of(&pw->row, &after);
+    fleet_directory_entry(&pw->row, &after);
     if ((r = directory_change(s->app->directory, &after, ei)) < 0)
         return r;
     struct store_txn *t = s->app->store ? persist_txn() : NULL;

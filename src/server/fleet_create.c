@@ -183,7 +183,8 @@ static int seal_secret(const struct app *a, const char *id, const char *what, co
 
 static int reserve(struct fleet_create *c, size_t i, char id[HOST_ID_CAP]) {
     const struct host_new *v = &c->rows[i];
-    struct directory_entry e = {0};
+    struct directory_entry e = {.cira_shared = v->cira_shared,
+                                .ids = {.smbios = v->smbios_uuid, .amt = v->amt_uuid}};
     int r = fresh_id(c, id);
     if (r < 0)
         return r;
@@ -191,6 +192,7 @@ static int reserve(struct fleet_create *c, size_t i, char id[HOST_ID_CAP]) {
     snprintf(e.project, sizeof e.project, "%s", v->project[0] ? v->project : "default");
     snprintf(e.name, sizeof e.name, "%s", v->name);
     snprintf(e.cira_user, sizeof e.cira_user, "%s", v->cira_user);
+    snprintf(e.ids.serial, sizeof e.ids.serial, "%s", v->serial);
     r = directory_add(c->from->app->directory, &e, &c->error);
     if (r == 0)
         memcpy(c->ids[i], id, HOST_ID_CAP);
@@ -208,6 +210,7 @@ static int make_row(struct fleet_create *c, size_t i, struct store_host *row) {
     *row = (struct store_host){
         .smbios_uuid = v->smbios_uuid,
         .amt_uuid = v->amt_uuid,
+        .cira_shared = v->cira_shared,
         .control_mode = v->control_mode,
         .created = now,
         .updated = now,

@@ -52,6 +52,7 @@ void persist_row(const struct fleet_host *fh, struct store_host *row) {
         .smbios_uuid = h->smbios_uuid,
         .amt_uuid = h->amt_uuid,
         .seen_uuid = h->seen_uuid,
+        .cira_shared = h->cira_shared,
         .control_mode = h->control_mode,
         .created = h->created,
         .updated = h->updated,
@@ -109,6 +110,7 @@ int persist_fill(struct fleet_host *fh, const struct store_host *row) {
     h->smbios_uuid = row->smbios_uuid;
     h->amt_uuid = row->amt_uuid;
     h->seen_uuid = row->seen_uuid;
+    h->cira_shared = row->cira_shared;
     h->control_mode = row->control_mode;
     h->created = row->created;
     h->updated = row->updated;
@@ -144,6 +146,7 @@ static const struct {
     {PERSIST_POWER, STORE_HOST_POWER},
     {PERSIST_INFO, STORE_HOST_INFO},
     {PERSIST_INTENT, STORE_HOST_INTENT},
+    {PERSIST_AMT, STORE_HOST_AMT},
 };
 
 /* Hand over a transaction nobody waits for. */

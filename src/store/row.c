@@ -216,6 +216,7 @@ static const struct col host_cols[] = {
     COL(store_host, "amt_next", amt_next, COL_SEALED, 0),
     COL(store_host, "mebx_secret", mebx_secret, COL_SEALED, 0),
     COL(store_host, "mebx_next", mebx_next, COL_SEALED, 0),
+    COL(store_host, "cira_shared", cira_shared, COL_BOOL, 0),
 };
 const struct row_type row_host = ROW("host", host_cols);
 

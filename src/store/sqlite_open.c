@@ -19,10 +19,13 @@ extern const unsigned char schema_001[];
 extern const size_t schema_001_n;
 extern const unsigned char schema_002[];
 extern const size_t schema_002_n;
+extern const unsigned char schema_003[];
+extern const size_t schema_003_n;
 
 const struct migration schema[] = {
     {1, "base", schema_001, &schema_001_n},
     {2, "activation", schema_002, &schema_002_n},
+    {3, "shared-user", schema_003, &schema_003_n},
 };
 const size_t schema_n = sizeof schema / sizeof *schema;
 

@@ -48,6 +48,7 @@ struct store_host {
     struct wall amt_at;
     struct amt_intent amt_intent;
     struct sealed cira_next, amt_next, mebx_secret, mebx_next;
+    bool cira_shared; /* other hosts have the same CIRA user: amt_uuid tells them apart */
 };
 /* The provisioning of a host, one row a host. */
 struct store_provision {

@@ -23,8 +23,8 @@ static bool is_there(struct place *p, const char *name) {
 }
 
 /* --- migrations --- */
-/* Two steps behind the program's own. */
-enum { OWN = 2 };
+/* Steps behind the program's own. */
+enum { OWN = 3 };
 static const char next_sql[] = "CREATE TABLE next (x INTEGER); UPDATE host SET serial = 'migrated';";
 static const char broken_sql[] =
     "CREATE TABLE broken (x INTEGER); UPDATE host SET serial = 'broken'; SELECT nonsense;";
@@ -33,6 +33,7 @@ static const size_t next_n = sizeof next_sql - 1, broken_n = sizeof broken_sql -
 static int open_with(struct place *p, size_t n, struct errinfo *ei) {
     const struct migration m[OWN + 2] = {schema[0],
                                          schema[1],
+                                         schema[2],
                                          {OWN + 1, "next", (const unsigned char *)next_sql, &next_n},
                                          {OWN + 2, "broken", (const unsigned char *)broken_sql, &broken_n}};
     assert_int_equal(schema_n, OWN);
@@ -54,7 +55,7 @@ static void an_older_database_is_brought_up(void **state) {
     assert_string_equal(hosts_of(p.s).row.serial, "migrated");
     assert_int_equal(put(p.s, STORE_HOST_PUT, &h), 0);
     store_close(&p.s);
-    assert_true(is_there(&p, "outband.db.before-003"));
+    assert_true(is_there(&p, "outband.db.before-004"));
 
     /* again: nothing to do */
     assert_int_equal(open_with(&p, OWN + 1, &ei), 0);
@@ -63,9 +64,9 @@ static void an_older_database_is_brought_up(void **state) {
 
     /* one that fails leaves all as it was, and tells */
     assert_int_equal(open_with(&p, OWN + 2, &ei), ERR_STORE);
-    assert_non_null(strstr(ei.text, "bring the database to version 4"));
+    assert_non_null(strstr(ei.text, "bring the database to version 5"));
     assert_null(p.s);
-    assert_true(is_there(&p, "outband.db.before-004"));
+    assert_true(is_there(&p, "outband.db.before-005"));
     assert_int_equal(open_with(&p, OWN + 1, &ei), 0);
     assert_string_equal(hosts_of(p.s).row.serial, h.serial);
     store_close(&p.s);
@@ -73,11 +74,11 @@ static void an_older_database_is_brought_up(void **state) {
     /* the older program refuses the newer database */
     assert_int_equal(open_with(&p, OWN, &ei), ERR_UNSUPPORTED);
     assert_non_null(strstr(ei.text, "this database was written by a newer outbandd"));
-    assert_non_null(strstr(ei.remedy, "outband.db.before-003"));
+    assert_non_null(strstr(ei.remedy, "outband.db.before-004"));
 
     /* and takes the copy that was made before */
     char from[128], to[128];
-    snprintf(from, sizeof from, "%s/outband.db.before-003", p.dir);
+    snprintf(from, sizeof from, "%s/outband.db.before-004", p.dir);
     snprintf(to, sizeof to, "%s/outband.db", p.dir);
     assert_int_equal(rename(from, to), 0);
     assert_int_equal(open_with(&p, OWN, &ei), 0);
@@ -108,6 +109,7 @@ static void a_host_of_the_first_schema(void **state) {
     assert_int_equal(got.row.amt_state, AMT_STATE_UNKNOWN); /* until its next login */
     assert_int_equal(got.row.amt_source, SOURCE_NONE);
     assert_true(got.row.amt_at.us == WALL_NEVER.us);
+    assert_false(got.row.cira_shared);
     assert_int_equal(got.row.amt_intent.desired, AMT_STATE_UNKNOWN);
     assert_int_equal(got.row.amt_intent.mode, AMT_MODE_UNKNOWN);
     assert_string_equal(got.row.amt_intent.profile, "");
@@ -229,6 +231,22 @@ static void strange_members_are_read_as_unknown(void **state) {
     place_free(&p);
 }
 
-UNIT_MAIN(T(an_older_database_is_brought_up), T(a_host_of_the_first_schema),
+/* A CIRA user of one's own is one host's; a shared one is had by many boards, each once. */
+static void shared_users(void **state) {
+    struct place p = place_with_store();
+    struct store_host a = host_row(1), b = host_row(2);
+    snprintf(b.cira_user, sizeof b.cira_user, "%s", a.cira_user);
+    assert_int_equal(put(p.s, STORE_HOST_PUT, &a), 0);
+    assert_int_equal(put(p.s, STORE_HOST_PUT, &b), ERR_STORE);
+    a.cira_shared = b.cira_shared = true;
+    b.amt_uuid = a.amt_uuid;
+    assert_int_equal(put(p.s, STORE_HOST_PUT, &a), 0);
+    assert_int_equal(put(p.s, STORE_HOST_PUT, &b), ERR_STORE);
+    b.amt_uuid.b[0] ^= 1;
+    assert_int_equal(put(p.s, STORE_HOST_PUT, &b), 0);
+    place_free(&p);
+}
+
+UNIT_MAIN(T(an_older_database_is_brought_up), T(a_host_of_the_first_schema), T(shared_users),
           T(files_that_are_no_database_of_ours), T(files_are_private), T(the_log_is_append_only),
           T(tampering_is_found), T(strange_members_are_read_as_unknown))

@@ -20,6 +20,7 @@ static void assert_same_host(const struct store_host *a, const struct store_host
     assert_same_sealed(&a->amt_next, &b->amt_next);
     assert_same_sealed(&a->mebx_secret, &b->mebx_secret);
     assert_same_sealed(&a->mebx_next, &b->mebx_next);
+    assert_int_equal(a->cira_shared, b->cira_shared);
     assert_int_equal(a->amt_state, b->amt_state);
     assert_int_equal(a->amt_source, b->amt_source);
     assert_true(a->amt_at.us == b->amt_at.us);
