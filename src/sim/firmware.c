@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sim/firmware.h"
 
+#include "base/text.h"
+
 #include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -64,6 +66,13 @@ void fw_put_bool(struct fw_call *c, const char *name, bool v) {
     fw_put_text(c, name, v ? "true" : "false");
 }
 
+void fw_put_base64(struct fw_call *c, const char *name, struct slice raw) {
+    struct buf b64 = {0};
+    text_base64(&b64, raw);
+    wsman_put_element(c->out, c->pfx, name, buf_slice(&b64));
+    buf_free(&b64);
+}
+
 void fw_put_epr(struct fw_call *c, const char *name, enum wsman_class cls, const char *const *selectors) {
     tag(c, "<", name);
     buf_puts(c->out, "<b:Address>http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous</b:Address>"
@@ -90,8 +99,8 @@ void fw_put_managed_system(struct fw_call *c, const char *name) {
 /* --- classes --- */
 
 const struct fw_class *fw_class_find(const struct sim_node *n, enum wsman_class cls) {
-    static const struct fw_class *const TABLES[] = {FW_POWER, FW_SETTINGS, FW_HARDWARE,
-                                                    FW_BOOT,  FW_REDIR,    FW_SETUP};
+    static const struct fw_class *const TABLES[] = {FW_POWER, FW_SETTINGS, FW_HARDWARE, FW_BOOT, FW_REDIR,
+                                                    FW_SETUP, FW_REMOTE,   FW_NETWORK,  FW_CERTS};
     if (cls == WSMAN_CLASS_NONE)
         return NULL;
     for (size_t t = 0; t < FW_LEN(TABLES); t++)
@@ -346,7 +355,7 @@ int fw_answer_as(struct sim_node *n, enum fw_user who, const struct wsman_msg *r
         fw_fault(&c, FW_FAULT_ACCESS);
     else if (c.wrong && rq.op != WSMAN_INVOKE)
         fw_fault(&c, FW_FAULT_INTERNAL);
-    else
+    else if (!k->prov || fw_prov(&c))
         OPS[rq.op](&c, k);
     if (unanswered)
         return unsaid;

@@ -31,6 +31,24 @@ enum fw_fault_id {
         FW_FAULT_COUNT
 };
 
+/* PT_STATUS (3.6), the ReturnValue of AMT_ methods */
+enum fw_pt {
+    PT_OK = 0,
+    PT_INTERNAL = 1,
+    PT_NOT_READY = 2,
+    PT_NAME = 12,
+    PT_NOT_PERMITTED = 16,
+    PT_MAX_LIMIT = 23,
+    PT_IP = 27,
+    PT_PROVISIONING_STATE = 32,
+    PT_PARAMETER = 36,
+    PT_PASSWORD = 2054,
+    PT_DUPLICATE = 2058,
+    PT_CERT = 2063,
+    PT_KEY_NOT_MATCH = 2064,
+    PT_UNSUPPORTED = 2066
+};
+
 /* Who asks. $$OsAdmin (reference protocol-redir-activation 5.3) exists at the local interface only; it does
  * host set-up and a few reads, no more. */
 enum fw_user { FW_NOBODY, FW_ADMIN, FW_OS_ADMIN };
@@ -92,6 +110,7 @@ struct fw_class {
     /* NULL: not supported. create writes the selectors' EPR: fw_put_epr(c, "ResourceCreated", …). */
     void (*create)(struct fw_call *c), (*del)(struct fw_call *c);
     enum fw_os_admin os_admin;
+    bool prov; /* its functions find node->prov made */
     const struct fw_method *methods;
     size_t nmethods;
     bool (*present)(const struct sim_node *n); /* NULL: on every SKU */
@@ -101,7 +120,8 @@ struct fw_class {
 #define FW_METHODS(a) .methods = (a), .nmethods = FW_LEN(a)
 
 /* The tables of the wsman_*.c files, each ended by a row without class. */
-extern const struct fw_class FW_POWER[], FW_SETTINGS[], FW_HARDWARE[], FW_BOOT[], FW_REDIR[], FW_SETUP[];
+extern const struct fw_class FW_POWER[], FW_SETTINGS[], FW_HARDWARE[], FW_BOOT[], FW_REDIR[], FW_SETUP[],
+    FW_REMOTE[], FW_NETWORK[], FW_CERTS[];
 
 /* No HTTP status: nothing is answered, or the connection just closes (step_fault.h). */
 enum { FW_MUTE = 0, FW_DROP = -1 };
@@ -119,6 +139,7 @@ void fw_booted(struct sim_node *n);
 void fw_put_text(struct fw_call *c, const char *name, const char *text);
 void fw_put_uint(struct fw_call *c, const char *name, uint64_t v);
 void fw_put_bool(struct fw_call *c, const char *name, bool v);
+void fw_put_base64(struct fw_call *c, const char *name, struct slice raw);
 /* <p:name><b:Address/>…</p:name> with selectors name, value, …, NULL. */
 void fw_put_epr(struct fw_call *c, const char *name, enum wsman_class cls, const char *const *selectors);
 /* The EPR of the managed computer system. */
