@@ -17,8 +17,9 @@ enum { PROV_TEXT_CAP = 256, PROV_PROFILE_CAP = 64, PROV_ACTOR_CAP = 64 };
 /* G(symbol, word) */
 #define PROV_GOAL_TABLE(G)                                                                                   \
     G(NONE, "none")                                                                                          \
-    G(ACTIVATE, "activate") G(DEACTIVATE, "deactivate") G(ROTATE_AMT, "rotate-amt")                          \
-        G(ROTATE_CIRA, "rotate-cira") G(ROTATE_ALL, "rotate-all")
+    G(ACTIVATE, "activate")                                                                                  \
+    G(DEACTIVATE, "deactivate") G(ROTATE_AMT, "rotate-amt") G(ROTATE_CIRA, "rotate-cira")                    \
+        G(ROTATE_ALL, "rotate-all")
 enum prov_goal {
 #define G(sym, word) PROV_GOAL_##sym,
     PROV_GOAL_TABLE(G)

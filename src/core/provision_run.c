@@ -118,7 +118,7 @@ void prov_refused(struct prov_turn *t, enum prov_code code, const char *text, co
 void prov_done(struct prov_turn *t, const char *text) {
     struct prov_machine *m = t->m;
     char whole[PROV_TEXT_CAP];
-    snprintf(whole, sizeof whole, "%.120s%s%.130s", text, m->notes[0] ? ". But: " : "", m->notes);
+    snprintf(whole, sizeof whole, "%.100s%s%.140s", text, m->notes[0] ? ". But: " : "", m->notes);
     enum prov_state s = m->p.rolling_back ? PROV_STATE_CANCELLED : PROV_STATE_DONE;
     prov_set_state(t, s, m->p.rolling_back ? PROV_CODE_CANCELLED : PROV_CODE_NONE, whole, "");
     prov_finish_way(t, true);
@@ -168,7 +168,8 @@ static void ordered(struct prov_turn *t, const struct prov_ev *ev) {
         return;
     }
     bool link_up = m->link_up;
-    *m = (struct prov_machine){.link_up = link_up, .has = ev->has, .again_at = MONO_NEVER, .give_up_at = MONO_NEVER};
+    *m = (struct prov_machine){
+        .link_up = link_up, .has = ev->has, .again_at = MONO_NEVER, .give_up_at = MONO_NEVER};
     p->goal = ev->goal;
     p->mode = ev->mode;
     p->created = p->updated = t->now.wall;
@@ -176,10 +177,11 @@ static void ordered(struct prov_turn *t, const struct prov_ev *ev) {
     snprintf(p->actor, sizeof p->actor, "%s", ev->actor ? ev->actor : "");
     p->state = PROV_STATE_WAITING;
     p->code = PROV_CODE_NO_WAY;
-    snprintf(p->text, sizeof p->text, "%s",
-             p->goal == PROV_GOAL_ACTIVATE
-                 ? "Waits for the node's agent, or for rpc activate at the node: set-up is taken from inside only"
-                 : "Waits for the node's tunnel or agent");
+    snprintf(
+        p->text, sizeof p->text, "%s",
+        p->goal == PROV_GOAL_ACTIVATE
+            ? "Waits for the node's agent, or for rpc activate at the node: set-up is taken from inside only"
+            : "Waits for the node's tunnel or agent");
     prov_journal(t, 0, written_down);
 }
 
@@ -264,7 +266,7 @@ static void way_came(struct prov_turn *t, const struct prov_ev *ev) {
 
 static void journaled(struct prov_turn *t, int err) {
     struct prov_machine *m = t->m;
-    void (*then)(struct prov_turn *t) = m->then;
+    void (*then)(struct prov_turn * t) = m->then;
     m->then = NULL;
     if (!then)
         return;
@@ -281,7 +283,8 @@ static void mode_seen(struct prov_turn *t, enum amt_control_mode mode) {
     struct prov_machine *m = t->m;
     if (mode != AMT_MODE_NONE || m->p.goal != PROV_GOAL_DEACTIVATE || m->then || m->way != PROV_WAY_NONE)
         return;
-    if (m->p.state == PROV_STATE_CONNECTING || m->p.code == PROV_CODE_UNCLEAR || m->p.state == PROV_STATE_WAITING)
+    if (m->p.state == PROV_STATE_CONNECTING || m->p.code == PROV_CODE_UNCLEAR ||
+        m->p.state == PROV_STATE_WAITING)
         prov_done(t, "The firmware is not provisioned any more: the agent has read it");
 }
 

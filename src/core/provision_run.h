@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* provision_run: the machine that works a provisioning off: (state, event, now) -> actions. It never sees a
  * secret: the glue makes, stores and uses them as the actions say. Pure.
- * Owner: the loop thread of the host. Source: docs/activation.md; reference protocol-redir-activation 5.4-5.6.
+ * Owner: the loop thread of the host. Source: docs/activation.md; reference
+ * protocol-redir-activation 5.4-5.6.
  */
 #pragma once
 
@@ -43,10 +44,10 @@ struct prov_rules {
                          .tries_max = 200})
 
 enum prov_ev_kind {
-    PROV_EV_ORDER,     /* goal, mode, profile, actor, has; ERR_STATE by ACT_REFUSE when one is under way */
-    PROV_EV_CANCEL,    /* actor */
-    PROV_EV_FORGET,    /* actor: all secrets are void here; the firmware is not touched */
-    PROV_EV_WAY,       /* a way to the firmware is there: way, has, spec; os_admin, given: what it can log in as */
+    PROV_EV_ORDER,  /* goal, mode, profile, actor, has; ERR_STATE by ACT_REFUSE when one is under way */
+    PROV_EV_CANCEL, /* actor */
+    PROV_EV_FORGET, /* actor: all secrets are void here; the firmware is not touched */
+    PROV_EV_WAY, /* a way to the firmware is there: way, has, spec; os_admin, given: what it can log in as */
     PROV_EV_WAY_LOST,  /* way */
     PROV_EV_RESULT,    /* of a job: result */
     PROV_EV_JOURNALED, /* err */
@@ -70,12 +71,12 @@ struct prov_ev {
 
 /* With PROV_ACT_JOURNAL. */
 enum prov_journal_bits {
-    PROV_FRESH_AMT = 1,    /* make amt_next and mebx_next, where there is none */
-    PROV_FRESH_CIRA = 2,   /* make cira_next, and a CIRA user when the host has none */
-    PROV_PROMOTE_AMT = 4,  /* next takes the present one's place */
+    PROV_FRESH_AMT = 1,   /* make amt_next and mebx_next, where there is none */
+    PROV_FRESH_CIRA = 2,  /* make cira_next, and a CIRA user when the host has none */
+    PROV_PROMOTE_AMT = 4, /* next takes the present one's place */
     PROV_PROMOTE_CIRA = 8,
-    PROV_DROP_NEXT = 16,   /* fresh ones that were never sent are void */
-    PROV_DROP_ALL = 32,    /* all secrets are void: the firmware has forgotten them */
+    PROV_DROP_NEXT = 16, /* fresh ones that were never sent are void */
+    PROV_DROP_ALL = 32,  /* all secrets are void: the firmware has forgotten them */
 };
 enum prov_act_kind {
     PROV_ACT_JOURNAL,  /* write the row and do bits, durably; then PROV_EV_JOURNALED */
@@ -119,14 +120,15 @@ struct prov_machine {
     struct amt_setup setup; /* as read last */
     uint8_t chain_at, refusals;
     bool link_up, job_out;
-    bool upgrade;                          /* the set-up at hand is UpgradeClientToAdmin */
-    int64_t setup_rv;                      /* of Setup or its like; -1: no answer */
-    struct mono again_at, give_up_at;      /* CHECK, RELEASE; MONO_NEVER: not */
-    void (*then)(struct prov_turn *t);     /* goes on when the journal is written; NULL: none is out */
-    char notes[PROV_TEXT_CAP];             /* steps that were refused and do not matter much */
+    bool upgrade;                      /* the set-up at hand is UpgradeClientToAdmin */
+    int64_t setup_rv;                  /* of Setup or its like; -1: no answer */
+    struct mono again_at, give_up_at;  /* CHECK, RELEASE; MONO_NEVER: not */
+    void (*then)(struct prov_turn *t); /* goes on when the journal is written; NULL: none is out */
+    char notes[PROV_TEXT_CAP];         /* steps that were refused and do not matter much */
 };
 
-/* From a row of the store (p may be zeroed: there never was one). A run that was under way waits for a way. */
+/* From a row of the store (p may be zeroed: there never was one). A run that was under way waits for a way.
+ */
 void provision_init(struct prov_machine *m, const struct provision *p, bool link_up);
 void provision_input(struct prov_machine *m, const struct prov_rules *r, const struct prov_ev *ev,
                      struct host_now now, struct prov_acts *out);

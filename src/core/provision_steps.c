@@ -6,7 +6,8 @@
 #include <string.h>
 
 #define GET_OUT                                                                                              \
-    "In client control mode deactivate it at the node: rpc deactivate --local. In admin control mode the old "  \
+    "In client control mode deactivate it at the node: rpc deactivate --local. In admin control mode the "   \
+    "old "                                                                                                   \
     "password is needed, or unprovision it in MEBx."
 
 /* An answer that did not come is nobody's refusal. */
@@ -18,8 +19,7 @@ static const char *why_of(const struct wsc_result *r, char *out, size_t cap) {
     if (r->err < 0)
         snprintf(out, cap, "%.150s", r->why[0] ? r->why : err_text(r->err));
     else
-        snprintf(out, cap, "%s (%lld)", amt_setup_return_text(r->kind, r->return_value),
-                 (long long)r->return_value);
+        snprintf(out, cap, "%s (%lld)", amt_pt_status_text(r->return_value), (long long)r->return_value);
     return out;
 }
 
@@ -63,9 +63,8 @@ static void on_read(struct prov_turn *t, const struct wsc_result *r) {
 }
 
 static enum prov_cred next_cred(const struct prov_machine *m) {
-    const bool there[PROV_CRED_COUNT] = {[PROV_CRED_NEXT] = m->has.amt_next,
-                                         [PROV_CRED_CURRENT] = m->has.amt,
-                                         [PROV_CRED_GIVEN] = m->given};
+    const bool there[PROV_CRED_COUNT] = {
+        [PROV_CRED_NEXT] = m->has.amt_next, [PROV_CRED_CURRENT] = m->has.amt, [PROV_CRED_GIVEN] = m->given};
     for (enum prov_cred c = PROV_CRED_NEXT; c < PROV_CRED_COUNT; c++)
         if (there[c] && !(m->tried & 1u << c))
             return c;
@@ -178,13 +177,15 @@ static void begin_setup(struct prov_turn *t) {
     m->upgrade = m->setup.control_mode == AMT_MODE_CCM;
     if (!m->upgrade && !(acm ? m->setup.allows_acm : m->setup.allows_ccm)) {
         prov_fail(t, PROV_CODE_NOT_ALLOWED,
-                  acm ? "The firmware does not offer admin control mode" : "The firmware does not offer client control mode",
+                  acm ? "The firmware does not offer admin control mode"
+                      : "The firmware does not offer client control mode",
                   "Choose a profile for the other control mode, or look at the MEBx settings of the node.");
     } else if (acm && m->spec.nchain == 0) {
-        prov_fail(t, PROV_CODE_NO_CERTIFICATE,
-                  "No provisioning certificate fits the node: none has its DNS suffix and a root that the "
-                  "firmware trusts",
-                  "Import one for the suffix (orch-cli create domain), or set the node's PKI DNS suffix in MEBx.");
+        prov_fail(
+            t, PROV_CODE_NO_CERTIFICATE,
+            "No provisioning certificate fits the node: none has its DNS suffix and a root that the "
+            "firmware trusts",
+            "Import one for the suffix (orch-cli create domain), or set the node's PKI DNS suffix in MEBx.");
     } else if ((!m->upgrade && !m->has.amt_next) || !m->has.cira_next) {
         m->p.step = PROV_STEP_STORE;
         prov_journal(t, PROV_FRESH_CIRA | (m->upgrade ? 0u : PROV_FRESH_AMT), stored);
@@ -208,9 +209,10 @@ static void on_chain(struct prov_turn *t, const struct wsc_result *r) {
     } else if (r->err < 0 || r->return_value != 0) {
         snprintf(text, sizeof text, "The firmware refused certificate %u of %u of the chain: %.150s",
                  m->chain_at + 1u, m->spec.nchain, why_of(r, why, sizeof why));
-        prov_refused(t, PROV_CODE_CHAIN_REFUSED, text,
-                     "The root must be among the firmware's active hashes (rpc amtinfo), and the certificate's "
-                     "name under the node's DNS suffix.");
+        prov_refused(
+            t, PROV_CODE_CHAIN_REFUSED, text,
+            "The root must be among the firmware's active hashes (rpc amtinfo), and the certificate's "
+            "name under the node's DNS suffix.");
     } else if (++m->chain_at < m->spec.nchain) {
         begin_chain(t);
     } else {
@@ -221,15 +223,16 @@ static void on_chain(struct prov_turn *t, const struct wsc_result *r) {
 static void send_setup(struct prov_turn *t) {
     const struct prov_machine *m = t->m;
     prov_job(t,
-             m->upgrade                       ? WSC_UPGRADE_ACM
+             m->upgrade                     ? WSC_UPGRADE_ACM
              : m->spec.mode == AMT_MODE_ACM ? WSC_SETUP_ACM
-                                              : WSC_SETUP_CCM,
+                                            : WSC_SETUP_CCM,
              0);
 }
 
 static void start_setup(struct prov_turn *t) {
     struct prov_machine *m = t->m;
-    prov_say(t, "Setting the firmware up in %s control mode", m->spec.mode == AMT_MODE_ACM ? "admin" : "client");
+    prov_say(t, "Setting the firmware up in %s control mode",
+             m->spec.mode == AMT_MODE_ACM ? "admin" : "client");
     m->p.setup_sent = true;
     m->setup_rv = -1;
     prov_journal(t, 0, send_setup);
@@ -310,8 +313,10 @@ static void start_admin(struct prov_turn *t) {
 static void on_admin(struct prov_turn *t, const struct wsc_result *r) {
     char why[160], text[PROV_TEXT_CAP];
     if (r->err == 0 && r->return_value != 0) {
-        snprintf(text, sizeof text, "The firmware refused the new AMT password: %.150s", why_of(r, why, sizeof why));
-        prov_refused(t, PROV_CODE_REFUSED, text, "The present password stays. Look at the firmware's version and try again.");
+        snprintf(text, sizeof text, "The firmware refused the new AMT password: %.150s",
+                 why_of(r, why, sizeof why));
+        prov_refused(t, PROV_CODE_REFUSED, text,
+                     "The present password stays. Look at the firmware's version and try again.");
         return;
     }
     /* with or without an answer: the login tells */
@@ -327,7 +332,8 @@ static void on_admin_check(struct prov_turn *t, const struct wsc_result *r) {
     if (r->err == 0)
         promote_amt(t);
     else if (r->err == ERR_AUTH)
-        prov_refused(t, PROV_CODE_REFUSED, "The new AMT password does not log in: the firmware kept the present one",
+        prov_refused(t, PROV_CODE_REFUSED,
+                     "The new AMT password does not log in: the firmware kept the present one",
                      "Nothing changed. Look at the firmware's version and try again.");
     else
         broke_off(t, r);
@@ -336,9 +342,9 @@ static void on_admin_check(struct prov_turn *t, const struct wsc_result *r) {
 /* --- the rest of an activation: one step after the other, each may be repeated --- */
 
 static enum prov_step after(const struct prov_machine *m, enum prov_step s) {
-    static const enum prov_step ORDER[] = {PROV_STEP_MEBX,    PROV_STEP_CLEAN, PROV_STEP_NETWORK,
-                                           PROV_STEP_CIRA,    PROV_STEP_TLS_KEY, PROV_STEP_TLS,
-                                           PROV_STEP_FEATURES, PROV_STEP_CLOCK, PROV_STEP_CONNECT};
+    static const enum prov_step ORDER[] = {PROV_STEP_MEBX,     PROV_STEP_CLEAN,   PROV_STEP_NETWORK,
+                                           PROV_STEP_CIRA,     PROV_STEP_TLS_KEY, PROV_STEP_TLS,
+                                           PROV_STEP_FEATURES, PROV_STEP_CLOCK,   PROV_STEP_CONNECT};
     bool past = s == PROV_STEP_NONE;
     for (size_t i = 0; i < sizeof ORDER / sizeof *ORDER; i++) {
         enum prov_step c = ORDER[i];
@@ -400,7 +406,8 @@ static void send_cira(struct prov_turn *t) {
 
 static void start_cira(struct prov_turn *t) {
     struct prov_machine *m = t->m;
-    prov_say(t, "%s", m->p.step == PROV_STEP_CIRA ? "Setting the tunnel up" : "Setting the new CIRA password");
+    prov_say(t, "%s",
+             m->p.step == PROV_STEP_CIRA ? "Setting the tunnel up" : "Setting the new CIRA password");
     m->has.cira_next = true;
     m->p.cira_sent = true;
     prov_journal(t, PROV_FRESH_CIRA, send_cira);
@@ -415,8 +422,8 @@ static void on_cira(struct prov_turn *t, const struct wsc_result *r) {
     } else if (no_answer(r) || r->err == ERR_AUTH) {
         broke_off(t, r);
     } else if (r->err < 0 || r->return_value > 0) {
-        snprintf(text, sizeof text, "The firmware refused the %s: %.150s", rotation ? "new CIRA password" : "tunnel's settings",
-                 why_of(r, why, sizeof why));
+        snprintf(text, sizeof text, "The firmware refused the %s: %.150s",
+                 rotation ? "new CIRA password" : "tunnel's settings", why_of(r, why, sizeof why));
         prov_refused(t, PROV_CODE_REFUSED, text,
                      rotation ? "The present one stays. Try again."
                               : "The node is set up, but has no tunnel. Order it again, or deactivate it.");
@@ -428,11 +435,13 @@ static void on_cira(struct prov_turn *t, const struct wsc_result *r) {
 static void begin_connect(struct prov_turn *t) {
     struct prov_machine *m = t->m;
     bool rotation = m->p.goal != PROV_GOAL_ACTIVATE;
-    prov_set_state(t, PROV_STATE_CONNECTING, PROV_CODE_NONE,
-                   rotation ? "Waits for the tunnel's login with the new CIRA password"
-                            : "Configured; waits for the node's tunnel",
-                   rotation ? "" : "The firmware dials by itself within a minute or two. If it does not: is the server's "
-                                   "CIRA address reachable from the node's wired network?");
+    prov_set_state(
+        t, PROV_STATE_CONNECTING, PROV_CODE_NONE,
+        rotation ? "Waits for the tunnel's login with the new CIRA password"
+                 : "Configured; waits for the node's tunnel",
+        rotation ? ""
+                 : "The firmware dials by itself within a minute or two. If it does not: is the server's "
+                   "CIRA address reachable from the node's wired network?");
     prov_finish_way(t, true);
     if (rotation || m->link_up)
         prov_act(t, PROV_ACT_HANG_UP); /* an older tunnel proves nothing */
@@ -449,7 +458,7 @@ static void connected(struct prov_turn *t) {
     struct prov_machine *m = t->m;
     m->has.cira_next = false;
     prov_act(t, PROV_ACT_AMT)->amt = AMT_STATE_PROVISIONED;
-    prov_done(t, m->p.goal == PROV_GOAL_ACTIVATE    ? "Activated and connected"
+    prov_done(t, m->p.goal == PROV_GOAL_ACTIVATE     ? "Activated and connected"
                  : m->p.goal == PROV_GOAL_ROTATE_ALL ? "The AMT and CIRA passwords are new ones"
                                                      : "The CIRA password is a new one");
 }
@@ -498,7 +507,8 @@ static void on_unprovision(struct prov_turn *t, const struct wsc_result *r) {
     } else if (no_answer(r)) {
         broke_off(t, r);
     } else if (r->err < 0 || r->return_value != 0) {
-        snprintf(text, sizeof text, "The firmware refused to be unprovisioned: %.150s. It is still active", why_of(r, why, sizeof why));
+        snprintf(text, sizeof text, "The firmware refused to be unprovisioned: %.150s. It is still active",
+                 why_of(r, why, sizeof why));
         prov_refused(t, PROV_CODE_REFUSED, text, GET_OUT);
     } else {
         prov_enter(t, PROV_STEP_RELEASE);
@@ -549,9 +559,10 @@ void prov_step_time(struct prov_turn *t) {
     if (m->p.step == PROV_STEP_CHECK && m->p.state == PROV_STATE_RUNNING)
         begin_check(t);
     else if (m->p.step == PROV_STEP_RELEASE && m->p.state == PROV_STATE_CONNECTING && m->link_up)
-        prov_fail(t, PROV_CODE_STILL_HERE,
-                  "The firmware answered Unprovision with 0, but its tunnel is still up: it is shown as active",
-                  "Order the deactivation again, or deactivate at the node: rpc deactivate.");
+        prov_fail(
+            t, PROV_CODE_STILL_HERE,
+            "The firmware answered Unprovision with 0, but its tunnel is still up: it is shown as active",
+            "Order the deactivation again, or deactivate at the node: rpc deactivate.");
 }
 
 void prov_step_link(struct prov_turn *t, bool up, bool by_next) {
@@ -562,8 +573,10 @@ void prov_step_link(struct prov_turn *t, bool up, bool by_next) {
         if (by_next || !m->has.cira_next)
             prov_journal(t, PROV_PROMOTE_CIRA, connected);
         else if (m->p.goal != PROV_GOAL_ACTIVATE)
-            prov_refused(t, PROV_CODE_REFUSED, "The node logged in with the present CIRA password: the firmware did not take the new one",
-                         "The present one stays. Try again.");
+            prov_refused(
+                t, PROV_CODE_REFUSED,
+                "The node logged in with the present CIRA password: the firmware did not take the new one",
+                "The present one stays. Try again.");
     } else if (m->p.step == PROV_STEP_RELEASE && m->p.state == PROV_STATE_CONNECTING && !up) {
         release_seen(t);
     }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/app.h"
+#include "server/agent_ca.h"
 
 #include "server/directory.h"
 #include "server/fleet.h"
 #include "server/hub.h"
+#include "server/objects.h"
 #include "server/peers.h"
 #include "server/quarantine.h"
 #include "server/relay.h"
@@ -11,6 +13,7 @@
 #include "server/tunnel.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static struct shard *shard_new(struct app *a, unsigned index, struct loop *l) {
@@ -73,6 +76,7 @@ static struct quarantine_limits quarantine_limits_of(const struct settings *s) {
 void app_apply_settings(struct app *a) {
     const struct settings *s = a->settings;
     a->policy = HOST_POLICY_DEFAULT;
+    a->prov_rules = PROV_RULES_DEFAULT;
     a->policy.started = a->started;
     a->wsc_limits = WSC_LIMITS_DEFAULT;
     a->apf_limits = APF_LIMITS_DEFAULT;
@@ -104,15 +108,18 @@ static int make_parts(struct app *a, const struct app_opts *o) {
     struct hub_limits hub = hub_limits_of(o->settings);
     struct quarantine_limits quarantine = quarantine_limits_of(o->settings);
     if (!(a->directory = directory_new(o->instance)) || !(a->peers = peers_new(o->instance)) ||
-        !(a->quarantine = quarantine_new(&quarantine, o->store)) ||
+        !(a->quarantine = quarantine_new(&quarantine, o->store)) || !(a->objects = objects_new(a)) ||
         !(a->hub = hub_new(a, o->last_event, &hub)) || buf_put(&a->ca_pem, o->ca_pem) < 0)
+        return ERR_NOMEM;
+    if (o->agent_ca_pem.n && !(a->agent_ca = agent_ca_new(o->agent_ca_pem, o->agent_key_pem, o->instance)))
         return ERR_NOMEM;
     for (unsigned i = 0; i < o->nshards; i++) {
         if (!(a->shards[i] = shard_new(a, i, o->loops[i])))
             return ERR_NOMEM;
         a->nshards++;
     }
-    return quarantine_load(a->quarantine, a->started);
+    int r = objects_load(a->objects);
+    return r ? r : quarantine_load(a->quarantine, a->started);
 }
 
 struct app *app_new(const struct app_opts *o, struct errinfo *ei) {
@@ -126,6 +133,7 @@ struct app *app_new(const struct app_opts *o, struct errinfo *ei) {
     a->seal = o->seal;
     a->settings = o->settings;
     a->instance = o->instance;
+    snprintf(a->server_name, sizeof a->server_name, "%s", o->server_name ? o->server_name : "localhost");
     a->started = loop_wall(o->loops[0]);
     app_apply_settings(a);
     int r = make_parts(a, o);
@@ -144,8 +152,10 @@ void app_free(struct app **ap) {
         shard_free(&a->shards[i]);
     hub_free(&a->hub);
     quarantine_free(&a->quarantine);
+    objects_free(&a->objects);
     peers_free(&a->peers);
     directory_free(&a->directory);
+    agent_ca_free(&a->agent_ca);
     buf_free(&a->ca_pem);
     free(a);
     *ap = NULL;
@@ -159,7 +169,10 @@ void app_abandon(struct app **ap) {
 
 int app_open_cira(struct shard *s, const char *address, struct tls_ctx *tls, bool reuse_port,
                   struct errinfo *ei) {
-    return tunnels_listen(s->tunnels, address, tls, reuse_port, ei);
+    int r = tunnels_listen(s->tunnels, address, tls, reuse_port, ei);
+    if (r == 0 && !atomic_load(&s->app->cira_port))
+        atomic_store(&s->app->cira_port, app_cira_port(s));
+    return r;
 }
 uint16_t app_cira_port(const struct shard *s) {
     return tunnels_port(s->tunnels);

@@ -5,13 +5,15 @@
 #pragma once
 
 #include "base/map.h"
-#include "core/host.h"
+#include "core/provision_run.h"
 #include "net/loop.h"
 #include "net/tls.h"
 #include "proto/apf.h"
 #include "server/metrics.h"
 #include "store/seal.h"
 #include "store/store.h"
+
+#include <stdatomic.h>
 
 enum { SHARDS_MAX = 64 };
 
@@ -20,6 +22,7 @@ struct settings;   /* server/settings.h */
 struct directory;  /* server/directory.h */
 struct hub;        /* server/hub.h */
 struct auth;       /* server/auth.h */
+struct agent_ca;   /* server/agent_ca.h */
 struct quarantine; /* server/quarantine.h */
 struct objects;    /* server/objects.h */
 struct peers;      /* server/peers.h */
@@ -88,20 +91,24 @@ struct app {
     struct directory *directory;
     struct hub *hub;
     struct auth *auth;
+    struct agent_ca *agent_ca; /* NULL: the agents' door is shut */
     struct quarantine *quarantine;
     struct objects *objects;
     struct peers *peers;
-    struct buf ca_pem; /* our root, what clients trust */
+    struct buf ca_pem;     /* our root, what clients trust */
+    char server_name[256]; /* first name of the server certificate */
     struct wall started;
     uint64_t instance; /* random, new at each start */
     /* replaced by a reload (serve_run.c) while every loop stands still; old settings live until the end */
     struct settings *settings;
     struct host_policy policy;
+    struct prov_rules prov_rules;
     struct wsc_limits wsc_limits;
     struct apf_limits apf_limits;
     struct tunnel_limits tunnel_limits;
-    _Atomic int draining; /* SIGTERM came: no new sessions, readyz says no */
-    _Atomic int ready;    /* hosts loaded and listeners open */
+    _Atomic uint32_t cira_port; /* of the first CIRA listener; 0: none yet */
+    _Atomic int draining;       /* SIGTERM came: no new sessions, readyz says no */
+    _Atomic int ready;          /* hosts loaded and listeners open */
 };
 
 /* What an app is made of. Nothing here is owned by the app but what is said so. */
@@ -112,6 +119,8 @@ struct app_opts {
     struct seal_key *seal;
     struct settings *settings; /* may be NULL; defaults are used then */
     struct slice ca_pem;       /* copied */
+    struct slice agent_ca_pem, agent_key_pem; /* copied; empty: none */
+    const char *server_name;   /* first name of the server certificate; NULL: localhost. Copied */
     uint64_t instance;         /* random */
     uint64_t last_event;       /* store_last_event() */
 };

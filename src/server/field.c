@@ -58,8 +58,8 @@ const char *decision_action(const struct decision *d) {
         [DECIDE_NO_INTENT] = "none",      [DECIDE_LINK_DOWN] = "wait",      [DECIDE_LINK_SUSPECT] = "wait",
         [DECIDE_OPERATION] = "wait",      [DECIDE_JOURNAL] = "wait",        [DECIDE_READ] = "read",
         [DECIDE_UNSETTLED] = "wait",      [DECIDE_AS_DESIRED] = "none",     [DECIDE_CONFIRM] = "read",
-        [DECIDE_HELD_BY_POLICY] = "hold", [DECIDE_LOCAL_SHUTDOWN] = "hold", [DECIDE_NOT_AVAILABLE] = "wait",
-        [DECIDE_BACK_OFF] = "wait",       [DECIDE_HELD] = "hold",
+        [DECIDE_HELD_BY_POLICY] = "hold", [DECIDE_LOCAL_SHUTDOWN] = "hold", [DECIDE_LOCAL_PAUSE] = "wait",
+        [DECIDE_NOT_AVAILABLE] = "wait",  [DECIDE_BACK_OFF] = "wait",       [DECIDE_HELD] = "hold",
     };
     return d->kind == DECIDE_ACT ? power_op_row(d->op)->kind : words[d->kind] ? words[d->kind] : "none";
 }

@@ -72,6 +72,7 @@ struct host_new {
     struct uuid amt_uuid, smbios_uuid;
     enum amt_control_mode control_mode;
     enum power_state desired;
+    struct amt_intent amt_intent; /* of a patch */
     char actor[OP_ACTOR_CAP];
 };
 /* All of them or none, durably. done on from with err 0 and the ids, or the index of the refused row and why
@@ -113,6 +114,7 @@ enum patch_bits {
     PATCH_SERIAL = 16,
     PATCH_AMT_UUID = 32,
     PATCH_SMBIOS_UUID = 64,
+    PATCH_AMT_INTENT = 128, /* desired, mode and profile of amt_intent */
     PATCH_UUIDS = PATCH_AMT_UUID | PATCH_SMBIOS_UUID,
 };
 struct fleet_patch {

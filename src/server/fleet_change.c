@@ -61,6 +61,11 @@ static int patch_row(const struct fleet_host *fh, const struct fleet_patch *c, s
         row->amt_uuid = v->amt_uuid;
     if (c->bits & PATCH_SMBIOS_UUID)
         row->smbios_uuid = v->smbios_uuid;
+    if (c->bits & PATCH_AMT_INTENT) {
+        bool serial_console = row->amt_intent.serial_console;
+        row->amt_intent = v->amt_intent;
+        row->amt_intent.serial_console = serial_console;
+    }
     if (c->bits & PATCH_CIRA_SECRET) {
         if (v->cira_user[0]) {
             memcpy(row->cira_user, v->cira_user, sizeof row->cira_user);
@@ -87,6 +92,7 @@ void fleet_apply_row(struct fleet_host *fh, unsigned bits, const struct store_ho
     h->cira_shared = row->cira_shared;
     h->amt_uuid = row->amt_uuid;
     h->smbios_uuid = row->smbios_uuid;
+    h->amt_intent = row->amt_intent;
     h->updated = row->updated;
     h->version = row->version;
     fh->cira_secret = row->cira_secret;

@@ -136,7 +136,7 @@ struct objects_enrol {
 /* key is used during the call only. e lives until done was called. */
 void objects_enrol(struct objects *o, struct slice key, struct objects_enrol *e);
 /* The enrolment came to nothing: give the use back. */
-void objects_enrol_back(struct objects *o, struct shard *from, const char *project, const char *key_name);
+void objects_enrol_back(struct objects *o, const char *project, const char *key_name);
 
 /* --- exceptions --- */
 struct exception {
@@ -154,7 +154,7 @@ struct object {
     char project[HOST_PROJECT_CAP], name[OBJECT_NAME_CAP];
     uint64_t version; /* 0: built in */
     struct wall created, updated;
-    bool has_secret;
+    char *secret;  /* sealed; NULL: none */
     uint32_t uses; /* of an enrolment key */
     bool revoked;
     struct json_t *body;
@@ -184,10 +184,12 @@ struct object_change {
     struct errinfo error;
     void (*done)(struct object_change *c);
     void *ctx;
-    struct objects *objects; /* private */
-    uint8_t hash[32];
+    struct objects *objects; /* private, as what follows */
+    struct wall now;
 };
 void objects_change(struct objects *o, struct object_change *c);
+/* "ipv4", "ipv6" or "fqdn". */
+const char *objects_address_format(const char *address);
 /* Seal the secret of an object. *out is malloc()ed. ERR_LIMIT, ERR_CRYPTO, ERR_NOMEM. */
 NODISCARD int objects_seal(struct objects *o, enum object_kind k, const char *project, const char *name,
                            struct slice secret, char **out, struct errinfo *ei);

@@ -146,6 +146,7 @@ static const struct {
     {PERSIST_POWER, STORE_HOST_POWER},
     {PERSIST_INFO, STORE_HOST_INFO},
     {PERSIST_INTENT, STORE_HOST_INTENT},
+    {PERSIST_AMT, STORE_HOST_AMT},
 };
 
 /* Hand over a transaction nobody waits for. */

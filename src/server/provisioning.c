@@ -130,7 +130,8 @@ static void do_login(struct provisioning *pv, const struct prov_act *a) {
     explicit_bzero(password, sizeof password);
     if (r < 0) {
         struct log_ctx ctx = {.host = pv->fh->h.id};
-        log_line(LOG_ERROR, "provisioning", &ctx, "an account of the firmware cannot be used: %s", err_text(r));
+        log_line(LOG_ERROR, "provisioning", &ctx, "an account of the firmware cannot be used: %s",
+                 err_text(r));
     }
 }
 
@@ -156,7 +157,7 @@ static void do_finish(struct provisioning *pv, const struct prov_act *a) {
 static void do_amt(struct provisioning *pv, const struct prov_act *a) {
     struct host_ev ev = {.kind = HOST_EV_AMT, .amt = a->amt, .source = SOURCE_FIRMWARE};
     if (a->amt == AMT_STATE_PROVISIONED)
-        ev.amt_mode = pv->m.setup.control_mode;
+        ev.mode = pv->m.setup.control_mode;
     fleet_host_input(pv->fh, &ev);
 }
 
@@ -190,7 +191,8 @@ static void do_ended(struct provisioning *pv, const struct prov_act *a) {
     char text[PROV_TEXT_CAP + 64];
     prov_save(pv);
     back_to_normal(pv);
-    snprintf(text, sizeof text, "%s %s: %s", prov_goal_text(pv->m.p.goal), prov_state_text(pv->m.p.state), a->text);
+    snprintf(text, sizeof text, "%s %s: %s", prov_goal_text(pv->m.p.goal), prov_state_text(pv->m.p.state),
+             a->text);
     fleet_host_event(pv->fh, HOST_EVENT_PROVISIONING, text);
     answer_orders(pv, a->ok ? 0 : ERR_STATE, pv->m.p.text, pv->m.p.remedy);
 }
@@ -210,10 +212,10 @@ static void do_save(struct provisioning *pv, const struct prov_act *a) {
 }
 
 static void (*const DOERS[])(struct provisioning *pv, const struct prov_act *a) = {
-    [PROV_ACT_JOURNAL] = do_journal,   [PROV_ACT_SAVE] = do_save,     [PROV_ACT_LOGIN] = do_login,
-    [PROV_ACT_JOB] = do_job,           [PROV_ACT_PROGRESS] = do_progress, [PROV_ACT_FINISH] = do_finish,
-    [PROV_ACT_AMT] = do_amt,           [PROV_ACT_SESSIONS] = do_sessions, [PROV_ACT_HANG_UP] = do_hang_up,
-    [PROV_ACT_REFUSE] = do_refuse,     [PROV_ACT_ENDED] = do_ended,
+    [PROV_ACT_JOURNAL] = do_journal, [PROV_ACT_SAVE] = do_save,         [PROV_ACT_LOGIN] = do_login,
+    [PROV_ACT_JOB] = do_job,         [PROV_ACT_PROGRESS] = do_progress, [PROV_ACT_FINISH] = do_finish,
+    [PROV_ACT_AMT] = do_amt,         [PROV_ACT_SESSIONS] = do_sessions, [PROV_ACT_HANG_UP] = do_hang_up,
+    [PROV_ACT_REFUSE] = do_refuse,   [PROV_ACT_ENDED] = do_ended,
 };
 
 static void arm(struct provisioning *pv) {
@@ -234,7 +236,8 @@ static void feed_later(struct provisioning *pv, const struct prov_ev *ev) {
     struct prov_later *l = calloc(1, sizeof *l);
     if (!l) {
         struct log_ctx ctx = {.host = pv->fh->h.id};
-        log_line(LOG_ERROR, "provisioning", &ctx, "out of memory: an event is lost; the run goes on with its next way");
+        log_line(LOG_ERROR, "provisioning", &ctx,
+                 "out of memory: an event is lost; the run goes on with its next way");
         return;
     }
     l->ev = *ev;
@@ -278,7 +281,7 @@ void prov_feed(struct provisioning *pv, const struct prov_ev *ev) {
 static void on_timer(struct loop_timer *t) {
     struct provisioning *pv = CONTAINER_OF(t, struct provisioning, timer);
     struct mono now = loop_now(pv->fh->shard->loop);
-    LIST_EACH_SAFE (n, &pv->orders) {
+    LIST_EACH (n, &pv->orders) {
         struct provisioning_order *o = order_of(n);
         if (!mono_due(o->until, now))
             continue;
@@ -318,6 +321,11 @@ void provisioning_link(struct fleet_host *fh, bool up, bool by_next) {
         provisioning_look(fh);
 }
 
+void provisioning_way_lost(struct fleet_host *fh) {
+    if (fh->prov)
+        prov_feed(fh->prov, &(struct prov_ev){.kind = PROV_EV_WAY_LOST, .way = PROV_WAY_TUNNEL});
+}
+
 bool provisioning_takes(enum wsc_job_kind kind) {
     return kind >= WSC_SETUP_READ;
 }
@@ -347,12 +355,12 @@ static int local_client(struct fleet_host *fh, struct local_way *w) {
 }
 
 /* The client's word begins one when none is under way, or must be what is. */
-static int local_goal(struct provisioning *pv, const struct local_way *w, enum prov_goal goal, const char *profile,
-                      const char *actor, struct errinfo *ei) {
+static int local_goal(struct provisioning *pv, const struct local_way *w, enum prov_goal goal,
+                      const char *profile, const char *actor, struct errinfo *ei) {
     struct provision *p = &pv->m.p;
     if (provision_open(&pv->m) && p->goal != goal) {
-        err_set(ei, ERR_STATE, "", "%s by %s is under way for this node, not %s", prov_goal_text(p->goal), p->actor,
-                prov_goal_text(goal));
+        err_set(ei, ERR_STATE, "", "%s by %s is under way for this node, not %s", prov_goal_text(p->goal),
+                p->actor, prov_goal_text(goal));
         err_remedy(ei, "Wait for its end, or cancel it (orch-cli delete provisioning).");
         return ERR_STATE;
     }
@@ -396,8 +404,8 @@ static void local_begin(struct provisioning *pv) {
                                     .given = strcmp(w->dev.user, "$$OsAdmin") != 0 && w->dev.password[0]});
 }
 
-int provisioning_local_attach(struct fleet_host *fh, struct local_way *w, enum prov_goal goal, const char *profile,
-                              const char *actor, struct errinfo *ei) {
+int provisioning_local_attach(struct fleet_host *fh, struct local_way *w, enum prov_goal goal,
+                              const char *profile, const char *actor, struct errinfo *ei) {
     struct provisioning *pv = provisioning_of(fh);
     int r = pv ? local_goal(pv, w, goal, profile, actor, ei) : err_set(ei, ERR_NOMEM, "", "out of memory");
     if (r < 0)

@@ -23,8 +23,9 @@ struct provisioning_order {
     void (*done)(struct provisioning_order *o);
     void *ctx;
 };
-/* From call.from's thread. Also ERR_UNREACHABLE with wait, ERR_TIMEOUT (it goes on). Errors: ERR_STATE (another one is under way, the way is missing: with what to do),
- * ERR_NOT_FOUND, ERR_INVALID (profile), ERR_STORE. */
+/* From call.from's thread. Also ERR_UNREACHABLE with wait, ERR_TIMEOUT (it goes on). Errors: ERR_STATE
+ * (another one is under way, the way is missing: with what to do), ERR_NOT_FOUND, ERR_INVALID (profile),
+ * ERR_STORE. */
 void provisioning_order(struct provisioning_order *o);
 
 /* --- the local way: one client of the RPS protocol (server/rps_door.c) --- */
@@ -71,6 +72,8 @@ NODISCARD int provisioning_restore(struct fleet_host *fh, const struct provision
 void provisioning_free(struct fleet_host *fh, int err);
 /* The tunnel came up (by_next: it logged in with the fresh CIRA secret), or went. */
 void provisioning_link(struct fleet_host *fh, bool up, bool by_next);
+/* Another tunnel of the node took the place of the one that a run used. */
+void provisioning_way_lost(struct fleet_host *fh);
 /* Is the result of such a job provisioning's? */
 bool provisioning_takes(enum wsc_job_kind kind);
 void provisioning_result(struct fleet_host *fh, const struct wsc_result *r);
@@ -81,3 +84,5 @@ void provisioning_look(struct fleet_host *fh);
 /* The object of docs/activation.md, or null. */
 struct json;
 void provisioning_json(struct json *j, const char *key, const struct fleet_host *fh);
+/* EMF's amtStatus and amtStatusIndicator. */
+void provisioning_status_json(struct json *j, const struct fleet_host *fh);

@@ -3,7 +3,7 @@
  * signatures; what the profile says. */
 #include "server/provisioning_int.h"
 
-#include "base/text.h"
+#include "base/ossl.h"
 
 #include <openssl/evp.h>
 #include <stdio.h>
@@ -29,8 +29,9 @@ static int load_domain(struct provisioning *pv, const struct rps_device *dev, st
     struct wall now = loop_wall(pv->fh->shard->loop);
     if (pv->profile.domain[0])
         return objects_domain(a->objects, project, pv->profile.domain, now, &pv->domain, ei);
-    int r = objects_domain_for(a->objects, project, suffix, (const char(*)[AMT_CERT_HASH_CAP])dev->root_hashes,
-                               dev->nroot_hashes, now, &pv->domain, ei);
+    int r =
+        objects_domain_for(a->objects, project, suffix, (const char(*)[AMT_CERT_HASH_CAP])dev->root_hashes,
+                           dev->nroot_hashes, now, &pv->domain, ei);
     return r == ERR_NOT_FOUND ? 0 : r; /* the machine says so when it matters */
 }
 
@@ -62,7 +63,8 @@ int prov_plan_load(struct provisioning *pv, const struct rps_device *dev, struct
 
 /* --- secrets --- */
 
-static int open_secret(const struct provisioning *pv, const char *what, const struct sealed *s, char out[SEALED_MAX]) {
+static int open_secret(const struct provisioning *pv, const char *what, const struct sealed *s,
+                       char out[SEALED_MAX]) {
     char context[HOST_ID_CAP + 8];
     out[0] = 0;
     snprintf(context, sizeof context, "%s/%s", pv->fh->h.id, what);
@@ -97,7 +99,8 @@ int prov_account(const struct provisioning *pv, enum prov_cred cred, char user[H
 /* --- one job --- */
 
 static int text_of(const struct buf *b, char **out) {
-    *out = strndup((const char *)b->p, b->len);
+    struct slice s = buf_slice(b);
+    *out = strndup((const char *)s.p, s.n);
     return *out ? 0 : ERR_NOMEM;
 }
 
@@ -123,7 +126,9 @@ static int sign(struct provisioning *pv, struct prov_texts *x) {
     if (r == 0)
         r = domain_sign(pv->domain, slice_of(both, sizeof both), &sig);
     if (r == 0)
-        snprintf(x->signature, sizeof x->signature, "%.*s", (int)sig.len, (const char *)sig.p);
+        r = sig.len < sizeof x->signature ? 0 : ERR_LIMIT;
+    if (r == 0)
+        slice_to_str(buf_slice(&sig), x->signature, sizeof x->signature);
     buf_free(&sig);
     x->args.nonce = x->nonce;
     x->args.signature = x->signature;
@@ -225,12 +230,14 @@ static int args_none(struct provisioning *pv, struct prov_texts *x, uint32_t arg
 }
 
 static int (*const MAKERS[WSC_JOB_COUNT])(struct provisioning *pv, struct prov_texts *x, uint32_t arg) = {
-    [WSC_SETUP_READ] = args_none,    [WSC_SETUP_CCM] = args_setup,      [WSC_CHAIN_ADD] = args_chain,
-    [WSC_SETUP_ACM] = args_setup_acm, [WSC_UPGRADE_ACM] = args_upgrade,  [WSC_ADMIN_SET] = args_setup,
-    [WSC_MEBX_SET] = args_mebx,      [WSC_CLEAN] = args_none,           [WSC_NETWORK_SET] = args_network,
-    [WSC_CIRA_READ] = args_none,     [WSC_CIRA_SET] = args_cira,        [WSC_CIRA_SECRET] = args_cira_secret,
-    [WSC_TLS_KEY] = args_none,       [WSC_FEATURES_SET] = args_features, [WSC_CLOCK_SET] = args_clock,
-    [WSC_UNPROVISION] = args_none,
+    [WSC_SETUP_READ] = args_none,     [WSC_SETUP_CCM] = args_setup,
+    [WSC_CHAIN_ADD] = args_chain,     [WSC_SETUP_ACM] = args_setup_acm,
+    [WSC_UPGRADE_ACM] = args_upgrade, [WSC_ADMIN_SET] = args_setup,
+    [WSC_MEBX_SET] = args_mebx,       [WSC_CLEAN] = args_none,
+    [WSC_NETWORK_SET] = args_network, [WSC_CIRA_READ] = args_none,
+    [WSC_CIRA_SET] = args_cira,       [WSC_CIRA_SECRET] = args_cira_secret,
+    [WSC_TLS_KEY] = args_none,        [WSC_FEATURES_SET] = args_features,
+    [WSC_CLOCK_SET] = args_clock,     [WSC_UNPROVISION] = args_none,
 };
 
 int prov_texts_make(struct provisioning *pv, enum wsc_job_kind job, uint32_t arg, struct prov_texts *x,

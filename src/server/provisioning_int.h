@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* provisioning_int: what the files of the provisioning share. provisioning.c: machine, ways, orders;
- * provisioning_write.c: the journal and its secrets; provisioning_args.c: what a job needs beside its kind. */
+ * provisioning_write.c: the journal and its secrets; provisioning_args.c: what a job needs beside its kind.
+ */
 #pragma once
 
 #include "core/provision_run.h"
@@ -10,8 +11,8 @@
 struct provisioning {
     struct fleet_host *fh;
     struct prov_machine m;
-    struct local_way *local;  /* NULL: nobody is there */
-    struct list orders;       /* provisioning_orders that wait for the end, by call.node */
+    struct local_way *local;          /* NULL: nobody is there */
+    struct list orders;               /* provisioning_orders that wait for the end, by call.node */
     struct provisioning_order *fresh; /* its word is being written down; NULL none */
     struct loop_timer timer;
     bool feeding;
@@ -22,11 +23,12 @@ struct provisioning {
     struct cira_config *cira; /* NULL: not loaded */
     struct domain *domain;    /* ACM; NULL none fits */
     char host_name[AMT_TEXT_CAP], domain_name[AMT_HOST_CAP];
-    char *tls_key;            /* public key of TLS_KEY, base64 DER */
+    char *tls_key; /* public key of TLS_KEY, base64 DER */
 };
 
 /* --- provisioning.c --- */
-struct provisioning *provisioning_of(struct fleet_host *fh); /* made when there is none; NULL: out of memory */
+struct provisioning *
+provisioning_of(struct fleet_host *fh); /* made when there is none; NULL: out of memory */
 struct prov_has prov_has_of(const struct fleet_host *fh);
 /* The journal under way is written, or could not be. */
 void prov_journaled(struct provisioning *pv, int err);
@@ -50,8 +52,8 @@ struct prov_texts {
     char nonce[32], signature[1400], detection[48];
 };
 /* ERR_CRYPTO, ERR_NOMEM, ERR_NOT_FOUND (what the profile names is gone), with a sentence. */
-NODISCARD int prov_texts_make(struct provisioning *pv, enum wsc_job_kind job, uint32_t arg, struct prov_texts *x,
-                              struct errinfo *ei);
+NODISCARD int prov_texts_make(struct provisioning *pv, enum wsc_job_kind job, uint32_t arg,
+                              struct prov_texts *x, struct errinfo *ei);
 void prov_texts_fini(struct prov_texts *x);
 /* What the profile asks for, for this node; loads it with what it names. ERR_NOT_FOUND, ERR_INVALID. */
 NODISCARD int prov_plan_load(struct provisioning *pv, const struct rps_device *dev, struct prov_spec *spec,

@@ -2,7 +2,7 @@
 /* What operators and the barrier ask for: checks before the machine is asked, and answers. */
 #include "server/provisioning_int.h"
 
-#include "base/text.h"
+#include "base/json.h"
 
 #include <stdio.h>
 
@@ -36,9 +36,10 @@ static void forget(struct fleet_host *fh, struct provisioning *pv, struct provis
     struct errinfo ei = {0};
     host_unreachable(&fh->h, shard_now(fh->shard), &ei);
     snprintf(o->left_behind, sizeof o->left_behind,
-             "The firmware of %s is still set up for this server (%s). Its secrets are void here: to free it, run rpc "
-             "deactivate --local at the node, or unprovision it in MEBx",
-             fh->h.name[0] ? fh->h.name : fh->h.id, ei.text[0] ? ei.text : "not asked");
+             "The firmware of %.60s is still set up for this server. Its secrets are void here: to free it, "
+             "run rpc "
+             "deactivate --local at the node, or unprovision it in MEBx. %.100s",
+             fh->h.name[0] ? fh->h.name : fh->h.id, ei.text);
     o->wait = false;
     pv->fresh = o;
     prov_feed(pv, &(struct prov_ev){.kind = PROV_EV_FORGET, .actor = o->actor});
@@ -63,8 +64,10 @@ static void deactivate(struct fleet_host *fh, struct provisioning *pv, struct pr
         struct errinfo ei = {0};
         host_unreachable(&fh->h, shard_now(fh->shard), &ei);
         refuse(o, ERR_UNREACHABLE,
-               "Bring the node back and try again; or use --force, and deactivate it at the node: rpc deactivate --local.",
-               "the firmware is provisioned and cannot be reached, so it cannot be deactivated: %.200s", ei.text);
+               "Bring the node back and try again; or use --force, and deactivate it at the node: rpc "
+               "deactivate --local.",
+               "the firmware is provisioned and cannot be reached, so it cannot be deactivated: %.200s",
+               ei.text);
         return;
     }
     pv->fresh = o;
@@ -104,7 +107,8 @@ static void activate(struct fleet_host *fh, struct provisioning *pv, struct prov
                pf.mode == AMT_MODE_ACM ? "ACM" : "CCM", o->mode == AMT_MODE_ACM ? "ACM" : "CCM");
         return;
     }
-    if (o->quiet && fh->h.amt.state == AMT_STATE_PROVISIONED && fh->h.control_mode == pf.mode && !o->profile[0]) {
+    if (o->quiet && fh->h.amt.state == AMT_STATE_PROVISIONED && fh->h.control_mode == pf.mode &&
+        !o->profile[0]) {
         fleet_answer(&o->call);
         return;
     }
@@ -138,8 +142,9 @@ static void cancel(struct fleet_host *fh, struct provisioning *pv, struct provis
 static void order_run(struct shard *s, struct fleet_host *fh, struct fleet_call *call) {
     static void (*const BY_GOAL[PROV_GOAL_COUNT])(struct fleet_host *, struct provisioning *,
                                                   struct provisioning_order *) = {
-        [PROV_GOAL_NONE] = cancel,         [PROV_GOAL_ACTIVATE] = activate, [PROV_GOAL_DEACTIVATE] = deactivate,
-        [PROV_GOAL_ROTATE_AMT] = rotate,   [PROV_GOAL_ROTATE_CIRA] = rotate, [PROV_GOAL_ROTATE_ALL] = rotate};
+        [PROV_GOAL_NONE] = cancel,           [PROV_GOAL_ACTIVATE] = activate,
+        [PROV_GOAL_DEACTIVATE] = deactivate, [PROV_GOAL_ROTATE_AMT] = rotate,
+        [PROV_GOAL_ROTATE_CIRA] = rotate,    [PROV_GOAL_ROTATE_ALL] = rotate};
     struct provisioning_order *o = CONTAINER_OF(call, struct provisioning_order, call);
     (void)s;
     if (!fh) {
@@ -196,4 +201,20 @@ void provisioning_json(struct json *j, const char *key, const struct fleet_host 
     json_key(j, "finishedAt");
     json_wall(j, p->finished.us ? p->finished : WALL_NEVER);
     json_obj_end(j);
+}
+
+void provisioning_status_json(struct json *j, const struct fleet_host *fh) {
+    const struct provision *p = fh->prov ? &fh->prov->m.p : NULL;
+    bool open = p && p->goal != PROV_GOAL_NONE && !prov_state_ended(p->state);
+    bool failed = p && p->state == PROV_STATE_FAILED;
+    const char *text = open || failed                               ? p->text
+                       : fh->h.amt.state == AMT_STATE_PROVISIONED   ? "Provisioned"
+                       : fh->h.amt.state == AMT_STATE_UNPROVISIONED ? "Not provisioned"
+                                                                    : "";
+    json_kstr(j, "amtStatus", text);
+    json_kstr(j, "amtStatusIndicator",
+              open      ? "STATUS_INDICATION_IN_PROGRESS"
+              : failed  ? "STATUS_INDICATION_ERROR"
+              : text[0] ? "STATUS_INDICATION_IDLE"
+                        : "STATUS_INDICATION_UNSPECIFIED");
 }
