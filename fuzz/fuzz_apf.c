@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* First byte: bit 0 the role, the others the size of the pieces. The rest is what the peer sends. */
+/* First byte: bit 0 the role, bit 7 whether it is the local one of that side, the others the size of the
+ * pieces. The rest is what the peer sends. */
 #include "fuzz.h"
 #include "proto/apf.h"
 
@@ -29,13 +30,18 @@ static void react(struct apf *a, const struct apf_ev *ev, size_t given[8]) {
         ;
 }
 
+static void take_output(struct apf *a) {
+    for (size_t n; (n = apf_output(a).n);)
+        apf_sent(a, n);
+}
+
 static uint64_t run(enum apf_role role, struct slice in, size_t piece) {
     static const uint32_t ports[] = {16992, 623};
     const struct apf_login login = {.user = "admin", .password = "P@ssw0rd", .ports = ports, .nports = 2};
     struct apf *a = apf_new(role, &APF_LIMITS_DEFAULT);
     uint64_t h = 0;
     size_t given[8] = {0};
-    int r = role == APF_DEVICE ? apf_login(a, &login) : 0;
+    int r = role == APF_DEVICE || role == APF_FIRMWARE ? apf_login(a, &login) : 0;
     while (in.n && r >= 0) {
         struct slice part = slice_head(in, piece);
         in = slice_skip(in, part.n);
@@ -45,9 +51,9 @@ static uint64_t run(enum apf_role role, struct slice in, size_t piece) {
                 fuzz_fold_int(&h,
                               (uint64_t)ev.kind << 48 | (uint64_t)ev.port << 16 | ev.chan << 8 | ev.reason);
             react(a, &ev, given);
-            apf_sent(a, apf_output(a).n);
+            take_output(a);
         }
-        apf_sent(a, apf_output(a).n);
+        take_output(a);
     }
     fuzz_fold_int(&h, (uint64_t)r);
     apf_free(&a);
@@ -58,7 +64,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size < 1)
         return 0;
     struct slice in = slice_of(data + 1, size - 1);
-    enum apf_role role = data[0] & 1 ? APF_DEVICE : APF_SERVER;
-    fuzz_check(run(role, in, in.n) == run(role, in, (data[0] >> 1) + 1u));
+    static const enum apf_role roles[] = {APF_SERVER, APF_DEVICE, APF_HOST, APF_FIRMWARE};
+    enum apf_role role = roles[(data[0] & 1) | (data[0] >> 7) << 1];
+    fuzz_check(run(role, in, in.n) == run(role, in, (data[0] >> 1 & 63) + 1u));
     return 0;
 }

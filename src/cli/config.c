@@ -14,14 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { CONFIG_BYTES_MAX = 1 << 20, PASSWORD_BYTES_MAX = 1024, PATH_BYTES = 4096 };
-
-void secret_free(char **s) {
-    if (*s)
-        OPENSSL_cleanse(*s, strlen(*s));
-    free(*s);
-    *s = NULL;
-}
+enum { CONFIG_BYTES_MAX = 1 << 20, PATH_BYTES = 4096 };
 
 int config_set(char **member, const char *value) {
     char *copy = value ? strdup(value) : NULL;
@@ -50,72 +43,6 @@ int config_path(char *out, size_t cap, struct errinfo *ei) {
     if (n < 0)
         return err_set(ei, ERR_NOT_FOUND, "", "neither ORCH_CLI_CONFIG nor HOME is set");
     return (size_t)n < cap ? 0 : err_set(ei, ERR_LIMIT, "", "the path of the configuration file is too long");
-}
-
-static int read_all(int fd, const char *shown, size_t max, char **out, size_t *n, struct errinfo *ei) {
-    struct buf b = {0};
-    int rc = 0;
-    for (;;) {
-        uint8_t *room = buf_room(&b, 16384);
-        ssize_t got = room ? read(fd, room, 16384) : -1;
-        if (got < 0 && room && errno == EINTR)
-            continue;
-        if (got < 0)
-            rc = err_set(ei, room ? ERR_IO : ERR_NOMEM, "", "cannot read %s: %s", shown, strerror(errno));
-        if (got <= 0)
-            break;
-        buf_commit(&b, (size_t)got);
-        if (b.len > max) {
-            rc = err_set(ei, ERR_LIMIT, "", "%s is larger than %zu bytes", shown, max);
-            break;
-        }
-    }
-    if (rc == 0) {
-        *n = b.len;
-        *out = malloc(b.len + 1);
-        if (*out)
-            memcpy(*out, buf_cstr(&b), b.len + 1);
-        else
-            rc = err_set(ei, ERR_NOMEM, "", "out of memory");
-    }
-    if (b.mem)
-        OPENSSL_cleanse(b.mem, b.cap);
-    buf_free(&b);
-    return rc;
-}
-
-int file_read(const char *path, size_t max, char **out, size_t *n, struct errinfo *ei) {
-    bool from_stdin = strcmp(path, "-") == 0;
-    const char *shown = from_stdin ? "standard input" : path;
-    int fd = from_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return err_set(ei, ERR_IO, "", "cannot open %.300s: %s", shown, strerror(errno));
-    struct stat st;
-    int rc = 0;
-    if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
-        rc = err_set(ei, ERR_IO, "", "%.300s is a directory, not a file", shown);
-    else
-        rc = read_all(fd, shown, max, out, n, ei);
-    if (!from_stdin)
-        close(fd);
-    return rc;
-}
-
-int password_read(const char *path, char **out, struct errinfo *ei) {
-    size_t n = 0;
-    int rc = file_read(path, PASSWORD_BYTES_MAX, out, &n, ei);
-    if (rc < 0)
-        return rc;
-    while (n && ((*out)[n - 1] == '\n' || (*out)[n - 1] == '\r'))
-        (*out)[--n] = 0;
-    if (n && strlen(*out) == n && !strpbrk(*out, "\r\n"))
-        return 0;
-    secret_free(out);
-    if (n == 0)
-        return err_set(ei, ERR_INVALID, "", "%.300s holds no password", path);
-    return err_set(ei, ERR_INVALID, "",
-                   "%.300s holds more than one line, or a zero byte; a password file holds the password only",
-                   path);
 }
 
 static const char *or_null(const json_t *o, const char *key) {
@@ -163,7 +90,7 @@ int config_load(struct config *c, const char *path, struct errinfo *ei) {
                      st.st_mode & 07777);
         err_remedy(ei, "chmod 600 %.200s; log out and in again if somebody may have read it.", path);
     } else {
-        rc = read_all(fd, path, CONFIG_BYTES_MAX, &text, &n, ei);
+        rc = file_read_fd(fd, path, CONFIG_BYTES_MAX, &text, &n, ei);
     }
     close(fd);
     if (rc == 0)

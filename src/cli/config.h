@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/slice.h"
 
 struct config {
@@ -24,11 +25,3 @@ NODISCARD int config_save(const struct config *c, const char *path, struct errin
 void config_free(struct config *c);
 /* Replace one member by a copy (NULL empties it); the old value is wiped. ERR_NOMEM. */
 NODISCARD int config_set(char **member, const char *value);
-
-/* Wipe and free a secret string. */
-void secret_free(char **s);
-/* A whole file of at most max bytes, NUL-terminated, into *out (to be freed); *n its length. ERR_IO with a
- * sentence that names the file, ERR_LIMIT. "-" is standard input. */
-NODISCARD int file_read(const char *path, size_t max, char **out, size_t *n, struct errinfo *ei);
-/* The password in a file: its first line without the line's end; nothing may follow. ERR_IO, ERR_INVALID. */
-NODISCARD int password_read(const char *path, char **out, struct errinfo *ei);

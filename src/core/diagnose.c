@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "core/diagnose.h"
+/* The table, and the rules of link, power and answers. */
+#include "core/diagnose_int.h"
 
 #include <assert.h>
 #include <stdio.h>
 
 enum { MUTE_READS = 3 /* failed reads in a row over a live link before the firmware counts as mute */ };
 
-#define BIOS_PATH  "Advanced -> Power -> ME Configuration -> Power Control -> ME on in Host Sleep Status"
-#define BIOS_VALUE "Mobile ON in S0, ME wake in S3, S4-S5 (AC only)"
-
-struct ask {
-    const struct host *h;
-    const struct host_policy *p;
-    struct host_now now;
-};
+const char *ask_name(const struct ask *a) {
+    return a->h->name[0] ? a->h->name : a->h->id;
+}
 
 static bool link_is_lost(const struct ask *a) {
     return a->h->link.state == LINK_DOWN;
@@ -55,59 +51,6 @@ static void say_drops_at_s5(const struct ask *a, struct finding *f) {
              down ? "Until then the node must be powered on at the site." : "");
 }
 
-/* As the firmware last said it, else as recorded. */
-static struct uuid firmware_uuid(const struct host *h) {
-    return uuid_is_nil(h->seen_uuid) ? h->amt_uuid : h->seen_uuid;
-}
-static bool uuids_differ(const struct ask *a) {
-    struct uuid amt = firmware_uuid(a->h);
-    return !uuid_is_nil(a->h->smbios_uuid) && !uuid_is_nil(amt) && !uuid_same_node(a->h->smbios_uuid, amt);
-}
-static void say_uuids_differ(const struct ask *a, struct finding *f) {
-    char smbios[UUID_TEXT_CAP], amt[UUID_TEXT_CAP];
-    uuid_text(a->h->smbios_uuid, smbios);
-    uuid_text(firmware_uuid(a->h), amt);
-    snprintf(f->sentence, sizeof f->sentence,
-             "SMBIOS says UUID %s, the AMT firmware says %s. The node is managed by its CIRA user, so power "
-             "operations work",
-             smbios, amt);
-    snprintf(f->remedy, sizeof f->remedy,
-             "Nothing must be done here. To mend the board, ask its vendor for the ME firmware update tools "
-             "and write the SMBIOS UUID "
-             "into the firmware in manufacturing mode (known on ASRock boards).");
-}
-
-static bool uuid_is_factory(const struct ask *a) {
-    bool told = a->h->link.generation > 0 || !uuid_is_nil(a->h->amt_uuid);
-    return told && uuid_is_placeholder(firmware_uuid(a->h));
-}
-static void say_uuid_factory(const struct ask *a, struct finding *f) {
-    char u[UUID_TEXT_CAP];
-    snprintf(f->sentence, sizeof f->sentence,
-             "The AMT firmware's UUID is the factory placeholder %s, which many boards share. The node is "
-             "managed by its CIRA user, so "
-             "everything works",
-             uuid_text(firmware_uuid(a->h), u));
-    snprintf(f->remedy, sizeof f->remedy,
-             "Nothing must be done here. Tools that know nodes by UUID will mix it up with others: ask the "
-             "board's vendor for its ME "
-             "firmware tools to write a real one.");
-}
-
-static bool uuid_is_shared(const struct ask *a) {
-    return a->h->duplicate_uuid;
-}
-static void say_uuid_shared(const struct ask *a, struct finding *f) {
-    char u[UUID_TEXT_CAP];
-    snprintf(f->sentence, sizeof f->sentence,
-             "Another host reports the same AMT UUID %s. Both are managed, each by its own CIRA user",
-             uuid_text(a->h->seen_uuid, u));
-    snprintf(f->remedy, sizeof f->remedy,
-             "Nothing must be done here. If the two are one machine that was imported twice, delete one of "
-             "them; if they are two, have "
-             "the vendor write a real UUID.");
-}
-
 static bool recovery_is_held(const struct ask *a) {
     return a->h->decided.kind == DECIDE_HELD;
 }
@@ -121,79 +64,7 @@ static void say_recovery_held(const struct ask *a, struct finding *f) {
              "Look at the last operation and the node itself, then set its power again (orch-cli set host %s "
              "--power ...): that starts "
              "recovery over.",
-             h->name[0] ? h->name : h->id);
-}
-
-static const struct session *waits_for_consent(const struct ask *a) {
-    const struct host_sessions *hs = a->h->sessions;
-    for (unsigned k = 0; hs && k < REDIR_KIND_COUNT; k++)
-        if (hs->open[k] && hs->open[k]->state == SESSION_CONSENT)
-            return hs->open[k];
-    return NULL;
-}
-static bool consent_is_wanted(const struct ask *a) {
-    return waits_for_consent(a) != NULL;
-}
-static void say_consent(const struct ask *a, struct finding *f) {
-    struct consent_view v;
-    char who[128];
-    host_consent_view(a->h, a->now, &v);
-    session_describe(waits_for_consent(a), who, sizeof who);
-    snprintf(f->sentence, sizeof f->sentence, "The %s waits for the consent code. %.150s", who, v.text);
-    snprintf(f->remedy, sizeof f->remedy,
-             "The code stays on the screen for OptInDisplayTimeout (300 s); once entered, further sessions "
-             "need none until OptInCodeTimeout (120 s) without a session have passed.");
-}
-
-static bool power_waits_for_session(const struct ask *a) {
-    /* after a restart of the server no session is left, whatever the operation's text says */
-    return a->h->op && a->h->op->state == OP_WAITING && a->h->op->code == OP_CODE_SESSION &&
-           host_session_blocking(a->h);
-}
-static void say_power_waits(const struct ask *a, struct finding *f) {
-    const struct operation *o = a->h->op;
-    char until[WALL_TEXT_CAP];
-    snprintf(f->sentence, sizeof f->sentence, "Operation %s (%s by %s) %s; it expires %s", o->id,
-             power_op_row(o->kind)->verb, o->actor, o->text, wall_hms(o->deadline, until));
-    snprintf(f->remedy, sizeof f->remedy,
-             "It runs by itself when the session ends. Stop the session (orch-cli set host %s --session-type "
-             "%s --session-state stop), force the operation (--force), or cancel it.",
-             a->h->name[0] ? a->h->name : a->h->id, redir_kind_id(host_session_blocking(a->h)->kind));
-}
-
-static bool kvm_is_idle(const struct ask *a) {
-    const struct host_sessions *hs = a->h->sessions;
-    return hs && (hs->idle_ended || (hs->open[REDIR_KVM] && hs->open[REDIR_KVM]->idle_warned));
-}
-static void say_kvm_idle(const struct ask *a, struct finding *f) {
-    const struct host_sessions *hs = a->h->sessions;
-    const struct session *s = hs->open[REDIR_KVM];
-    char who[128], idle[WALL_TEXT_CAP];
-    if (s && s->idle_warned)
-        snprintf(f->sentence, sizeof f->sentence, "Nobody does anything in the %s: it will be ended",
-                 session_describe(s, who, sizeof who));
-    else
-        snprintf(f->sentence, sizeof f->sentence,
-                 "The last KVM session was ended because nobody did anything for %s",
-                 duration_text(a->p->kvm_idle_ms, idle));
-    snprintf(f->remedy, sizeof f->remedy,
-             "Press a key or move the pointer to keep a session. The time is the setting session.kvm_idle; 0 "
-             "never ends one. A new session can be started at once.");
-}
-
-static bool sol_is_mute(const struct ask *a) {
-    return a->h->sessions && a->h->sessions->sol_mute;
-}
-static void say_sol_mute(const struct ask *a, struct finding *f) {
-    (void)a;
-    snprintf(
-        f->sentence, sizeof f->sentence,
-        "The SOL channel opened, but nothing came from the node: no login runs on the AMT serial port, or "
-        "the operating system is not running");
-    snprintf(f->remedy, sizeof f->remedy,
-             "On the node find the AMT serial port (the PCI serial port of vendor 0x8086 in "
-             "/sys/class/tty/ttyS*/device, often ttyS4; never simply the first one) and run: sudo systemctl "
-             "enable --now serial-getty@ttyS4.service");
+             ask_name(a));
 }
 
 static bool reads_fail(const struct ask *a) {
@@ -218,8 +89,7 @@ static void say_amt_secret(const struct ask *a, struct finding *f) {
     snprintf(f->sentence, sizeof f->sentence,
              "The firmware refuses the AMT user and password that this server has for it");
     snprintf(f->remedy, sizeof f->remedy,
-             "Give the right ones: orch-cli set host %s --amt-user U --amt-password-file F",
-             a->h->name[0] ? a->h->name : a->h->id);
+             "Give the right ones: orch-cli set host %s --amt-user U --amt-password-file F", ask_name(a));
 }
 
 static const struct {
@@ -238,6 +108,13 @@ static const struct {
     [FINDING_SOL_MUTE] = {sol_is_mute, say_sol_mute},
     [FINDING_FIRMWARE_MUTE] = {firmware_is_mute, say_firmware_mute},
     [FINDING_AMT_SECRET] = {secret_is_wrong, say_amt_secret},
+    [FINDING_FOREIGN] = {owner_is_foreign, say_owner_foreign},
+    [FINDING_ORPHAN] = {tunnel_is_orphan, say_tunnel_orphan},
+    [FINDING_NO_SWITCH] = {bios_has_no_switch, say_no_switch},
+    [FINDING_ME_POWER] = {me_sleeps_with_host, say_me_power},
+    [FINDING_CERTIFICATE] = {certificate_ends, say_certificate},
+    [FINDING_CLOCK] = {clock_is_wrong, say_clock},
+    [FINDING_ADVISORY] = {firmware_has_advisory, say_advisory},
 };
 static const struct {
     const char *id, *severity, *paragraph;

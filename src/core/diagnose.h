@@ -23,7 +23,16 @@
     F(SOL_MUTE, "sol-mute", "warning",                                                                       \
       "Sol session did not got os prompt after successful connection established")                           \
     F(FIRMWARE_MUTE, "firmware-mute", "error", "")                                                           \
-    F(AMT_SECRET, "amt-secret", "error", "")
+    F(AMT_SECRET, "amt-secret", "error", "")                                                                 \
+    F(FOREIGN, "foreign-orchestrator", "error",                                                              \
+      "CIRA Connection and Edge Node Reuse Between EMF Orchestrator")                                        \
+    F(ORPHAN, "orphan-tunnel", "warning", "CIRA Connection and Edge Node Reuse Between EMF Orchestrator")    \
+    F(NO_SWITCH, "no-bios-switch", "warning",                                                                \
+      "vPro Enabled Without BIOS Configuration Option on OnLogic K804")                                      \
+    F(ME_POWER, "me-power", "warning", "Soft off - Shutdown Auto-Recovery: BIOS Configuration Requirement")  \
+    F(CERTIFICATE, "certificate-expiry", "warning", "")                                                      \
+    F(CLOCK, "clock-skew", "warning", "")                                                                    \
+    F(ADVISORY, "firmware-advisory", "warning", "")
 enum finding_id {
 #define F(sym, ...) FINDING_##sym,
     FINDING_TABLE(F)
@@ -33,7 +42,7 @@ enum finding_id {
 
 struct finding {
     enum finding_id id;
-    char sentence[320], remedy[320];
+    char sentence[400], remedy[600];
 };
 const char *finding_text_id(enum finding_id f);
 const char *finding_severity(enum finding_id f);

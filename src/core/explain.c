@@ -156,8 +156,13 @@ void host_explain(const struct host *h, const struct host_policy *p, struct host
                  want->hold_until.us ? wall_rfc3339(want->hold_until, at) : "");
         return;
     case DECIDE_LOCAL_SHUTDOWN:
-        snprintf(out, cap, MISMATCH ": %s; it was shut down on purpose at %s, which the policy respects",
-                 seen, wall_hms(h->local_shutdown_at, at));
+        snprintf(out, cap, MISMATCH ": %s; it was shut down on purpose at %s%s%s, which the policy respects",
+                 seen, wall_hms(h->local_shutdown_at, at), h->local_cause[0] ? " by " : "", h->local_cause);
+        return;
+    case DECIDE_LOCAL_PAUSE:
+        snprintf(out, cap, MISMATCH ": %s; a %s was announced%s%s, so it is given %s more", seen,
+                 local_kind_text(h->local_kind), h->local_cause[0] ? " by " : "", h->local_cause,
+                 duration_text(mono_ms_between(now.mono, h->local_pause), at));
         return;
     case DECIDE_NOT_AVAILABLE:
         snprintf(out, cap, MISMATCH ": %s; the firmware does not offer %s now", seen,

@@ -210,14 +210,39 @@ static void ev_journaled(struct turn *t, const struct host_ev *ev) {
     journal_done(t, ev->err);
 }
 
+static const struct {
+    const char *word, *verb;
+} locals[] = {
+#define L(sym, word, verb) [LOCAL_##sym] = {word, verb},
+    LOCAL_TABLE(L)
+#undef L
+};
+
+const char *local_kind_text(enum local_kind k) {
+    return (unsigned)k < LOCAL_COUNT ? locals[k].word : "";
+}
+bool local_kind_parse(const char *word, enum local_kind *out) {
+    for (unsigned k = 0; k < LOCAL_COUNT; k++)
+        if (strcmp(word, locals[k].word) == 0) {
+            *out = (enum local_kind)k;
+            return true;
+        }
+    return false;
+}
+
+/* A restart is no shutdown: the node comes back by itself and is given the time. What was put to sleep is
+ * given the time, too, and then the policy decides as of a shutdown. */
 static void ev_local_shutdown(struct turn *t, const struct host_ev *ev) {
-    (void)ev;
+    enum { PAUSE_MS = 5 * 60 * 1000 };
     struct host *h = t->h;
-    h->local_shutdown = true;
+    h->local_shutdown = ev->local != LOCAL_REBOOT;
     h->local_seen_off = false;
     h->local_shutdown_at = t->now.wall;
-    act_event(t, HOST_EVENT_LOCAL_SHUTDOWN,
-              "The agent announced a shutdown from inside the operating system");
+    h->local_kind = ev->local;
+    h->local_pause = ev->local == LOCAL_POWEROFF ? (struct mono){0} : mono_add_ms(t->now.mono, PAUSE_MS);
+    snprintf(h->local_cause, sizeof h->local_cause, "%s", ev->text ? ev->text : "");
+    act_event(t, HOST_EVENT_LOCAL_SHUTDOWN, "%s locally by %s", locals[ev->local].verb,
+              h->local_cause[0] ? h->local_cause : "somebody or something that the agent does not know");
     if (link_usable(&h->link))
         h->next_read = mono_min(h->next_read, mono_add_ms(t->now.mono, t->p->confirm_ms));
 }
@@ -233,11 +258,19 @@ static void ev_look(struct turn *t, const struct host_ev *ev) {
     poll_turn(t);
 }
 
+static void ev_amt(struct turn *t, const struct host_ev *ev) {
+    amt_observed(t, ev->amt, ev->mode, ev->source);
+}
+
 static void ev_session_order(struct turn *t, const struct host_ev *ev) {
     session_order_came(t, ev->order);
 }
 static void ev_session_report(struct turn *t, const struct host_ev *ev) {
     session_reported(t, ev->report);
+}
+
+static void ev_end_sessions(struct turn *t, const struct host_ev *ev) {
+    session_force(t, "the deactivation of the node");
 }
 
 static void (*const handlers[])(struct turn *t, const struct host_ev *ev) = {
@@ -251,6 +284,8 @@ static void (*const handlers[])(struct turn *t, const struct host_ev *ev) = {
     [HOST_EV_JOURNALED] = ev_journaled,
     [HOST_EV_LOOK] = ev_look,
     [HOST_EV_LOCAL_SHUTDOWN] = ev_local_shutdown,
+    [HOST_EV_AMT] = ev_amt,
+    [HOST_EV_END_SESSIONS] = ev_end_sessions,
 };
 
 void host_input(struct host *h, const struct host_policy *p, const struct host_ev *ev, struct host_now now,

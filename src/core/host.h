@@ -82,6 +82,22 @@ struct amt_intent {
     bool serial_console;        /* serial-getty on the AMT port is wanted */
 };
 
+/* What the operating system is about to do, as the agent announces it. L(symbol, word, as an event says it)
+ */
+#define LOCAL_TABLE(L)                                                                                       \
+    L(POWEROFF, "poweroff", "Shut down")                                                                     \
+    L(REBOOT, "reboot", "Restarted")                                                                         \
+    L(SUSPEND, "suspend", "Suspended") L(HIBERNATE, "hibernate", "Hibernated")
+enum local_kind {
+#define L(sym, word, verb) LOCAL_##sym,
+    LOCAL_TABLE(L)
+#undef L
+        LOCAL_COUNT
+};
+const char *local_kind_text(enum local_kind k);
+bool local_kind_parse(const char *word, enum local_kind *out);
+enum { HOST_CAUSE_CAP = 128 };
+
 /* Why decide() says what it says. D(symbol, id) */
 #define DECISION_TABLE(D)                                                                                    \
     D(NO_INTENT, "no-intent")                                                                                \
@@ -95,6 +111,7 @@ struct amt_intent {
     D(CONFIRM, "confirm") /* differs once: read again before acting */                                       \
     D(HELD_BY_POLICY, "held-by-policy")                                                                      \
     D(LOCAL_SHUTDOWN, "local-shutdown") /* respected */                                                      \
+    D(LOCAL_PAUSE, "local-pause")       /* it restarts, or was put to sleep: given time */                   \
     D(NOT_AVAILABLE, "not-available")   /* the firmware does not offer it now */                             \
     D(BACK_OFF, "back-off")                                                                                  \
     D(HELD, "held") /* attempts used up */                                                                   \
@@ -144,7 +161,12 @@ struct host_policy {
     uint32_t idle_warn_ms;     /* … and the viewer is warned this long before */
     uint32_t sol_mute_ms;      /* silence after opening that is told */
     uint32_t consent_poll_ms;  /* while a code is waited for */
-    struct wall started;       /* this server process */
+    uint32_t expiry_warn_s;    /* a certificate that ends so soon is told */
+    uint32_t skew_max_s;       /* clocks that differ by more are told */
+    /* What firmware of ours is set up for; "": not known. */
+    char mps_host[AGENT_LONG_CAP]; /* where nodes dial, without port */
+    char mps_root[AGENT_HASH_CAP]; /* SHA-256 of the root that signs the CIRA port, hex */
+    struct wall started;           /* this server process */
 };
 /* 25 s calm poll + 1 s confirm: half of all soft-offs are answered within 15 s and all within 30 s. */
 #define HOST_POLICY_DEFAULT                                                                                  \
@@ -170,7 +192,9 @@ struct host_policy {
                           .kvm_idle_ms = 1800000,                                                            \
                           .idle_warn_ms = 60000,                                                             \
                           .sol_mute_ms = 5000,                                                               \
-                          .consent_poll_ms = 5000})
+                          .consent_poll_ms = 5000,                                                           \
+                          .expiry_warn_s = 30 * 86400,                                                       \
+                          .skew_max_s = 300})
 
 struct host {
     /* identity: changes by operator only */
@@ -179,6 +203,7 @@ struct host {
     char name[HOST_NAME_CAP];
     char serial[HOST_SERIAL_CAP];
     char cira_user[HOST_USER_CAP];
+    bool cira_shared; /* others have the same CIRA user: amt_uuid tells them apart */
     char amt_user[HOST_USER_CAP];
     struct uuid smbios_uuid, amt_uuid; /* as recorded; nil = not told */
     struct uuid seen_uuid;             /* of the last login's message 192; nil = never */
@@ -201,15 +226,18 @@ struct host {
     struct host_sessions *sessions; /* NULL until the first one */
 
     /* reconcile */
-    uint8_t attempts;         /* of reconcile, until it was as desired for stable_ms */
-    struct mono stable_since; /* as desired since; MONO_NEVER when not */
-    struct mono next_attempt; /* back-off */
-    struct mono settle_until; /* no power request before */
-    bool mismatch_told;       /* the mismatch event is out */
-    bool local_seen_off;      /* … and the node was seen not on since */
-    bool local_shutdown;      /* the agent announced it; until the node is seen on again */
-    struct wall local_shutdown_at;
-    struct decision decided; /* last decision, for explain */
+    uint8_t attempts;                 /* of reconcile, until it was as desired for stable_ms */
+    struct mono stable_since;         /* as desired since; MONO_NEVER when not */
+    struct mono next_attempt;         /* back-off */
+    struct mono settle_until;         /* no power request before */
+    bool mismatch_told;               /* the mismatch event is out */
+    bool local_seen_off;              /* … and the node was seen not on since */
+    bool local_shutdown;              /* the agent announced it; until the node is seen on again */
+    struct wall local_shutdown_at;    /* of the last announcement, whatever its kind */
+    enum local_kind local_kind;       /* … its kind */
+    char local_cause[HOST_CAUSE_CAP]; /* … and who or what did it; "" not told */
+    struct mono local_pause;          /* no recovery before: a restart or a sleep was announced */
+    struct decision decided;          /* last decision, for explain */
     struct wall decided_at;
 
     /* what is under way */
@@ -228,8 +256,14 @@ struct host {
     /* evidence for findings */
     uint8_t drops_at_off; /* link losses within a minute of an observed or requested off, in a row */
     struct wall last_off_seen;
-    bool duplicate_uuid; /* set by the directory: another host was seen with this UUID */
-    uint32_t findings;   /* bit set of enum finding_id, as last published */
+    bool duplicate_uuid;             /* set by the directory: another host was seen with this UUID */
+    struct wall orphan_at;           /* the login of a node that we gave up was refused; 0 never */
+    char orphan_peer[LINK_PEER_CAP]; /* … from there */
+    struct wall leaf_until;          /* end of the firmware's own TLS certificate; 0 not known */
+    struct wall clock_at;            /* when the node's clock was read; 0 never */
+    int64_t clock_skew_ms;           /* … and how far it was ahead of ours */
+    enum observe_source clock_source;
+    uint32_t findings; /* bit set of enum finding_id, as last published */
 
     void *owner; /* the glue's */
 };
@@ -242,10 +276,12 @@ enum host_ev_kind {
     HOST_EV_RESULT,    /* a WS-MAN job ended: result, generation */
     HOST_EV_COMMAND,   /* an operator's word: command */
     HOST_EV_JOURNALED, /* the write asked for by ACT_JOURNAL is done: err (0, ERR_STORE, ERR_STORE_FULL) */
-    HOST_EV_LOCAL_SHUTDOWN, /* the agent says the OS was shut down on purpose */
+    HOST_EV_LOCAL_SHUTDOWN, /* the agent says that the OS goes down on purpose: local, text (who did it) */
+    HOST_EV_AMT,            /* it was seen whether the firmware is set up: amt, mode, source */
     HOST_EV_LOOK,           /* look now (an operator wants a fresh state) */
     HOST_EV_SESSION_ORDER,  /* a door's word on sessions and consent: order */
     HOST_EV_SESSION_REPORT, /* the glue tells of a session's ends: report */
+    HOST_EV_END_SESSIONS,   /* the node is about to be deactivated */
 };
 
 enum command_kind {
@@ -279,6 +315,11 @@ struct host_ev {
     const struct session_order *order;
     const struct session_report *report;
     int err;
+    enum local_kind local;
+    const char *text; /* NULL: not told */
+    enum amt_state amt;
+    enum amt_control_mode mode; /* UNKNOWN: not told */
+    enum observe_source source;
 };
 
 /* --- actions: data; the glue does them in order --- */
@@ -296,7 +337,13 @@ enum action_kind {
     ACT_SESSION_END,   /* close both sides of session, as its state, why and text say */
     ACT_SESSION_NOTE,  /* tell the viewer of session: note, n, text */
 };
-enum persist_bits { PERSIST_LINK = 1, PERSIST_POWER = 2, PERSIST_INFO = 4, PERSIST_INTENT = 8 };
+enum persist_bits {
+    PERSIST_LINK = 1,
+    PERSIST_POWER = 2,
+    PERSIST_INFO = 4,
+    PERSIST_INTENT = 8,
+    PERSIST_AMT = 16
+};
 
 /* What is written and only then true. Freed by the host when HOST_EV_JOURNALED comes. */
 struct journal {
@@ -325,8 +372,11 @@ struct journal {
     E(FINDING, "finding")                                                                                    \
     E(FINDING_CLEARED, "finding-cleared")                                                                    \
     E(LOCAL_SHUTDOWN, "local-shutdown")                                                                      \
+    E(AMT, "amt")                                                                                            \
+    E(AGENT, "agent")                                                                                        \
     E(SESSION, "session")                                                                                    \
     E(CONSENT, "consent")                                                                                    \
+    E(PROVISIONING, "provisioning")                                                                          \
     E(CREATED, "created")                                                                                    \
     E(CHANGED, "changed")                                                                                    \
     E(DELETED, "deleted")

@@ -29,6 +29,8 @@ void link_turn(struct turn *t);
 /* host_observe.c */
 void observe_result(struct turn *t, const struct wsc_result *r);
 void poll_turn(struct turn *t);
+/* The one writer of host.amt. mode UNKNOWN: not told. */
+void amt_observed(struct turn *t, enum amt_state s, enum amt_control_mode mode, enum observe_source source);
 /* The observation came over the present link, is settled and not older than max_age_ms. */
 bool observation_fresh(const struct host *h, struct mono now, uint32_t max_age_ms);
 
@@ -60,8 +62,8 @@ void session_result(struct turn *t, const struct wsc_result *r);
 void session_link_gone(struct turn *t, enum link_reason why);
 void session_turn(struct turn *t);
 struct mono session_deadline(const struct host *h, const struct host_policy *p);
-/* End every session whose device's side is open, for a forced operation. */
-void session_force(struct turn *t, const char *actor);
+/* End every session whose device's side is open; what for, as people read it. */
+void session_force(struct turn *t, const char *what);
 /* It waits for the firmware's consent state only: nothing of its kind is open at the firmware any more. */
 bool session_may_go_on(const struct host_sessions *hs, const struct session *s);
 /* The consent state was read anew: an OPENING or CONSENT session goes on. */

@@ -28,6 +28,7 @@ void link_came_up(struct turn *t, const struct host_ev *ev) {
     snprintf(h->link.peer, sizeof h->link.peer, "%s", ev->peer ? ev->peer : "");
     link_set_state(&h->link, LINK_UP, LINK_WHY_LOGIN, t->now.wall);
     h->seen_uuid = ev->uuid;
+    amt_observed(t, AMT_STATE_PROVISIONED, AMT_MODE_UNKNOWN, SOURCE_FIRMWARE);
     h->reads_pending = 0;
     h->info_pending = false;
     h->read_failures = 0;

@@ -16,7 +16,8 @@ bool observation_fresh(const struct host *h, struct mono now, uint32_t max_age_m
 static uint32_t poll_ms(const struct host *h, const struct host_policy *p) {
     bool calm = h->read_failures == 0 &&
                 (h->decided.kind == DECIDE_AS_DESIRED || h->decided.kind == DECIDE_NO_INTENT ||
-                 h->decided.kind == DECIDE_HELD_BY_POLICY || h->decided.kind == DECIDE_LOCAL_SHUTDOWN);
+                 h->decided.kind == DECIDE_HELD_BY_POLICY || h->decided.kind == DECIDE_LOCAL_SHUTDOWN ||
+                 h->decided.kind == DECIDE_LOCAL_PAUSE);
     uint32_t ms = calm ? p->poll_calm_ms : p->poll_doubt_ms;
     return ms - ms / 10 * h->spread / 1000;
 }
@@ -49,6 +50,25 @@ static void watch_local_shutdown(struct turn *t, enum power_state seen) {
     else if (h->local_seen_off ||
              t->now.wall.us - h->local_shutdown_at.us > (int64_t)LOCAL_SHUTDOWN_MS * 1000)
         h->local_shutdown = false;
+}
+
+void amt_observed(struct turn *t, enum amt_state s, enum amt_control_mode mode, enum observe_source source) {
+    struct host *h = t->h;
+    bool news = h->amt.state != s;
+    if (mode == AMT_MODE_CCM || mode == AMT_MODE_ACM) {
+        news |= h->control_mode != mode;
+        h->control_mode = mode;
+    }
+    h->amt = (struct amt_observation){s, source, t->now.wall};
+    if (!news)
+        return;
+    act_persist(t, PERSIST_AMT);
+    act_event(t, HOST_EVENT_AMT, "The firmware is %s%s (%s)", amt_state_text(s),
+              s != AMT_STATE_PROVISIONED ? ""
+              : mode == AMT_MODE_CCM     ? " in client control mode"
+              : mode == AMT_MODE_ACM     ? " in admin control mode"
+                                         : "",
+              observe_source_text(source));
 }
 
 /* The one writer of an observation: what the firmware said over the present link. The state before. */

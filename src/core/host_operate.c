@@ -127,10 +127,11 @@ static bool session_in_the_way(const struct host *h) {
 
 static void wait_for_session(struct turn *t) {
     struct operation *o = t->h->op;
-    char who[128], text[OP_TEXT_CAP];
+    char who[128], text[OP_TEXT_CAP], what[OP_ACTOR_CAP + 40];
     session_describe(host_session_blocking(t->h), who, sizeof who);
+    snprintf(what, sizeof what, "a forced power operation by %s", o->actor);
     if (o->force)
-        session_force(t, o->actor);
+        session_force(t, what);
     snprintf(text, sizeof text, o->force ? "ends the %s first" : "waits for the end of the %s", who);
     wait_for(t, OP_CODE_SESSION, text);
     o->due = MONO_NEVER; /* SESSION_RELEASED goes on */

@@ -90,9 +90,11 @@ void session_reported(struct turn *t, const struct session_report *r) {
     }
 }
 
-void session_force(struct turn *t, const char *actor) {
+void session_force(struct turn *t, const char *what) {
     char text[SESSION_TEXT_CAP];
-    snprintf(text, sizeof text, "ended for a forced power operation by %s", actor);
+    if (!t->h->sessions)
+        return;
+    snprintf(text, sizeof text, "ended for %s", what);
     for (unsigned k = 0; k < REDIR_KIND_COUNT; k++) {
         struct session *s = t->h->sessions->open[k];
         if (s && s->device_open)

@@ -35,6 +35,8 @@ static struct decision on_mismatch(const struct host *h, const struct host_polic
     }
     if (want->policy == RECOVERY_RESPECT_LOCAL && h->local_shutdown && want->desired == POWER_ON)
         return verdict(DECIDE_LOCAL_SHUTDOWN, MONO_NEVER, true);
+    if (want->desired == POWER_ON && mono_before(now.mono, h->local_pause))
+        return verdict(DECIDE_LOCAL_PAUSE, h->local_pause, true);
     if (h->power.agreeing < 2)
         return verdict(DECIDE_CONFIRM, mono_add_ms(h->power.at_mono, p->confirm_ms), true);
     if (h->attempts >= p->attempts_max)
@@ -158,7 +160,8 @@ void reconcile_turn(struct turn *t) {
         h->decided_at = t->now.wall;
     if ((h->decided.kind == DECIDE_CONFIRM || h->decided.kind == DECIDE_UNSETTLED) && !h->reads_pending)
         h->next_read = mono_min(h->next_read, h->decided.look_again);
-    if (h->decided.kind != DECIDE_BACK_OFF && h->decided.kind != DECIDE_HELD_BY_POLICY)
+    if (h->decided.kind != DECIDE_BACK_OFF && h->decided.kind != DECIDE_HELD_BY_POLICY &&
+        h->decided.kind != DECIDE_LOCAL_PAUSE)
         h->decided.look_again = MONO_NEVER; /* the poll, the journal or an event brings us back */
     watch_stability(t);
     tell_mismatch(t);

@@ -110,6 +110,9 @@ const char *stream_error(const struct stream *s);
 const char *stream_tls_version(const struct stream *s);
 const char *stream_tls_cipher(const struct stream *s);
 bool stream_peer_fingerprint(const struct stream *s, uint8_t out[32]);
+/* As tls_peer_identity(); 0 without TLS. */
+struct tls_identity;
+NODISCARD int stream_peer_identity(const struct stream *s, struct tls_identity *out);
 struct loop *stream_loop(const struct stream *s);
 /* Set once: the stream has a live relay, so trade memory for speed (TLS read-ahead). */
 void stream_bulk(struct stream *s);

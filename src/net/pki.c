@@ -239,6 +239,91 @@ out:
     return r;
 }
 
+/* --- client certificates --- */
+
+int pki_make_request(struct slice key_pem, const char *common_name, struct buf *request_pem,
+                     struct errinfo *ei) {
+    ERR_clear_error();
+    EVP_PKEY *k = read_key(key_pem, ei);
+    if (!k)
+        return ERR_CRYPTO;
+    X509_REQ *q = X509_REQ_new();
+    BIO *b = BIO_new(BIO_s_mem());
+    int r = 0;
+    if (!q || !b || X509_REQ_set_pubkey(q, k) != 1 ||
+        X509_NAME_add_entry_by_NID(X509_REQ_get_subject_name(q), NID_commonName, MBSTRING_UTF8,
+                                   (const unsigned char *)common_name, -1, -1, 0) != 1 ||
+        X509_REQ_sign(q, k, EVP_sha256()) <= 0 || PEM_write_bio_X509_REQ(b, q) != 1)
+        r = failed(ei, "no certificate request could be made");
+    else
+        r = take_bio(b, request_pem);
+    BIO_free(b);
+    X509_REQ_free(q);
+    EVP_PKEY_free(k);
+    return r;
+}
+
+static bool client_key_ok(EVP_PKEY *k) {
+    char group[32] = "";
+    int bits = EVP_PKEY_get_bits(k);
+    if (EVP_PKEY_is_a(k, "RSA"))
+        return bits >= 2048 && bits <= 4096;
+    return EVP_PKEY_is_a(k, "EC") && EVP_PKEY_get_group_name(k, group, sizeof group, NULL) == 1 &&
+           strcmp(group, "prime256v1") == 0;
+}
+
+/* The public key of a request; the caller's. NULL: refused. */
+static EVP_PKEY *request_key(struct slice request_pem, struct errinfo *ei) {
+    enum { REQUEST_BYTES_MAX = 8192 };
+    BIO *b = request_pem.n <= REQUEST_BYTES_MAX ? pem_of(request_pem) : NULL;
+    X509_REQ *q = b ? PEM_read_bio_X509_REQ(b, NULL, NULL, NULL) : NULL;
+    EVP_PKEY *k = q ? X509_REQ_get_pubkey(q) : NULL;
+    const char *wrong = !k                  ? "csr is no certificate request in PEM"
+                        : !client_key_ok(k) ? "the key of csr must be EC P-256, or RSA with 2048 to 4096 bits"
+                        : X509_REQ_verify(q, k) != 1 ? "the signature of csr is not that of its key"
+                                                     : NULL;
+    if (wrong) {
+        err_set(ei, ERR_INVALID, "csr", "%s", wrong);
+        EVP_PKEY_free(k);
+        k = NULL;
+    }
+    X509_REQ_free(q);
+    BIO_free(b);
+    ERR_clear_error();
+    return k;
+}
+
+int pki_sign_client(struct slice root_cert_pem, struct slice root_key_pem, struct slice request_pem,
+                    const char *common_name, struct wall from, int days, struct buf *cert_pem,
+                    struct errinfo *ei) {
+    ERR_clear_error();
+    if (check_days(days, ei) < 0)
+        return ERR_INVALID;
+    EVP_PKEY *k = request_key(request_pem, ei);
+    if (!k)
+        return ERR_INVALID;
+    X509 *root = read_cert(root_cert_pem, ei), *x = NULL;
+    EVP_PKEY *rk = root ? read_key(root_key_pem, ei) : NULL;
+    int r = ERR_CRYPTO;
+    if (!rk)
+        goto out;
+    x = new_cert(k, common_name, from, days);
+    if (!x || X509_set_issuer_name(x, X509_get_subject_name(root)) != 1 ||
+        !add_ext(x, root, NID_basic_constraints, "critical,CA:FALSE") ||
+        !add_ext(x, root, NID_key_usage, "critical,digitalSignature") ||
+        !add_ext(x, root, NID_ext_key_usage, "clientAuth") ||
+        !add_ext(x, root, NID_authority_key_identifier, "keyid") || !sign_and_write(x, rk, cert_pem))
+        failed(ei, "no client certificate could be made");
+    else
+        r = 0;
+out:
+    X509_free(x);
+    X509_free(root);
+    EVP_PKEY_free(rk);
+    EVP_PKEY_free(k);
+    return r;
+}
+
 /* --- reading --- */
 
 static void name_text(const X509_NAME *name, char *out, size_t cap) {

@@ -22,6 +22,15 @@ NODISCARD int pki_make_root(struct slice key_pem, const char *common_name, struc
 NODISCARD int pki_make_leaf(struct slice root_cert_pem, struct slice root_key_pem, struct slice key_pem,
                             const char *const *names, size_t nnames, struct wall from, int days,
                             struct buf *cert_pem, struct errinfo *ei);
+/* A request for a client certificate of this key (PKCS#10, PEM), signed by it. */
+NODISCARD int pki_make_request(struct slice key_pem, const char *common_name, struct buf *request_pem,
+                               struct errinfo *ei);
+/* A client certificate (clientAuth) for the key of a request; nothing else of the request is taken over.
+ * ERR_INVALID: it is no request, its signature is not its key's, or the key is not EC P-256 or RSA with 2048
+ * to 4096 bits. ERR_CRYPTO. */
+NODISCARD int pki_sign_client(struct slice root_cert_pem, struct slice root_key_pem, struct slice request_pem,
+                              const char *common_name, struct wall from, int days, struct buf *cert_pem,
+                              struct errinfo *ei);
 struct pki_facts {
     char subject[128], issuer[128];
     struct wall not_before, not_after;

@@ -29,6 +29,13 @@ bool stream_peer_fingerprint(const struct stream *s, uint8_t out[32]) {
     return s->tls && tls_peer_fingerprint(s->tls, out);
 }
 
+int stream_peer_identity(const struct stream *s, struct tls_identity *out) {
+    if (s->tls)
+        return tls_peer_identity(s->tls, out);
+    *out = (struct tls_identity){0};
+    return 0;
+}
+
 struct loop *stream_loop(const struct stream *s) {
     return s->loop;
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/tls_impl.h"
 
+#include "base/text.h"
 #include "net/address.h"
 
 #include <assert.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 enum {
     RECORD_BYTES = 16384, /* RFC 5246 6.2.1: most plain bytes of a record */
@@ -302,6 +304,29 @@ bool tls_peer_fingerprint(const struct tls *t, uint8_t out[32]) {
     bool ok = x && X509_digest(x, EVP_sha256(), out, &n) == 1 && n == 32;
     X509_free(x);
     return ok;
+}
+
+int tls_peer_identity(const struct tls *t, struct tls_identity *out) {
+    *out = (struct tls_identity){0};
+    X509 *x = SSL_get1_peer_certificate(t->ssl);
+    if (!x)
+        return 0;
+    long verdict = SSL_get_verify_result(t->ssl);
+    unsigned n = 0;
+    char name[sizeof out->name];
+    int len = X509_NAME_get_text_by_NID(X509_get_subject_name(x), NID_commonName, name, (int)sizeof name);
+    struct tm tm = {0};
+    if (verdict != X509_V_OK)
+        snprintf(out->why, sizeof out->why, "%s", X509_verify_cert_error_string(verdict));
+    else if (len <= 0 || X509_digest(x, EVP_sha256(), out->sha256, &n) != 1 ||
+             ASN1_TIME_to_tm(X509_get0_notAfter(x), &tm) != 1)
+        snprintf(out->why, sizeof out->why, "it names nobody");
+    else
+        text_clean(out->name, sizeof out->name, slice_of(name, (size_t)len));
+    out->until.us = (int64_t)timegm(&tm) * 1000000;
+    X509_free(x);
+    ERR_clear_error();
+    return out->why[0] ? ERR_AUTH : 1;
 }
 
 void tls_bulk(struct tls *t) {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/slice.h"
 
@@ -37,6 +38,14 @@ struct tls_ctx *tls_client_ctx_in(struct tls_lib *lib, struct slice ca_pem, bool
                                   enum tls_policy policy, struct errinfo *ei);
 struct tls_ctx *tls_ctx_ref(struct tls_ctx *c);
 void tls_ctx_unref(struct tls_ctx **c);
+
+/* Server: ask clients for a certificate of this authority, and name it alone, so that browsers with other
+ * certificates bother nobody. One that shows none, or one that does not hold, is served all the same, without
+ * an identity. ERR_CRYPTO. */
+NODISCARD int tls_ask_client(struct tls_ctx *c, struct slice ca_pem, struct errinfo *ei);
+/* Client: show this certificate to servers that ask. ERR_CRYPTO. */
+NODISCARD int tls_show_client(struct tls_ctx *c, struct slice cert_pem, struct slice key_pem,
+                              struct errinfo *ei);
 
 /* Certificates that the sessions of a client context are shown again and again are kept once, not nine
  * kilobytes a session. For programs with thousands of sessions to a few servers; the context must then be
@@ -80,5 +89,15 @@ const char *tls_version(const struct tls *t);
 const char *tls_cipher(const struct tls *t);
 /* SHA-256 over the peer's certificate (DER). False when it sent none. */
 bool tls_peer_fingerprint(const struct tls *t, uint8_t out[32]);
+/* Who a client is, by its certificate. */
+struct tls_identity {
+    char name[64];      /* its common name, cleaned */
+    uint8_t sha256[32]; /* of the certificate (DER) */
+    struct wall until;  /* it expires then: the caller's to check, by its own clock */
+    char why[128];      /* with ERR_AUTH: what is wrong with it */
+};
+/* Of a server that asked: 1, and out filled; 0: it showed no certificate; ERR_AUTH: it does not hold (another
+ * authority's, not for clients). */
+NODISCARD int tls_peer_identity(const struct tls *t, struct tls_identity *out);
 /* Larger read buffer for a relayed stream. */
 void tls_bulk(struct tls *t);

@@ -261,6 +261,39 @@ struct tls_ctx *tls_client_ctx(struct slice ca_pem, bool use_system, enum tls_po
     return c;
 }
 
+/* --- clients with certificates --- */
+
+/* The handshake goes on whatever is shown: who shows a bad certificate is told so by an answer, which says
+ * more than an alert. The result stays with the session for tls_peer_identity(). */
+static int accept_any(int ok, X509_STORE_CTX *x) {
+    (void)ok;
+    (void)x;
+    return 1;
+}
+
+int tls_ask_client(struct tls_ctx *c, struct slice ca_pem, struct errinfo *ei) {
+    static const unsigned char id[] = "outband";
+    BIO *b = pem_of(ca_pem);
+    X509 *x = b ? next_cert(c->lib, b) : NULL;
+    BIO_free(b);
+    int r = x && X509_STORE_add_cert(SSL_CTX_get_cert_store(c->ssl), x) == 1 &&
+                    SSL_CTX_add_client_CA(c->ssl, x) == 1 &&
+                    SSL_CTX_set_session_id_context(c->ssl, id, sizeof id - 1) == 1
+                ? 0
+                : refuse(ei, "ca", "the certificate authority of the agents cannot be read");
+    X509_free(x);
+    if (r == 0) {
+        SSL_CTX_set_verify(c->ssl, SSL_VERIFY_PEER | SSL_VERIFY_CLIENT_ONCE, accept_any);
+        X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(c->ssl), X509_V_FLAG_NO_CHECK_TIME);
+    }
+    return r;
+}
+
+int tls_show_client(struct tls_ctx *c, struct slice cert_pem, struct slice key_pem, struct errinfo *ei) {
+    int r = load_chain(c, cert_pem, ei);
+    return r < 0 ? r : load_key(c, key_pem, ei);
+}
+
 /* --- peers' certificates, kept once --- */
 
 enum { SEEN_MAX = 16 }; /* stops a peer that shows another one each time */

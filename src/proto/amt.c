@@ -128,7 +128,12 @@ static bool contains(const char *text, const char *word) {
     return false;
 }
 
-/* "Mobile: ON in S0" or "Desktop: ON in S0, ME Wake in S3, S4-5": only the latter answers in Sx. */
+enum amt_me_sleep amt_me_sleep_of(const char *text) {
+    if (contains(text, "wake") || contains(text, "S3") || contains(text, "S4") || contains(text, "S5"))
+        return AMT_ME_SLEEP_WAKE;
+    return contains(text, "S0") ? AMT_ME_SLEEP_OFF : AMT_ME_SLEEP_UNKNOWN;
+}
+
 static void read_scheme(const struct wsman_msg *m, uint32_t node, struct amt_info *out) {
     struct slice id = slice_str(out->scheme_id);
     if (!id.n ||
@@ -136,10 +141,9 @@ static void read_scheme(const struct wsman_msg *m, uint32_t node, struct amt_inf
         return;
     const char *text =
         text_clean(out->power_scheme, sizeof out->power_scheme, wsman_text(m, node, "Description"));
-    if (contains(text, "wake") || contains(text, "S3") || contains(text, "S4") || contains(text, "S5"))
-        out->me_sleep = AMT_ME_SLEEP_WAKE;
-    else if (contains(text, "S0"))
-        out->me_sleep = AMT_ME_SLEEP_OFF;
+    enum amt_me_sleep sleep = amt_me_sleep_of(text);
+    if (sleep != AMT_ME_SLEEP_UNKNOWN)
+        out->me_sleep = sleep;
 }
 
 static const struct {

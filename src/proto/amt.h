@@ -71,6 +71,9 @@ NODISCARD int amt_decode_power(const struct wsman_msg *m, struct amt_power *out)
 /* One instance node (a Get's payload or one item of a Pull) of any class of amt_info, into the members it
  * speaks of; others keep their value. 0; ERR_UNSUPPORTED for other classes. */
 NODISCARD int amt_decode_info(const struct wsman_msg *m, uint32_t instance, struct amt_info *out);
+/* What a power package's name says: "Mobile: ON in S0" or "Desktop: ON in S0, ME Wake in S3, S4-5": only the
+ * latter answers in Sx. */
+enum amt_me_sleep amt_me_sleep_of(const char *text);
 /* ReturnValue of a Method_OUTPUT; -1 when absent. */
 int64_t amt_return_value(const struct wsman_msg *m);
 /* Sentence for the ReturnValue of RequestPowerStateChange, incl. the vendor range (3.6). Static text. */

@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "proto/amt.h"
 
-enum { AMT_NONCE_BYTES = 20, AMT_ROOTS_MAX = 8, AMT_CERT_HASH_CAP = 65, AMT_HOST_CAP = 256 };
+enum { AMT_NONCE_BYTES = 20, AMT_ROOTS_MAX = 8, AMT_CERT_HASH_CAP = 97, AMT_HOST_CAP = 256 };
 
 /* SETUP_READ: AMT_GeneralSettings and IPS_HostBasedSetupService */
 struct amt_setup {

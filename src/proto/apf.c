@@ -36,12 +36,16 @@ struct apf *apf_new(enum apf_role role, const struct apf_limits *lim) {
     struct apf *a = calloc(1, sizeof *a + lim->forwards_max * sizeof a->forwards[0]);
     if (!a)
         return NULL;
-    a->role = (uint8_t)role;
+    a->local = role == APF_HOST || role == APF_FIRMWARE;
+    a->role = role == APF_SERVER || role == APF_HOST ? APF_SERVER : APF_DEVICE;
     a->lim = *lim;
+    a->chunk_max = a->local ? APF_MESSAGE_LOCAL - APF_DATA_HEAD : APF_CHUNK_MAX;
     a->widest = lim->window_bytes;
-    a->next_id = role == APF_SERVER ? 1 : 0;
+    a->next_id = a->role == APF_SERVER ? 1 : 0;
     list_init(&a->chans);
-    apf_set_state(a, role == APF_SERVER ? APF_ST_VERSION : APF_ST_D_START);
+    apf_set_state(a, a->role == APF_SERVER ? APF_ST_VERSION : APF_ST_D_START);
+    if (role == APF_HOST && apf_host_hello(a) < 0)
+        apf_free(&a);
     return a;
 }
 
@@ -68,6 +72,7 @@ void apf_free(struct apf **ap) {
     drop_partial(a);
     drop_credentials(a);
     buf_free(&a->out);
+    buf_free(&a->marks);
     buf_free(&a->requests);
     free(a->error);
     free(a);
@@ -102,7 +107,8 @@ int apf_fail(struct apf *a, int err, enum apf_disconnect reason, const char *fmt
     wr_u8(&w, APF_DISCONNECT);
     wr_be32(&w, reason);
     wr_be16(&w, 0);
-    buf_put(&a->out, wr_done(&w));
+    if (buf_put(&a->out, wr_done(&w)) == 0)
+        (void)apf_mark(a, sizeof mem, true);
     return err;
 }
 
@@ -120,7 +126,7 @@ int apf_put(struct apf *a, struct slice msg) {
     if (a->out.len + msg.n > a->lim.output_bytes)
         return apf_fail(a, ERR_LIMIT, APF_DISC_CONNECTION_LOST, "the peer does not read: %zu bytes wait",
                         a->out.len);
-    if (buf_put(&a->out, msg) < 0)
+    if (buf_put(&a->out, msg) < 0 || apf_mark(a, msg.n, true) < 0)
         return apf_fail(a, ERR_NOMEM, APF_DISC_TEMPORARILY_UNAVAILABLE, "out of memory");
     return 0;
 }
@@ -136,11 +142,13 @@ int apf_put_u32s(struct apf *a, uint8_t type, const uint32_t *v, size_t n) {
 }
 
 struct slice apf_output(const struct apf *a) {
-    return buf_slice(&a->out);
+    return a->local ? apf_local_output(a) : buf_slice(&a->out);
 }
 
 void apf_sent(struct apf *a, size_t n_bytes) {
-    assert(n_bytes <= a->out.len);
+    assert(n_bytes <= apf_output(a).n);
+    if (a->local)
+        apf_local_sent(a, n_bytes);
     buf_consume(&a->out, n_bytes);
     if (apf_alive(a))
         apf_pump(a);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* apf: Intel AMT Port Forwarding, one instance a tunnel, either role. Sans-IO: bytes in; events and bytes
- * out. Owner: the tunnel (server) or node (device) that made it; its loop thread only. Source: reference
- * protocol-cira-wsman 1.2-1.7. */
+/* apf: Intel AMT Port Forwarding, one instance a tunnel, any role. Sans-IO: bytes in; events and bytes
+ * out. Owner: the tunnel (server) or node (device) that made it; its thread only. Source: reference
+ * protocol-cira-wsman 1.2-1.7; for the local roles protocol-redir-activation 5.3. */
 #pragma once
 
 #include "base/clock.h"
@@ -9,7 +9,9 @@
 #include "base/slice.h"
 #include "base/uuid.h"
 
-enum apf_role { APF_SERVER, APF_DEVICE };
+/* HOST and FIRMWARE: the two ends inside a node, over MEI (LME). They are a server and a device that say
+ * their version to each other and do without a login; their output comes a whole message at a time. */
+enum apf_role { APF_SERVER, APF_DEVICE, APF_HOST, APF_FIRMWARE };
 
 /* Every limit, beside what it stops. Zero is invalid; start from APF_LIMITS_DEFAULT. */
 struct apf_limits {
@@ -33,7 +35,9 @@ enum {
     APF_STR_MAX = 2048, /* any `str`; reference 1.2 */
     APF_USER_MAX = 64,  /* user name; reference 1.2 */
     APF_PASSWORD_MAX = 256,
-    APF_REQUESTS_MAX = 256,      /* stops a device role that asks faster than it is answered */
+    APF_REQUESTS_MAX = 256,   /* stops a device role that asks faster than it is answered */
+    APF_MESSAGE_MIN = 512,    /* all but DATA fit into it */
+    APF_MESSAGE_LOCAL = 2048, /* longest message of a local role, unless apf_message_max() says otherwise */
     APF_WINDOW_MAX = 0x7fffffff, /* credit is clamped here: 32-bit overflow, reference 1.5 */
 };
 
@@ -60,7 +64,7 @@ enum apf_open_failure {
 
 enum apf_ev_kind {
     /* server role */
-    APF_EV_VERSION,   /* message 192: uuid (printed order), trigger */
+    APF_EV_VERSION,   /* message 192: uuid (printed order), trigger. Firmware role, too: apf_login() then */
     APF_EV_AUTH,      /* message 50: user, password, method_none; answer with apf_auth_accept/reject */
     APF_EV_FORWARD,   /* tcpip-forward granted: port, again each time it is repeated. Both roles */
     APF_EV_UNFORWARD, /* cancel-tcpip-forward granted: port. Both roles */
@@ -107,7 +111,8 @@ NODISCARD int apf_input(struct apf *a, struct slice *in, struct mono now, struct
 /* Why apf_input() failed, a sentence; "" when it did not. */
 const char *apf_error(const struct apf *a);
 
-/* Bytes to send, empty when none; valid until the next apf_* call. Report what was taken with apf_sent(). */
+/* Bytes to send, empty when none; valid until the next apf_* call. Report what was taken with apf_sent().
+ * Local roles: exactly one message, which is to be sent whole; empty when there is none. */
 struct slice apf_output(const struct apf *a);
 void apf_sent(struct apf *a, size_t n_bytes);
 
@@ -118,7 +123,10 @@ void apf_sent(struct apf *a, size_t n_bytes);
 struct mono apf_deadline(const struct apf *a);
 int apf_tick(struct apf *a, struct mono now, struct apf_ev *ev);
 
-/* --- server role --- */
+/* Local roles: no message is longer (MEI's max_msg_length); at least APF_MESSAGE_MIN. */
+void apf_message_max(struct apf *a, uint32_t n_bytes);
+
+/* --- server role; what it says of forwards is the host's, too --- */
 /* After APF_EV_AUTH. accept: message 52. reject: message 51, then DISCONNECT 15; close when output is sent.
  */
 void apf_auth_accept(struct apf *a);
@@ -133,11 +141,11 @@ bool apf_forwards(const struct apf *a, uint32_t port);
 /* The forwarded ports, most n; how many there are. */
 size_t apf_forward_list(const struct apf *a, uint32_t *ports, size_t n);
 
-/* --- device role --- */
+/* --- device role, and firmware --- */
 struct apf_login {
     struct uuid uuid;            /* printed order */
     uint32_t trigger;            /* 1 user, 2 alert, 3 provisioning, 4 periodic */
-    const char *user, *password; /* user NULL: method `none` */
+    const char *user, *password; /* user NULL: method `none`. The firmware role uses neither */
     const uint32_t *ports;       /* forwarded one after the other once logged in */
     size_t nports;
 };

@@ -112,16 +112,20 @@ static size_t data_room(const struct apf *a) {
 
 /* One DATA message of the next bytes of *data, as many as may go now; false when none may. */
 static bool put_data(struct apf *a, struct apf_chan *c, struct slice *data) {
-    size_t n = least(least(data->n, c->credit), least(data_room(a), APF_CHUNK_MAX));
+    size_t n = least(least(data->n, c->credit), least(data_room(a), a->chunk_max));
     if (n == 0 || c->state != CHAN_OPEN || !apf_alive(a))
         return false;
-    if (!buf_room(&a->out, n + 9)) {
+    if (!buf_room(&a->out, n + APF_DATA_HEAD)) {
         apf_fail(a, ERR_NOMEM, APF_DISC_TEMPORARILY_UNAVAILABLE, "out of memory");
         return false;
     }
     if (APF_PUT(a, APF_CHANNEL_DATA, c->peer_id, (uint32_t)n) < 0)
         return false;
     buf_put(&a->out, slice_head(*data, n));
+    if (apf_mark(a, n, false) < 0) {
+        apf_fail(a, ERR_NOMEM, APF_DISC_TEMPORARILY_UNAVAILABLE, "out of memory");
+        return false;
+    }
     *data = slice_skip(*data, n);
     c->credit -= (uint32_t)n;
     return true;
@@ -300,10 +304,10 @@ int apf_open(struct apf *a, uint32_t port, struct mono now, void *user) {
     wr_be32(&w, c->id);
     wr_be32(&w, a->lim.window_bytes);
     wr_be32(&w, UINT32_MAX);
-    wr_str32(&w, SLICE_EMPTY);
+    wr_str32(&w, a->local ? SLICE_LIT("127.0.0.1") : SLICE_EMPTY);
     wr_be32(&w, port);
     /* the originator is informational; this is what firmware sees from other servers (reference 1.7) */
-    wr_str32(&w, SLICE_LIT("1.2.3.4"));
+    wr_str32(&w, a->local ? SLICE_LIT("127.0.0.1") : SLICE_LIT("1.2.3.4"));
     wr_be32(&w, 1024 + c->id % 30000);
     assert(!w.bad);
     int id = (int)c->id, r = apf_put(a, wr_done(&w));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* apf_int: what the sources of the apf machine share; nobody else includes it. apf.c: stream, table, output;
- * apf_login.c: login, forwards, keepalives; apf_chan.c: channels. Same owner and thread as apf.h says. */
+ * apf_local.c: host and firmware; apf_login.c: login, forwards, keepalives; apf_chan.c: channels. Same owner
+ * and thread as apf.h says. */
 #pragma once
 
 #include "base/buf.h"
@@ -77,7 +78,7 @@ enum apf_msg_row {
 
 #define APF_SVC_AUTH "auth@amt.intel.com"
 #define APF_SVC_PFWD "pfwd@amt.intel.com"
-enum { APF_MSG_OUT_CAP = 512, APF_CHUNK_MAX = 16384 };
+enum { APF_MSG_OUT_CAP = APF_MESSAGE_MIN, APF_CHUNK_MAX = 16384, APF_DATA_HEAD = 9 };
 
 enum apf_chan_state {
     CHAN_OFFERED,   /* the peer's 90 waits for apf_accept()/apf_refuse() */
@@ -116,7 +117,8 @@ struct apf_credentials {
 
 /* 100,000 of these live in one server: what is rare is allocated when needed and freed after. */
 struct apf {
-    uint8_t role;
+    uint8_t role;       /* APF_SERVER (a host, too) or APF_DEVICE (firmware, too) */
+    bool local;         /* host or firmware */
     uint8_t state;      /* enum apf_state; written by apf_set_state() */
     bool stray_ok;      /* one 0 byte after message 51 is tolerated */
     bool request_out;   /* the first of requests is on the wire */
@@ -125,14 +127,16 @@ struct apf {
     uint16_t nforwards; /* of lim.forwards_max */
     uint16_t nwritable; /* channels with APF_EV_WRITABLE due */
     struct apf_limits lim;
-    uint32_t next_id; /* channel numbers below were given out once */
-    uint32_t widest;  /* window that a channel ever had */
+    uint32_t next_id;   /* channel numbers below were given out once */
+    uint32_t chunk_max; /* of a DATA message's payload */
+    uint32_t widest;    /* window that a channel ever had */
     uint32_t preauth_used;
     uint32_t data_left, data_chan; /* payload of a DATA message still to come */
     uint32_t strays, unknown;
     uint32_t counts[APF_ROW_COUNT];
     struct buf partial; /* a message that is not complete yet */
     struct buf out;
+    struct buf marks;    /* local: uint32_t, the lengths of the messages in out */
     struct buf requests; /* device: struct apf_request, in order */
     struct list chans;   /* struct apf_chan; its length is the number of channels */
     struct apf_credentials *cred;
@@ -146,6 +150,11 @@ int apf_fail(struct apf *a, int err, enum apf_disconnect reason, const char *fmt
 /* Append one message to the output. Fails the tunnel with ERR_LIMIT when the peer does not read, with
  * ERR_NOMEM; ERR_CLOSED when the tunnel is over. */
 int apf_put(struct apf *a, struct slice msg);
+/* n more bytes of out belong to the last message (fresh: are a new one). Local roles only need it. ERR_NOMEM
+ */
+int apf_mark(struct apf *a, size_t n, bool fresh);
+/* Queue message 192. */
+int apf_put_version(struct apf *a, struct uuid uuid, uint32_t trigger);
 /* A message of a type byte and n (at most 4) integers. */
 int apf_put_u32s(struct apf *a, uint8_t type, const uint32_t *v, size_t n);
 #define APF_PUT(a, type, ...)                                                                                \
@@ -159,6 +168,11 @@ bool apf_alive(const struct apf *a);
     int handler(struct apf *a, struct rd *body, struct apf_ev *ev);
 APF_MSG_TABLE(M)
 #undef M
+
+/* apf_local.c */
+int apf_host_hello(struct apf *a);
+struct slice apf_local_output(const struct apf *a);
+void apf_local_sent(struct apf *a, size_t n_bytes);
 
 /* apf_chan.c, for apf.c */
 struct apf_chan *apf_chan_find(const struct apf *a, uint32_t id);

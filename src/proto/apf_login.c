@@ -73,7 +73,7 @@ const char *apf_layout_tail(const struct apf *a, uint8_t type, struct slice have
 int apf_on_version(struct apf *a, struct rd *body, struct apf_ev *ev) {
     uint32_t major = rd_be32(body);
     rd_be32(body);
-    if (a->role == APF_DEVICE)
+    if (a->role == APF_DEVICE && (!a->local || a->state != APF_ST_D_START))
         return 0; /* some servers echo it */
     if (major < 1)
         return apf_fail(a, ERR_PROTO, APF_DISC_VERSION_NOT_SUPPORTED, "APF version %u is too old", major);
@@ -82,7 +82,8 @@ int apf_on_version(struct apf *a, struct rd *body, struct apf_ev *ev) {
     struct uuid wire;
     memcpy(wire.b, rd_take(body, sizeof wire.b).p, sizeof wire.b);
     ev->uuid = uuid_swap(wire);
-    apf_set_state(a, APF_ST_AUTH_SVC);
+    if (a->role == APF_SERVER)
+        apf_set_state(a, APF_ST_AUTH_SVC);
     return 1;
 }
 
@@ -91,13 +92,14 @@ int apf_on_service_request(struct apf *a, struct rd *body, struct apf_ev *ev) {
     bool auth = slice_is(service, APF_SVC_AUTH);
     if (!auth && !slice_is(service, APF_SVC_PFWD))
         return apf_fail(a, ERR_PROTO, APF_DISC_SERVICE_NOT_AVAILABLE, "unknown service");
-    if (auth != (a->state == APF_ST_AUTH_SVC))
+    /* firmware may ask its host for the two in any order, or for one of them */
+    if (!a->local && auth != (a->state == APF_ST_AUTH_SVC))
         return apf_fail(a, ERR_PROTO, APF_DISC_PROTOCOL_ERROR, "the %s service out of turn",
                         auth ? "auth" : "pfwd");
     int r = put_service(a, APF_SERVICE_ACCEPT, auth ? APF_SVC_AUTH : APF_SVC_PFWD);
     if (r < 0)
         return r;
-    apf_set_state(a, auth ? APF_ST_AUTH : APF_ST_RUN);
+    apf_set_state(a, !auth ? APF_ST_RUN : a->local ? APF_ST_PFWD_SVC : APF_ST_AUTH);
     ev->kind = APF_EV_READY;
     return auth ? 0 : 1;
 }
@@ -187,8 +189,8 @@ static bool forward_drop(struct apf *a, uint32_t port) {
 int apf_on_global_request(struct apf *a, struct rd *body, struct apf_ev *ev) {
     const struct global_kind *g = global_of(rd_str32(body, APF_STR_MAX));
     bool want_reply = rd_u8(body) != 0;
-    if (!g || g->kind == GLOBAL_UDP)
-        return 0; /* alerts by UDP are not served, and never answered (reference 1.3) */
+    if (!g || g->kind == GLOBAL_UDP) /* alerts by UDP are not served, and a server never answers them */
+        return g && a->local ? apf_put(a, SLICE_LIT("\x52")) : 0;
     if (a->role == APF_DEVICE)
         return apf_fail(a, ERR_PROTO, APF_DISC_PROTOCOL_ERROR, "%s from the server", g->name);
     rd_str32(body, APF_STR_MAX); /* the device's address; forwards are keyed by port (reference 1.7) */
@@ -266,22 +268,19 @@ int apf_on_request_failure(struct apf *a, struct rd *body, struct apf_ev *ev) {
     return request_answered(a, false, ev);
 }
 
-static int put_version(struct apf *a, const struct apf_login *login) {
+int apf_put_version(struct apf *a, struct uuid uuid, uint32_t trigger) {
     uint8_t mem[APF_MSG_OUT_CAP];
     struct wr w = begin(mem, APF_PROTOCOLVERSION);
     wr_be32(&w, 1);
     wr_be32(&w, 0);
-    wr_be32(&w, login->trigger);
-    struct uuid wire = uuid_swap(login->uuid);
+    wr_be32(&w, trigger);
+    struct uuid wire = uuid_swap(uuid);
     wr_bytes(&w, slice_of(wire.b, sizeof wire.b));
     wr_zero(&w, 64);
     return put(a, &w);
 }
 
-int apf_login(struct apf *a, const struct apf_login *login) {
-    assert(a->role == APF_DEVICE);
-    if (a->state != APF_ST_D_START)
-        return ERR_STATE;
+static int keep_credentials(struct apf *a, const struct apf_login *login) {
     struct slice user = slice_str(login->user), password = slice_str(login->password);
     if (user.n > APF_USER_MAX || password.n > APF_PASSWORD_MAX)
         return ERR_INVALID;
@@ -291,11 +290,18 @@ int apf_login(struct apf *a, const struct apf_login *login) {
     slice_to_str(user, a->cred->user, sizeof a->cred->user);
     slice_to_str(password, a->cred->password, sizeof a->cred->password);
     a->cred->none = !login->user;
-    int r = 0;
+    return 0;
+}
+
+int apf_login(struct apf *a, const struct apf_login *login) {
+    assert(a->role == APF_DEVICE);
+    if (a->state != APF_ST_D_START)
+        return ERR_STATE;
+    int r = a->local ? 0 : keep_credentials(a, login);
     for (size_t i = 0; r == 0 && i < login->nports; i++)
         r = add_request(a, login->ports[i], false);
     if (r == 0)
-        r = put_version(a, login);
+        r = apf_put_version(a, login->uuid, login->trigger);
     if (r == 0)
         r = put_service(a, APF_SERVICE_REQUEST, APF_SVC_AUTH); /* 192 is not answered: do not wait */
     if (r == 0)
@@ -322,6 +328,10 @@ int apf_on_service_accept(struct apf *a, struct rd *body, struct apf_ev *ev) {
     bool auth = a->state == APF_ST_D_AUTH_SVC;
     if (!slice_is(rd_str32(body, APF_STR_MAX), auth ? APF_SVC_AUTH : APF_SVC_PFWD))
         return apf_fail(a, ERR_PROTO, APF_DISC_PROTOCOL_ERROR, "another service was accepted");
+    if (auth && a->local) { /* no login between the two */
+        apf_set_state(a, APF_ST_D_PFWD_SVC);
+        return put_service(a, APF_SERVICE_REQUEST, APF_SVC_PFWD);
+    }
     apf_set_state(a, auth ? APF_ST_D_AUTH : APF_ST_RUN);
     int r = auth ? put_userauth(a) : send_request(a);
     ev->kind = APF_EV_READY;

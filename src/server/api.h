@@ -31,6 +31,13 @@ void api_host_patch(struct request *r);
 void api_host_delete(struct request *r);
 extern const struct schema SCHEMA_HOST_CREATE, SCHEMA_HOST_PATCH;
 
+/* api_provisioning.c */
+void api_provisioning_get(struct request *r);
+void api_provisioning_cancel(struct request *r);
+void api_host_rotate(struct request *r);
+void api_host_deauthorize(struct request *r);
+extern const struct schema SCHEMA_ROTATE;
+
 /* api_ops.c */
 void api_op_create(struct request *r);
 void api_ops_list(struct request *r);
@@ -50,6 +57,7 @@ void api_consent_request(struct request *r);
 void api_consent_code(struct request *r);
 void api_consent_cancel(struct request *r);
 void api_session_stream(struct request *r);
+void api_activate(struct request *r);
 void api_webrelay(struct request *r);
 extern const struct schema SCHEMA_SESSION, SCHEMA_CONSENT_CODE;
 
@@ -63,6 +71,18 @@ extern const struct schema SCHEMA_ADOPT;
 /* api_admin.c */
 void api_audit_list(struct request *r);
 void api_audit_verify(struct request *r);
+
+/* api_agent.c */
+void api_agent_enrol(struct request *r);
+void api_agent_renew(struct request *r);
+void api_agent_report(struct request *r);
+void api_agent_heartbeat(struct request *r);
+void api_agent_shutdown(struct request *r);
+void api_agent_progress(struct request *r);
+void api_agent_result(struct request *r);
+void api_agent_revoke(struct request *r);
+extern const struct schema SCHEMA_AGENT_ENROL, SCHEMA_AGENT_RENEW, SCHEMA_AGENT_REPORT,
+    SCHEMA_AGENT_HEARTBEAT, SCHEMA_AGENT_SHUTDOWN, SCHEMA_AGENT_PROGRESS, SCHEMA_AGENT_RESULT;
 
 /* events.c, health.c, page.c */
 void api_events(struct request *r);

@@ -73,8 +73,9 @@ static void put_evidence(struct json *j, struct fleet_host *fh, struct host_now 
         json_str(j, text);
     }
     if (h->local_shutdown) {
-        snprintf(text, sizeof text, "the operating system said at %s that it was shut down on purpose",
-                 wall_hms(h->local_shutdown_at, hms));
+        snprintf(text, sizeof text, "the agent said at %s that a %s was begun on purpose%s%s",
+                 wall_hms(h->local_shutdown_at, hms), local_kind_text(h->local_kind),
+                 h->local_cause[0] ? " by " : "", h->local_cause);
         json_str(j, text);
     }
     if (h->op)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* api_patch: changing and deleting a host. What may be refused by the device goes first: a refused change
+/* api_patch: changing a host. What may be refused by the device goes first: a refused change
  * changes nothing. Order: checks, power, policy, identity. */
 #include "server/api.h"
 
 #include "base/text.h"
 #include "server/directory.h"
 #include "server/hostbody.h"
+#include "server/provisioning.h"
 #include "server/reading.h"
 
 #include <stdio.h>
@@ -15,11 +16,15 @@ static const char *const POLICY_VALUES[] = {
     RECOVERY_POLICY_TABLE(P)
 #undef P
         NULL};
+static const char *const AMT_VALUES[] = {"AMT_STATE_PROVISIONED", "AMT_STATE_UNPROVISIONED", NULL};
 static const struct field PATCH_FIELDS[] = {
     HOST_BODY_NAME, /* "" changes nothing: some clients send it */
     {"desiredPowerState", FIELD_ENUM, .values = DESIRED_OR_ONCE_VALUES},
     {"recoveryPolicy", FIELD_ENUM, .values = POLICY_VALUES},
     {"holdUntil", FIELD_TIME, .nullable = true, .doc = "With the policy hold; null: until told otherwise."},
+    {"desiredAmtState", FIELD_ENUM, .values = AMT_VALUES},
+    {"amtControlMode", FIELD_ENUM, .values = CONTROL_MODE_VALUES, .doc = "With desiredAmtState."},
+    {"amtProfile", FIELD_TEXT, .max = PROV_PROFILE_CAP - 1, .doc = "With AMT_STATE_PROVISIONED."},
     HOST_BODY_IDENTITY,
     {0}};
 const struct schema SCHEMA_HOST_PATCH = {"ChangeHost", PATCH_FIELDS};
@@ -30,6 +35,7 @@ struct change {
     struct fleet_call check;
     struct fleet_command command;
     struct fleet_patch patch;
+    struct provisioning_order amt;
     bool has_power, has_policy;
     uint64_t version; /* of If-Match; 0: any */
 };
@@ -53,13 +59,41 @@ static void change_refused(struct change *ch, const struct errinfo *ei, bool cha
     reply_error(ch->r, &e);
 }
 
+/* --- AMT: last, for it is under way when it is answered --- */
+static void amt_done(struct provisioning_order *o) {
+    struct change *ch = o->ctx;
+    if (o->call.err)
+        change_refused(ch, &o->call.error, ch->has_power || ch->has_policy);
+    else
+        change_done(ch);
+}
+
+static void change_amt(struct change *ch) {
+    const struct amt_intent *want = &ch->patch.v.amt_intent;
+    if (!(ch->patch.bits & PATCH_AMT_INTENT)) {
+        change_done(ch);
+        return;
+    }
+    ch->amt = (struct provisioning_order){
+        .goal = want->desired == AMT_STATE_PROVISIONED ? PROV_GOAL_ACTIVATE : PROV_GOAL_DEACTIVATE,
+        .mode = want->mode,
+        .quiet = true,
+        .done = amt_done,
+        .ctx = ch};
+    ch->amt.call.from = ch->r->shard;
+    memcpy(ch->amt.call.host, ch->id, sizeof ch->amt.call.host);
+    snprintf(ch->amt.profile, sizeof ch->amt.profile, "%s", want->profile);
+    snprintf(ch->amt.actor, sizeof ch->amt.actor, "%s", ch->r->who.user);
+    provisioning_order(&ch->amt);
+}
+
 /* --- identity --- */
 static void identity_done(struct fleet_patch *p) {
     struct change *ch = p->ctx;
     if (p->call.err || p->call.error.code)
         change_refused(ch, &p->call.error, ch->has_power || ch->has_policy);
     else
-        change_done(ch);
+        change_amt(ch);
 }
 
 static void change_identity(struct change *ch) {
@@ -161,11 +195,31 @@ static void check_done(struct fleet_call *call) {
         change_power(ch);
 }
 
+static int read_amt(const struct json_t *body, struct host_new *v, unsigned *bits, struct errinfo *ei) {
+    const char *desired = body_text(body, "desiredAmtState", NULL);
+    const char *mode = body_text(body, "amtControlMode", NULL), *profile = body_text(body, "amtProfile", "");
+    if (!desired && (mode || profile[0]))
+        return err_set(
+            ei, ERR_INVALID, mode ? "amtControlMode" : "amtProfile",
+            "%s goes with desiredAmtState only: a node changes its control mode by being activated",
+            mode ? "amtControlMode" : "amtProfile");
+    if (!desired)
+        return 0;
+    *bits |= PATCH_AMT_INTENT;
+    v->amt_intent.desired =
+        strcmp(desired, "AMT_STATE_PROVISIONED") == 0 ? AMT_STATE_PROVISIONED : AMT_STATE_UNPROVISIONED;
+    v->amt_intent.mode = mode ? hostbody_mode(mode) : AMT_MODE_UNKNOWN;
+    snprintf(v->amt_intent.profile, sizeof v->amt_intent.profile, "%s", profile);
+    return 0;
+}
+
 static int check_body(struct request *r, struct change *ch, struct errinfo *ei) {
     struct directory_entry e;
     ch->has_power = body_has(r->json, "desiredPowerState");
     ch->has_policy = body_has(r->json, "recoveryPolicy");
     int err = hostbody_read(r->json, &ch->patch.v, &ch->patch.bits, ei);
+    if (!err)
+        err = read_amt(r->json, &ch->patch.v, &ch->patch.bits, ei);
     slice_to_str(slice_str(r->params[0]), ch->patch.v.project, sizeof ch->patch.v.project);
     snprintf(ch->patch.v.actor, sizeof ch->patch.v.actor, "%s", r->who.user);
     if (!err && ch->patch.bits)
@@ -199,54 +253,4 @@ void api_host_patch(struct request *r) {
     memcpy(ch->check.host, ch->id, sizeof ch->check.host);
     request_hold(r);
     fleet_ask(&ch->check);
-}
-
-/* --- delete --- */
-struct removal {
-    struct request *r;
-    struct fleet_call check;
-    struct fleet_delete del;
-};
-
-static void delete_done(struct fleet_delete *d) {
-    struct removal *rm = d->ctx;
-    if (d->call.err || d->call.error.code)
-        reply_error(rm->r, &d->call.error);
-    else
-        reply_empty(rm->r, 204);
-}
-
-static void delete_check_run(struct shard *s, struct fleet_host *fh, struct fleet_call *call) {
-    struct removal *rm = CONTAINER_OF(call, struct removal, check);
-    call->err = host_check(fh, rm->r->params[0], call->host, &call->error);
-    fleet_answer(call);
-}
-static void delete_check_done(struct fleet_call *call) {
-    struct removal *rm = CONTAINER_OF(call, struct removal, check);
-    if (call->err) {
-        reply_error(rm->r, &call->error);
-        return;
-    }
-    rm->del.call.from = rm->r->shard;
-    memcpy(rm->del.call.host, call->host, sizeof rm->del.call.host);
-    snprintf(rm->del.actor, sizeof rm->del.actor, "%s", rm->r->who.user);
-    rm->del.ctx = rm;
-    rm->del.done = delete_done;
-    fleet_delete(&rm->del);
-}
-
-void api_host_delete(struct request *r) {
-    struct removal *rm = arena_alloc(&r->arena, sizeof *rm);
-    if (!rm) {
-        reply_fail(r, ERR_BUSY, "", "out of memory");
-        return;
-    }
-    if (!host_id_param(r, rm->check.host))
-        return;
-    rm->r = r;
-    rm->check.from = r->shard;
-    rm->check.run = delete_check_run;
-    rm->check.done = delete_check_done;
-    request_hold(r);
-    fleet_ask(&rm->check);
 }

@@ -3,13 +3,13 @@
  * said before the upgrade; the ticket alone authenticates. Source: docs/sessions.md, RFC 6455 4.2 */
 #include "server/api.h"
 
-#include "base/text.h"
-#include "proto/ws.h"
 #include "server/audit.h"
 #include "server/directory.h"
 #include "server/reading.h"
 #include "server/relay.h"
 #include "server/session_call.h"
+#include "server/upgrade.h"
+#include "server/uuid_scan.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,60 +23,8 @@ struct upgrade {
     char accept[WS_ACCEPT_CAP];
     char protocol[SESSION_TICKET_CAP]; /* that is selected */
     bool old_client;
-    /* of old clients: which host has this UUID */
-    struct fleet_scan scan;
-    struct uuid uuid;
-    unsigned found;
+    struct uuid_scan scan; /* of old clients: which host has this UUID */
 };
-
-/* Is word one of a list with commas, in any case? */
-static bool lists(struct slice header, const char *word) {
-    while (header.n)
-        if (slice_ieq(slice_trim(slice_cut(&header, ',')), slice_str(word)))
-            return true;
-    return false;
-}
-
-/* A browser says where its page is from; that must be this server. Others say nothing. */
-static bool origin_ok(const struct request *r) {
-    struct slice origin = r->headers[REQUEST_H_ORIGIN], host = r->headers[REQUEST_H_HOST];
-    if (!origin.n)
-        return true;
-    return origin.n == 8 + host.n && slice_ieq(slice_head(origin, 8), SLICE_LIT("https://")) &&
-           slice_ieq(slice_skip(origin, 8), host);
-}
-
-/* 0, or r was answered. */
-static int check_handshake(struct request *r, struct upgrade *u) {
-    struct errinfo ei = {0};
-    if (!slice_ieq(r->headers[REQUEST_H_UPGRADE], SLICE_LIT("websocket")) ||
-        !lists(r->headers[REQUEST_H_CONNECTION], "upgrade")) {
-        err_set(&ei, ERR_UNSUPPORTED, "Upgrade", "this is a WebSocket: it wants Upgrade: websocket");
-        request_put_header(r, "Upgrade", "websocket");
-        reply_problem(r, 426, &ei);
-        return -1;
-    }
-    if (!slice_is(r->headers[REQUEST_H_WS_VERSION], "13")) {
-        err_set(&ei, ERR_UNSUPPORTED, "Sec-WebSocket-Version", "only version 13 of WebSocket is spoken here");
-        request_put_header(r, "Sec-WebSocket-Version", "13");
-        reply_problem(r, 426, &ei);
-        return -1;
-    }
-    if (!ws_accept_key(r->headers[REQUEST_H_WS_KEY], u->accept)) {
-        reply_fail(r, ERR_INVALID, "Sec-WebSocket-Key", "Sec-WebSocket-Key must be 16 bytes in base64");
-        return -1;
-    }
-    if (!origin_ok(r)) {
-        reply_fail(r, ERR_DENIED, "Origin", "the page that asks is not from this server");
-        return -1;
-    }
-    if (atomic_load(&r->shard->app->draining)) {
-        request_put_header(r, "Retry-After", "5");
-        reply_fail(r, ERR_BUSY, "", "the server is stopping");
-        return -1;
-    }
-    return 0;
-}
 
 static void hand_over(struct request *r, struct upgrade *u) {
     struct relay_arrival *a = u->arrival;
@@ -132,7 +80,7 @@ static struct upgrade *upgrade_of(struct request *r) {
     struct upgrade *u = arena_alloc(&r->arena, sizeof *u);
     if (!u)
         reply_fail(r, ERR_BUSY, "", "out of memory");
-    else if (check_handshake(r, u) == 0)
+    else if (upgrade_check(r, u->accept) == 0)
         return u;
     return NULL;
 }
@@ -165,41 +113,25 @@ void api_session_stream(struct request *r) {
 
 /* --- old clients: the public MPS's form (reference 3.1) --- */
 
-/* host is the AMT UUID, the SMBIOS UUID or our id. Every host is asked: this is done once a session, and a
- * UUID may be anybody's. */
-static void uuid_visit(struct shard *s, struct fleet_scan *scan, unsigned part) {
-    struct upgrade *u = CONTAINER_OF(scan, struct upgrade, scan);
-    struct map_iter it = {0};
-    (void)part;
-    for (struct map_node *n; (n = map_next(&s->hosts, &it));) {
-        const struct fleet_host *fh = CONTAINER_OF(n, struct fleet_host, node);
-        const struct uuid has[] = {fh->h.seen_uuid, fh->h.amt_uuid, fh->h.smbios_uuid};
-        bool same = false;
-        for (size_t i = 0; i < sizeof has / sizeof *has; i++)
-            same |= !uuid_is_nil(has[i]) && uuid_same_node(has[i], u->uuid);
-        if (!same)
-            continue;
-        u->found++;
-        memcpy(u->c.call.host, fh->h.id, sizeof u->c.call.host);
-        memcpy(u->c.project, fh->h.project, sizeof u->c.project);
-    }
-}
-
+/* host is the AMT UUID, the SMBIOS UUID or our id. */
 static void attach_found(struct upgrade *u) {
     struct request *r = u->c.ctx;
     char host[HOST_ID_CAP];
     memcpy(host, u->c.call.host, sizeof host);
-    if (u->found == 1)
+    if (u->scan.found == 1)
         attach(r, u, host, slice_str(u->protocol));
-    else if (u->found)
+    else if (u->scan.found)
         reply_fail(r, ERR_STATE, "host",
-                   "%u hosts have this UUID; give the host's id (host-xxxxxxxx) instead", u->found);
+                   "%u hosts have this UUID; give the host's id (host-xxxxxxxx) instead", u->scan.found);
     else
         reply_fail(r, ERR_NOT_FOUND, "host", "there is no host with this id or UUID");
 }
 
 static void uuid_scanned(struct fleet_scan *scan) {
-    attach_found(CONTAINER_OF(scan, struct upgrade, scan));
+    struct upgrade *u = CONTAINER_OF(scan, struct upgrade, scan.scan);
+    memcpy(u->c.call.host, u->scan.host, sizeof u->c.call.host);
+    memcpy(u->c.project, u->scan.of_project, sizeof u->c.project);
+    attach_found(u);
 }
 
 void api_webrelay(struct request *r) {
@@ -223,14 +155,14 @@ void api_webrelay(struct request *r) {
     if (!slice_to_str(ticket, u->protocol, sizeof u->protocol))
         u->protocol[0] = 0; /* no ticket of ours is that long */
     request_hold(r);
-    if (uuid_parse(slice_str(host), &u->uuid)) {
-        u->scan = (struct fleet_scan){.from = r->shard, .visit = uuid_visit, .done = uuid_scanned};
-        if (fleet_scan(&u->scan) < 0)
+    if (uuid_parse(slice_str(host), &u->scan.uuid)) {
+        u->scan.scan = (struct fleet_scan){.from = r->shard, .done = uuid_scanned};
+        if (uuid_scan(&u->scan) < 0)
             reply_fail(r, ERR_BUSY, "", "out of memory");
         return;
     }
     if (directory_by_id(r->shard->app->directory, host, &e) == 0) {
-        u->found = 1;
+        u->scan.found = 1;
         memcpy(u->c.call.host, e.id, sizeof u->c.call.host);
         memcpy(u->c.project, e.project, sizeof u->c.project);
     }

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/app.h"
+#include "server/agent_ca.h"
 
 #include "server/directory.h"
 #include "server/fleet.h"
 #include "server/hub.h"
+#include "server/objects.h"
 #include "server/peers.h"
 #include "server/quarantine.h"
 #include "server/relay.h"
+#include "server/rps_door.h"
 #include "server/settings.h"
 #include "server/tunnel.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static struct shard *shard_new(struct app *a, unsigned index, struct loop *l) {
@@ -23,6 +27,7 @@ static struct shard *shard_new(struct app *a, unsigned index, struct loop *l) {
     s->hosts.seed = a->instance;
     list_init(&s->later);
     list_init(&s->relays);
+    list_init(&s->rps);
     if (!(s->tunnels = tunnels_new(s)) || !(s->wsc_pool = wsc_pool_new())) {
         tunnels_free(&s->tunnels);
         free(s);
@@ -42,6 +47,7 @@ static void shard_free(struct shard **sp) {
     }
     tunnels_free(&s->tunnels);
     relays_free(s); /* after their channels */
+    rps_free(s);    /* after what served them */
     wsc_pool_free(&s->wsc_pool);
     map_free(&s->hosts);
     actions_free(&s->actions);
@@ -73,16 +79,21 @@ static struct quarantine_limits quarantine_limits_of(const struct settings *s) {
 void app_apply_settings(struct app *a) {
     const struct settings *s = a->settings;
     a->policy = HOST_POLICY_DEFAULT;
+    a->prov_rules = PROV_RULES_DEFAULT;
     a->policy.started = a->started;
     a->wsc_limits = WSC_LIMITS_DEFAULT;
     a->apf_limits = APF_LIMITS_DEFAULT;
     a->tunnel_limits = TUNNEL_LIMITS_DEFAULT;
+    a->rps_limits = RPS_LIMITS_DEFAULT;
     if (!s)
         return;
     settings_host_policy(s, &a->policy);
     a->policy.started = a->started;
     settings_wsc_limits(s, &a->wsc_limits);
     settings_apf_limits(s, &a->apf_limits);
+    a->rps_limits = (struct rps_limits){.silence_ms = s->activate_silence_ms,
+                                        .clients_max = s->activate_clients_max,
+                                        .anonymous = s->activate_anonymous};
     struct tunnel_limits *t = &a->tunnel_limits;
     t->handshakes_max = s->cira_handshakes_max;
     t->pending_max = s->cira_handshakes_max * 4;
@@ -104,15 +115,18 @@ static int make_parts(struct app *a, const struct app_opts *o) {
     struct hub_limits hub = hub_limits_of(o->settings);
     struct quarantine_limits quarantine = quarantine_limits_of(o->settings);
     if (!(a->directory = directory_new(o->instance)) || !(a->peers = peers_new(o->instance)) ||
-        !(a->quarantine = quarantine_new(&quarantine, o->store)) ||
+        !(a->quarantine = quarantine_new(&quarantine, o->store)) || !(a->objects = objects_new(a)) ||
         !(a->hub = hub_new(a, o->last_event, &hub)) || buf_put(&a->ca_pem, o->ca_pem) < 0)
+        return ERR_NOMEM;
+    if (o->agent_ca_pem.n && !(a->agent_ca = agent_ca_new(o->agent_ca_pem, o->agent_key_pem, o->instance)))
         return ERR_NOMEM;
     for (unsigned i = 0; i < o->nshards; i++) {
         if (!(a->shards[i] = shard_new(a, i, o->loops[i])))
             return ERR_NOMEM;
         a->nshards++;
     }
-    return quarantine_load(a->quarantine, a->started);
+    int r = objects_load(a->objects);
+    return r ? r : quarantine_load(a->quarantine, a->started);
 }
 
 struct app *app_new(const struct app_opts *o, struct errinfo *ei) {
@@ -126,6 +140,7 @@ struct app *app_new(const struct app_opts *o, struct errinfo *ei) {
     a->seal = o->seal;
     a->settings = o->settings;
     a->instance = o->instance;
+    snprintf(a->server_name, sizeof a->server_name, "%s", o->server_name ? o->server_name : "localhost");
     a->started = loop_wall(o->loops[0]);
     app_apply_settings(a);
     int r = make_parts(a, o);
@@ -144,8 +159,10 @@ void app_free(struct app **ap) {
         shard_free(&a->shards[i]);
     hub_free(&a->hub);
     quarantine_free(&a->quarantine);
+    objects_free(&a->objects);
     peers_free(&a->peers);
     directory_free(&a->directory);
+    agent_ca_free(&a->agent_ca);
     buf_free(&a->ca_pem);
     free(a);
     *ap = NULL;
@@ -159,7 +176,10 @@ void app_abandon(struct app **ap) {
 
 int app_open_cira(struct shard *s, const char *address, struct tls_ctx *tls, bool reuse_port,
                   struct errinfo *ei) {
-    return tunnels_listen(s->tunnels, address, tls, reuse_port, ei);
+    int r = tunnels_listen(s->tunnels, address, tls, reuse_port, ei);
+    if (r == 0 && !atomic_load(&s->app->cira_port))
+        atomic_store(&s->app->cira_port, app_cira_port(s));
+    return r;
 }
 uint16_t app_cira_port(const struct shard *s) {
     return tunnels_port(s->tunnels);
@@ -173,8 +193,9 @@ void app_set_cira_tls(struct shard *s, size_t i, struct tls_ctx *tls) {
 void app_drain_shard(struct shard *s) {
     LOOP_ASSERT(s->loop);
     relays_drain(s);
+    rps_drain(s);
     tunnels_drain(s->tunnels, LINK_WHY_SERVER_STOP);
 }
 bool app_shard_busy(const struct shard *s) {
-    return tunnels_held(s->tunnels) > 0 || relays_held(s) > 0;
+    return tunnels_held(s->tunnels) > 0 || relays_held(s) > 0 || rps_held(s) > 0;
 }

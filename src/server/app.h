@@ -5,13 +5,15 @@
 #pragma once
 
 #include "base/map.h"
-#include "core/host.h"
+#include "core/provision_run.h"
 #include "net/loop.h"
 #include "net/tls.h"
 #include "proto/apf.h"
 #include "server/metrics.h"
 #include "store/seal.h"
 #include "store/store.h"
+
+#include <stdatomic.h>
 
 enum { SHARDS_MAX = 64 };
 
@@ -20,7 +22,9 @@ struct settings;   /* server/settings.h */
 struct directory;  /* server/directory.h */
 struct hub;        /* server/hub.h */
 struct auth;       /* server/auth.h */
+struct agent_ca;   /* server/agent_ca.h */
 struct quarantine; /* server/quarantine.h */
+struct objects;    /* server/objects.h */
 struct peers;      /* server/peers.h */
 struct tunnels;    /* server/tunnel.h: listeners and connections of one shard's CIRA port */
 struct httpd;      /* server/httpd.h: listeners and connections of one shard */
@@ -60,6 +64,14 @@ struct tunnel_limits {
                             .backlog_bytes = 65536,                                                          \
                             .wsman_idle_ms = 40000})
 
+/* Limits of /activate, beside what they stop. */
+struct rps_limits {
+    uint32_t silence_ms;  /* without a sign of life, or the answer that is due */
+    uint32_t clients_max; /* a shard: stops crowds */
+    bool anonymous;       /* clients that do not say who they are may set up hosts that are wanted so */
+};
+#define RPS_LIMITS_DEFAULT ((struct rps_limits){.silence_ms = 60000, .clients_max = 500})
+
 /* One loop and everything that lives on it. Only its thread touches it, but metrics (relaxed atomics). */
 struct shard {
     struct app *app;
@@ -72,6 +84,7 @@ struct shard {
     struct httpd *httpd;
     struct tls_ctx *amt_tls; /* client context for port 16993; NULL: not offered */
     struct wsc_pool *wsc_pool;
+    struct list rps;     /* clients of /activate: struct rps_conn */
     struct list relays;  /* sessions with a viewer: struct relay */
     struct list later;   /* events for host machines that arose while one was being fed */
     bool feeding;        /* actions of a host machine are being done */
@@ -87,19 +100,25 @@ struct app {
     struct directory *directory;
     struct hub *hub;
     struct auth *auth;
+    struct agent_ca *agent_ca; /* NULL: the agents' door is shut */
     struct quarantine *quarantine;
+    struct objects *objects;
     struct peers *peers;
-    struct buf ca_pem; /* our root, what clients trust */
+    struct buf ca_pem;     /* our root, what clients trust */
+    char server_name[256]; /* first name of the server certificate */
     struct wall started;
     uint64_t instance; /* random, new at each start */
     /* replaced by a reload (serve_run.c) while every loop stands still; old settings live until the end */
     struct settings *settings;
     struct host_policy policy;
+    struct prov_rules prov_rules;
     struct wsc_limits wsc_limits;
     struct apf_limits apf_limits;
     struct tunnel_limits tunnel_limits;
-    _Atomic int draining; /* SIGTERM came: no new sessions, readyz says no */
-    _Atomic int ready;    /* hosts loaded and listeners open */
+    struct rps_limits rps_limits;
+    _Atomic uint32_t cira_port; /* of the first CIRA listener; 0: none yet */
+    _Atomic int draining;       /* SIGTERM came: no new sessions, readyz says no */
+    _Atomic int ready;          /* hosts loaded and listeners open */
 };
 
 /* What an app is made of. Nothing here is owned by the app but what is said so. */
@@ -108,10 +127,12 @@ struct app_opts {
     struct loop *loops[SHARDS_MAX]; /* one a shard */
     struct store *store;            /* NULL: nothing is kept (tests) */
     struct seal_key *seal;
-    struct settings *settings; /* may be NULL; defaults are used then */
-    struct slice ca_pem;       /* copied */
-    uint64_t instance;         /* random */
-    uint64_t last_event;       /* store_last_event() */
+    struct settings *settings;                /* may be NULL; defaults are used then */
+    struct slice ca_pem;                      /* copied */
+    struct slice agent_ca_pem, agent_key_pem; /* copied; empty: none */
+    const char *server_name; /* first name of the server certificate; NULL: localhost. Copied */
+    uint64_t instance;       /* random */
+    uint64_t last_event;     /* store_last_event() */
 };
 /* Everything but hosts, auth and listeners. Before the loops run. NULL and ei filled. */
 struct app *app_new(const struct app_opts *o, struct errinfo *ei);

@@ -14,8 +14,9 @@
 
 enum { FILE_BYTES_MAX = 1 << 20, ROOT_DAYS = 3650, BACKDATE_MS = 3600 * 1000 };
 
-static const char *const all_files[] = {DATADIR_MASTER_KEY, DATADIR_CA_KEY, DATADIR_CA_CERT, DATADIR_LEAF_KEY,
-                                        DATADIR_LEAF_CERT};
+static const char *const all_files[] = {DATADIR_MASTER_KEY, DATADIR_CA_KEY,    DATADIR_CA_CERT,
+                                        DATADIR_LEAF_KEY,   DATADIR_LEAF_CERT, DATADIR_AGENT_KEY,
+                                        DATADIR_AGENT_CERT};
 enum { FILE_COUNT = sizeof all_files / sizeof *all_files };
 
 /* --- files --- */
@@ -187,6 +188,39 @@ static int make_root(const char *dir, struct wall now, struct buf *key, struct b
     return r < 0 ? r : write_file(dir, DATADIR_CA_CERT, buf_slice(cert), 0644, false, ei);
 }
 
+static int make_agent_ca(const char *dir, struct wall now, struct errinfo *ei) {
+    struct buf key = {0}, cert = {0};
+    struct wall from = wall_add_ms(now, -(int64_t)BACKDATE_MS);
+    int r = pki_make_key(PKI_P256, &key, ei);
+    if (r == 0)
+        r = pki_make_root(buf_slice(&key), "Outband agents", from, ROOT_DAYS, &cert, ei);
+    if (r == 0)
+        r = write_file(dir, DATADIR_AGENT_KEY, buf_slice(&key), 0600, false, ei);
+    if (r == 0)
+        r = write_file(dir, DATADIR_AGENT_CERT, buf_slice(&cert), 0644, false, ei);
+    wipe(&key);
+    buf_free(&cert);
+    return r;
+}
+
+int datadir_make_agent_ca(const char *dir, struct wall now, struct errinfo *ei) {
+    char path[DATADIR_PATH_CAP];
+    if (access(path_of(dir, DATADIR_MASTER_KEY, path), F_OK) != 0) {
+        err_set(ei, ERR_NOT_FOUND, "data-dir", "%s is no data directory: it has no " DATADIR_MASTER_KEY, dir);
+        err_remedy(ei, "A new one is made by outbandd init, with the authority of the agents in it.");
+        return ERR_NOT_FOUND;
+    }
+    static const char *const parts[] = {DATADIR_AGENT_CERT, DATADIR_AGENT_KEY};
+    for (size_t i = 0; i < 2; i++)
+        if (access(path_of(dir, parts[i], path), F_OK) == 0)
+            return err_set(ei, ERR_EXISTS, "data-dir",
+                           "%s exists already: agents trust it, so it is not made anew", path);
+    int r = make_agent_ca(dir, now, ei);
+    for (size_t i = 0; r < 0 && i < 2; i++)
+        unlink(path_of(dir, parts[i], path));
+    return r;
+}
+
 int datadir_make(const char *dir, const char *hostname, enum pki_key leaf_key, struct wall now,
                  struct errinfo *ei) {
     char path[DATADIR_PATH_CAP];
@@ -199,6 +233,8 @@ int datadir_make(const char *dir, const char *hostname, enum pki_key leaf_key, s
         r = make_root(dir, now, &key, &cert, ei);
     if (r == 0)
         r = make_leaf(dir, buf_slice(&cert), buf_slice(&key), hostname, leaf_key, now, false, ei);
+    if (r == 0)
+        r = make_agent_ca(dir, now, ei);
     wipe(&key);
     buf_free(&cert);
     if (r < 0)
@@ -282,6 +318,17 @@ int datadir_reload(struct datadir *d, const char *hostname, enum pki_key leaf_ke
     return r;
 }
 
+/* Both files or none: half of them is a mistake, none is a directory of before the agents. */
+static int read_agent_ca(struct datadir *d, const char *dir, struct errinfo *ei) {
+    char path[DATADIR_PATH_CAP];
+    bool cert = access(path_of(dir, DATADIR_AGENT_CERT, path), F_OK) == 0;
+    bool key = access(path_of(dir, DATADIR_AGENT_KEY, path), F_OK) == 0;
+    if (!cert && !key)
+        return 0;
+    int r = read_part(dir, DATADIR_AGENT_CERT, &d->agent_ca_pem, ei);
+    return r < 0 ? r : read_part(dir, DATADIR_AGENT_KEY, &d->agent_key_pem, ei);
+}
+
 int datadir_open(struct datadir *d, const char *dir, const char *hostname, enum pki_key leaf_key,
                  struct wall now, struct errinfo *ei) {
     char path[DATADIR_PATH_CAP];
@@ -292,10 +339,16 @@ int datadir_open(struct datadir *d, const char *dir, const char *hostname, enum 
     if (r == 0)
         r = read_part(dir, DATADIR_CA_CERT, &d->ca_pem, ei);
     if (r == 0)
+        r = read_agent_ca(d, dir, ei);
+    if (r == 0)
         r = datadir_reload(d, hostname, leaf_key, now, ei);
     if (r < 0)
         datadir_close(d);
     return r;
+}
+
+void datadir_server_name(const struct datadir *d, char out[DATADIR_NAME_CAP]) {
+    leaf_name(&d->leaf, out, DATADIR_NAME_CAP);
 }
 
 void datadir_close(struct datadir *d) {
@@ -303,4 +356,6 @@ void datadir_close(struct datadir *d) {
     buf_free(&d->ca_pem);
     buf_free(&d->chain_pem);
     wipe(&d->leaf_key_pem);
+    buf_free(&d->agent_ca_pem);
+    wipe(&d->agent_key_pem);
 }

@@ -12,8 +12,10 @@
 #define DATADIR_CA_KEY     "ca.key"
 #define DATADIR_LEAF_CERT  "server.pem"
 #define DATADIR_LEAF_KEY   "server.key"
+#define DATADIR_AGENT_CERT "agent-ca.pem"
+#define DATADIR_AGENT_KEY  "agent-ca.key"
 
-enum { DATADIR_PATH_CAP = 4096, DATADIR_LEAF_DAYS = 825, DATADIR_RENEW_DAYS = 30 };
+enum { DATADIR_PATH_CAP = 4096, DATADIR_NAME_CAP = 128, DATADIR_LEAF_DAYS = 825, DATADIR_RENEW_DAYS = 30 };
 
 struct datadir {
     char dir[DATADIR_PATH_CAP];
@@ -21,6 +23,7 @@ struct datadir {
     struct buf ca_pem;
     struct buf chain_pem; /* leaf, then root */
     struct buf leaf_key_pem;
+    struct buf agent_ca_pem, agent_key_pem; /* empty: a directory of before the agents */
     struct pki_facts leaf;
 };
 
@@ -29,6 +32,9 @@ struct datadir {
  * removed again. */
 NODISCARD int datadir_make(const char *dir, const char *hostname, enum pki_key leaf_key, struct wall now,
                            struct errinfo *ei);
+/* The authority of the agents, in a directory that has none: `outbandd init --agent-ca`. ERR_EXISTS,
+ * ERR_NOT_FOUND (no data directory), ERR_IO. */
+NODISCARD int datadir_make_agent_ca(const char *dir, struct wall now, struct errinfo *ei);
 /* Undo datadir_make(): for a later step of init that failed. */
 void datadir_unmake(const char *dir);
 /* Read all of it. A missing file is an error that names it: nothing is made here. The leaf is renewed with
@@ -39,6 +45,8 @@ NODISCARD int datadir_open(struct datadir *d, const char *dir, const char *hostn
 /* Read (or renew) the leaf again: SIGHUP. On failure d keeps what it had. */
 NODISCARD int datadir_reload(struct datadir *d, const char *hostname, enum pki_key leaf_key, struct wall now,
                              struct errinfo *ei);
+/* The name that the leaf was made for: its CN. */
+void datadir_server_name(const struct datadir *d, char out[DATADIR_NAME_CAP]);
 /* Wipes the keys. */
 void datadir_close(struct datadir *d);
 /* A small file into out; ERR_NOT_FOUND, ERR_IO, ERR_LIMIT. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/field.h"
 
+#include "core/identity.h"
+
 #include <stdio.h>
 
 struct host_view host_view_of(const struct host *h, const struct host_policy *p, struct host_now now) {
@@ -56,8 +58,8 @@ const char *decision_action(const struct decision *d) {
         [DECIDE_NO_INTENT] = "none",      [DECIDE_LINK_DOWN] = "wait",      [DECIDE_LINK_SUSPECT] = "wait",
         [DECIDE_OPERATION] = "wait",      [DECIDE_JOURNAL] = "wait",        [DECIDE_READ] = "read",
         [DECIDE_UNSETTLED] = "wait",      [DECIDE_AS_DESIRED] = "none",     [DECIDE_CONFIRM] = "read",
-        [DECIDE_HELD_BY_POLICY] = "hold", [DECIDE_LOCAL_SHUTDOWN] = "hold", [DECIDE_NOT_AVAILABLE] = "wait",
-        [DECIDE_BACK_OFF] = "wait",       [DECIDE_HELD] = "hold",
+        [DECIDE_HELD_BY_POLICY] = "hold", [DECIDE_LOCAL_SHUTDOWN] = "hold", [DECIDE_LOCAL_PAUSE] = "wait",
+        [DECIDE_NOT_AVAILABLE] = "wait",  [DECIDE_BACK_OFF] = "wait",       [DECIDE_HELD] = "hold",
     };
     return d->kind == DECIDE_ACT ? power_op_row(d->op)->kind : words[d->kind] ? words[d->kind] : "none";
 }
@@ -124,6 +126,9 @@ static const struct session *session_at(const struct host_view *v, unsigned i) {
     F(smbios_uuid, "oob.aliases.smbiosUuid", TEXT, uuid_of(v, out, i, v->h->smbios_uuid))                    \
     F(alias_serial, "oob.aliases.serial", TEXT, text(out, i, v->h->serial))                                  \
     F(cira_user, "oob.aliases.ciraUser", TEXT, text(out, i, v->h->cira_user))                                \
+    F(uuid_order, "oob.aliases.uuidOrder", TEXT, text(out, i, uuid_order_text(host_uuid_order(v->h))))       \
+    F(bios_switch, "oob.amtBiosSwitch.state", TEXT,                                                          \
+      text(out, i, agent_switch_text(host_bios_switch(v->h).state)))                                         \
     F(fw_version, "oob.firmware.version", TEXT,                                                              \
       text(out, i, info_text(v, offsetof(struct amt_info, version))))                                        \
     F(fw_sku, "oob.firmware.sku", TEXT, text(out, i, info_text(v, offsetof(struct amt_info, sku))))          \

@@ -4,10 +4,13 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "server/agents.h"
 #include "server/directory.h"
 #include "server/hub.h"
 #include "server/persist.h"
+#include "server/provisioning.h"
 #include "server/relay.h"
+#include "server/rps_door.h"
 #include "server/tunnel.h"
 
 #include <assert.h>
@@ -36,7 +39,7 @@ struct later {
     struct host_ev ev;
     struct wsc_result result;
     struct session_report report;
-    char session[REDIR_SESSION_ID_CAP], text[SESSION_TEXT_CAP];
+    char session[REDIR_SESSION_ID_CAP], text[SESSION_TEXT_CAP], cause[HOST_CAUSE_CAP];
 };
 
 void fleet_later_free(struct list_node *n) {
@@ -67,6 +70,10 @@ static void feed_later(struct fleet_host *fh, const struct host_ev *ev) {
         l->report.id = l->session;
         l->report.text = l->text;
         l->ev.report = &l->report;
+    }
+    if (ev->text) {
+        snprintf(l->cause, sizeof l->cause, "%s", ev->text);
+        l->ev.text = l->cause;
     }
     list_push(&fh->shard->later, &l->node);
 }
@@ -270,6 +277,8 @@ void fleet_host_drop(struct fleet_host **fhp) {
     if (fh->shard->loop)
         loop_timer_stop(fh->shard->loop, &fh->timer);
     map_remove(&fh->shard->hosts, &fh->node);
+    provisioning_free(fh, 0);
+    agents_drop(fh, 0);
     host_fini(&fh->h);
     free(fh);
     *fhp = NULL;
@@ -280,6 +289,9 @@ void fleet_host_free(struct fleet_host **fhp, int err) {
     if (!fh)
         return;
     relay_host_gone(fh);
+    rps_host_gone(fh);
+    provisioning_free(fh, err ? err : ERR_CANCELLED);
+    agents_drop(fh, err);
     if (fh->joining)
         tunnel_close(fh->joining, LINK_WHY_DELETED);
     if (fh->tunnel)

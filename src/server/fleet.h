@@ -68,9 +68,11 @@ struct host_new {
     char project[HOST_PROJECT_CAP], name[HOST_NAME_CAP], serial[HOST_SERIAL_CAP];
     char cira_user[HOST_USER_CAP], cira_password[72];
     char amt_user[HOST_USER_CAP], amt_password[40];
+    bool cira_shared; /* others may have the same CIRA user; amt_uuid is then needed */
     struct uuid amt_uuid, smbios_uuid;
     enum amt_control_mode control_mode;
     enum power_state desired;
+    struct amt_intent amt_intent; /* of a patch */
     char actor[OP_ACTOR_CAP];
 };
 /* All of them or none, durably. done on from with err 0 and the ids, or the index of the refused row and why
@@ -112,6 +114,7 @@ enum patch_bits {
     PATCH_SERIAL = 16,
     PATCH_AMT_UUID = 32,
     PATCH_SMBIOS_UUID = 64,
+    PATCH_AMT_INTENT = 128, /* desired, mode and profile of amt_intent */
     PATCH_UUIDS = PATCH_AMT_UUID | PATCH_SMBIOS_UUID,
 };
 struct fleet_patch {
@@ -152,6 +155,8 @@ void fleet_host_event(struct fleet_host *fh, enum host_event kind, const char *t
 NODISCARD int fleet_load(struct app *a, struct errinfo *ei);
 /* Fresh random ids: "op-xxxxxxxxxxxx". */
 void fleet_new_op_id(struct loop *l, char out[OP_ID_CAP]);
+/* "host-xxxxxxxx", of no host yet. ERR_INTERNAL. */
+NODISCARD int fleet_new_host_id(struct shard *s, char id[HOST_ID_CAP]);
 
 /* --- between the files of the fleet --- */
 /* A host object of this row, not yet in shard->hosts. NULL when out of memory. */
@@ -170,5 +175,13 @@ void fleet_host_saw_uuid(struct fleet_host *fh, struct uuid u);
 void fleet_tell_duplicate(struct shard *from, const char *host, bool duplicate);
 /* Do what shard->actions says for this host, and what arises from it. */
 void fleet_host_do_actions(struct fleet_host *fh);
+/* The host of this row, as the directory knows it. */
+struct directory_entry;
+void fleet_directory_entry(const struct store_host *row, struct directory_entry *e);
+/* Another write of this host is under way: call->run comes again when it is done. */
+bool fleet_must_wait(struct fleet_host *fh, struct fleet_call *call);
+/* What the row says of identity and secrets was written and is now true; bits: what has changed; text: of the
+ * event. */
+void fleet_apply_row(struct fleet_host *fh, unsigned bits, const struct store_host *row, const char *text);
 /* Run the changes that waited for a write. */
 void fleet_run_deferred(struct fleet_host *fh);

@@ -24,8 +24,7 @@ static void no_host(struct fleet_call *call) {
     refuse(call, ERR_NOT_FOUND);
 }
 
-/* Another write of this host is under way: c->run comes again when it is done. */
-static bool must_wait(struct fleet_host *fh, struct fleet_call *call) {
+bool fleet_must_wait(struct fleet_host *fh, struct fleet_call *call) {
     if (!fh->h.journal && !fh->patching)
         return false;
     list_push(&fh->deferred, &call->node);
@@ -41,13 +40,6 @@ struct patch_wait {
     struct store_host row; /* as written */
     struct directory_entry before;
 };
-
-static void directory_entry_of(const struct store_host *row, struct directory_entry *e) {
-    memcpy(e->id, row->id, sizeof e->id);
-    memcpy(e->project, row->project, sizeof e->project);
-    memcpy(e->name, row->name, sizeof e->name);
-    memcpy(e->cira_user, row->cira_user, sizeof e->cira_user);
-}
 
 static int seal_new(const struct fleet_host *fh, const char *what, const char *secret, struct sealed *out) {
     char context[HOST_ID_CAP + 8];
@@ -69,9 +61,16 @@ static int patch_row(const struct fleet_host *fh, const struct fleet_patch *c, s
         row->amt_uuid = v->amt_uuid;
     if (c->bits & PATCH_SMBIOS_UUID)
         row->smbios_uuid = v->smbios_uuid;
+    if (c->bits & PATCH_AMT_INTENT) {
+        bool serial_console = row->amt_intent.serial_console;
+        row->amt_intent = v->amt_intent;
+        row->amt_intent.serial_console = serial_console;
+    }
     if (c->bits & PATCH_CIRA_SECRET) {
-        if (v->cira_user[0])
+        if (v->cira_user[0]) {
             memcpy(row->cira_user, v->cira_user, sizeof row->cira_user);
+            row->cira_shared = false;
+        }
         r = seal_new(fh, "cira", v->cira_password, &row->cira_secret);
     }
     if (r == 0 && (c->bits & PATCH_AMT_SECRET)) {
@@ -84,20 +83,21 @@ static int patch_row(const struct fleet_host *fh, const struct fleet_patch *c, s
     return r;
 }
 
-/* What the row says of identity is now true. */
-static void apply_row(struct fleet_host *fh, unsigned bits, const struct store_host *row) {
+void fleet_apply_row(struct fleet_host *fh, unsigned bits, const struct store_host *row, const char *text) {
     struct host *h = &fh->h;
     memcpy(h->name, row->name, sizeof h->name);
     memcpy(h->serial, row->serial, sizeof h->serial);
     memcpy(h->cira_user, row->cira_user, sizeof h->cira_user);
     memcpy(h->amt_user, row->amt_user, sizeof h->amt_user);
+    h->cira_shared = row->cira_shared;
     h->amt_uuid = row->amt_uuid;
     h->smbios_uuid = row->smbios_uuid;
+    h->amt_intent = row->amt_intent;
     h->updated = row->updated;
     h->version = row->version;
     fh->cira_secret = row->cira_secret;
     fh->amt_secret = row->amt_secret;
-    fleet_host_event(fh, HOST_EVENT_CHANGED, "The host was changed");
+    fleet_host_event(fh, HOST_EVENT_CHANGED, text);
     if ((bits & PATCH_AMT_SECRET) && fh->tunnel)
         tunnel_forget_amt_secret(fh->tunnel);
     if (bits & PATCH_CIRA_SECRET) {
@@ -128,7 +128,7 @@ static void patch_written(struct persist_wait *w) {
                 w->why[0] ? w->why : err_text(w->err));
         refuse(&c->call, w->err);
     } else {
-        apply_row(fh, c->bits, &pw->row);
+        fleet_apply_row(fh, c->bits, &pw->row, "The host was changed");
         fleet_answer(&c->call);
     }
     if (fh)
@@ -142,11 +142,11 @@ static int patch_submit(struct fleet_host *fh, struct fleet_patch *c, struct pat
     struct directory_entry after;
     struct store_host now;
     persist_row(fh, &now);
-    directory_entry_of(&now, &pw->before);
+    fleet_directory_entry(&now, &pw->before);
     int r = patch_row(fh, c, &pw->row);
     if (r < 0)
         return err_set(ei, r, "", "the secret could not be sealed: %s", err_text(r));
-    directory_entry_of(&pw->row, &after);
+    fleet_directory_entry(&pw->row, &after);
     if ((r = directory_change(s->app->directory, &after, ei)) < 0)
         return r;
     struct store_txn *t = s->app->store ? persist_txn() : NULL;
@@ -172,7 +172,7 @@ static void patch_run(struct shard *s, struct fleet_host *fh, struct fleet_call 
         no_host(call);
         return;
     }
-    if (must_wait(fh, call))
+    if (fleet_must_wait(fh, call))
         return;
     if (c->if_version && c->if_version != fh->h.version) {
         err_set(&call->error, ERR_STATE, "If-Match",
@@ -268,7 +268,7 @@ static void delete_run(struct shard *s, struct fleet_host *fh, struct fleet_call
         no_host(call);
         return;
     }
-    if (must_wait(fh, call))
+    if (fleet_must_wait(fh, call))
         return;
     struct delete_wait *dw = calloc(1, sizeof *dw);
     if (!dw) {

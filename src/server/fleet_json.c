@@ -3,8 +3,11 @@
  * last known value stands beside it with its age. */
 #include "base/json.h"
 #include "core/diagnose.h"
+#include "core/identity.h"
+#include "server/agents.h"
 #include "server/field.h"
 #include "server/fleet.h"
+#include "server/provisioning.h"
 #include "server/session_call.h"
 
 #include <stdlib.h>
@@ -19,9 +22,17 @@ static void kstate(struct json *j, const char *key, enum power_state s) {
 }
 
 static const char *amt_state(const struct host *h) {
-    if (h->link.state == LINK_NEVER)
-        return "AMT_STATE_UNSPECIFIED";
-    return link_usable(&h->link) ? "AMT_STATE_PROVISIONED" : "AMT_STATE_DISCONNECTED";
+    if (h->amt.state == AMT_STATE_PROVISIONED)
+        return link_usable(&h->link) ? "AMT_STATE_PROVISIONED" : "AMT_STATE_DISCONNECTED";
+    return h->amt.state == AMT_STATE_UNPROVISIONED ? "AMT_STATE_UNPROVISIONED" : "AMT_STATE_UNSPECIFIED";
+}
+
+/* What was never ordered is wanted as it is: a host that came with its secrets is to stay provisioned. */
+static const char *amt_desired(const struct fleet_host *fh) {
+    enum amt_state want = fh->h.amt_intent.desired;
+    if (want == AMT_STATE_UNKNOWN)
+        want = fh->cira_secret.n ? AMT_STATE_PROVISIONED : AMT_STATE_UNPROVISIONED;
+    return want == AMT_STATE_PROVISIONED ? "AMT_STATE_PROVISIONED" : "AMT_STATE_UNPROVISIONED";
 }
 
 static const char *control_mode(enum amt_control_mode m) {
@@ -133,6 +144,18 @@ static void aliases_json(struct json *j, const struct host *h) {
     kuuid(j, "smbiosUuid", h->smbios_uuid);
     json_kstr(j, "serial", h->serial);
     json_kstr(j, "ciraUser", h->cira_user);
+    json_kstr(j, "uuidOrder", uuid_order_text(host_uuid_order(h)));
+    json_obj_end(j);
+}
+
+/* Can AMT be switched off in the BIOS, and who says so? */
+static void bios_switch_json(struct json *j, const struct host *h) {
+    struct bios_switch b = host_bios_switch(h);
+    json_key(j, "amtBiosSwitch");
+    json_obj(j);
+    json_kstr(j, "state", agent_switch_text(b.state));
+    json_kstr(j, "source", b.source);
+    json_kstr(j, "note", b.note);
     json_obj_end(j);
 }
 
@@ -178,8 +201,18 @@ static void op_or_null(struct json *j, const char *key, const struct host *h, co
         json_nil(j);
 }
 
-static void oob_json(struct json *j, const struct host *h, const struct host_policy *p, struct host_now now,
-                     enum power_state state) {
+static void amt_json(struct json *j, const struct host *h, struct host_now now) {
+    json_key(j, "amt");
+    json_obj(j);
+    json_kstr(j, "state", amt_state_text(h->amt.state));
+    json_kstr(j, "source", observe_source_text(h->amt.source));
+    age_json(j, h->amt.at, now.wall);
+    json_obj_end(j);
+}
+
+static void oob_json(struct json *j, const struct fleet_host *fh, const struct host_policy *p,
+                     struct host_now now, enum power_state state) {
+    const struct host *h = &fh->h;
     json_key(j, "oob");
     json_obj(j);
     link_json(j, h);
@@ -192,7 +225,11 @@ static void oob_json(struct json *j, const struct host *h, const struct host_pol
     json_kwall(j, "holdUntil", h->intent.policy == RECOVERY_HOLD ? h->intent.hold_until : WALL_NEVER);
     aliases_json(j, h);
     firmware_json(j, h);
+    amt_json(j, h, now);
+    provisioning_json(j, "provisioning", fh);
+    bios_switch_json(j, h);
     sessions_of_host_json(j, h);
+    agents_json(j, "agent", fh);
     json_kint(j, "version", (int64_t)h->version);
     json_obj_end(j);
 }
@@ -218,8 +255,12 @@ void fleet_host_json(struct buf *out, const struct fleet_host *fh) {
     json_kstr(&j, "powerStatusIndicator", indicator);
     json_kint(&j, "powerStatusTimestamp", status_at.us / 1000000);
     json_kstr(&j, "currentAmtState", amt_state(h));
-    json_kstr(&j, "desiredAmtState", "AMT_STATE_PROVISIONED");
-    json_kstr(&j, "amtControlMode", control_mode(h->control_mode));
+    json_kstr(&j, "desiredAmtState", amt_desired(fh));
+    json_kstr(&j, "amtControlMode",
+              control_mode(h->amt.state == AMT_STATE_PROVISIONED || !h->amt_intent.mode
+                               ? h->control_mode
+                               : h->amt_intent.mode));
+    provisioning_status_json(&j, fh);
     json_kstr(&j, "amtSku", sku(h->info));
     emf_sessions_json(&j, h);
     json_key(&j, "timestamps");
@@ -227,6 +268,6 @@ void fleet_host_json(struct buf *out, const struct fleet_host *fh) {
     json_kwall(&j, "createdAt", h->created);
     json_kwall(&j, "updatedAt", h->updated);
     json_obj_end(&j);
-    oob_json(&j, h, p, now, state);
+    oob_json(&j, fh, p, now, state);
     json_obj_end(&j);
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* All hosts and unfinished operations, from the store into the shards, before the loops run. */
+#include "server/agents.h"
 #include "server/directory.h"
 #include "server/fleet.h"
 #include "server/persist.h"
+#include "server/provisioning.h"
 
 #include "base/log.h"
 
@@ -13,14 +15,21 @@ struct load {
     struct errinfo *ei;
 };
 
+void fleet_directory_entry(const struct store_host *row, struct directory_entry *e) {
+    *e = (struct directory_entry){.cira_shared = row->cira_shared,
+                                  .ids = {.smbios = row->smbios_uuid, .amt = row->amt_uuid}};
+    memcpy(e->id, row->id, sizeof e->id);
+    memcpy(e->project, row->project, sizeof e->project);
+    memcpy(e->name, row->name, sizeof e->name);
+    memcpy(e->cira_user, row->cira_user, sizeof e->cira_user);
+    memcpy(e->ids.serial, row->serial, sizeof e->ids.serial);
+}
+
 static int load_host(void *ctx, const struct store_host *row) {
     struct load *l = ctx;
     struct shard *s = app_shard_of(l->app, row->id);
     struct directory_entry e;
-    memcpy(e.id, row->id, sizeof e.id);
-    memcpy(e.project, row->project, sizeof e.project);
-    memcpy(e.name, row->name, sizeof e.name);
-    memcpy(e.cira_user, row->cira_user, sizeof e.cira_user);
+    fleet_directory_entry(row, &e);
     int r = directory_add(l->app->directory, &e, l->ei);
     if (r < 0)
         return r;
@@ -77,6 +86,14 @@ static int load_op(void *ctx, const struct store_op *row) {
     return 0;
 }
 
+static int load_provision(void *ctx, const struct store_provision *row) {
+    struct load *l = ctx;
+    struct fleet_host *fh = fleet_host_find(app_shard_of(l->app, row->host), row->host);
+    if (fh && provisioning_restore(fh, &row->p) < 0)
+        return err_set(l->ei, ERR_NOMEM, "", "out of memory while the provisionings were read");
+    return 0;
+}
+
 static void restore(struct fleet_host *fh) {
     struct shard *s = fh->shard;
     actions_clear(&s->actions);
@@ -89,11 +106,15 @@ int fleet_load(struct app *a, struct errinfo *ei) {
     int r = store_each_host(a->store, load_host, &l);
     if (r == 0)
         r = store_each_open_op(a->store, load_op, &l);
+    if (r == 0)
+        r = store_each_provision(a->store, load_provision, &l);
     if (r < 0) {
         if (ei && !ei->code)
             err_set(ei, r, "", "the hosts could not be read from the store: %s", err_text(r));
         return r;
     }
+    if ((r = agents_load(a, ei)) < 0)
+        return r;
     for (unsigned i = 0; i < a->nshards; i++) {
         struct map_iter it = {0};
         for (struct map_node *n; (n = map_next(&a->shards[i]->hosts, &it));)

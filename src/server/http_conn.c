@@ -4,6 +4,8 @@
 #include "server/httpd_int.h"
 
 #include "base/log.h"
+#include "net/tls.h"
+#include "server/agent_ca.h"
 
 #include <stdlib.h>
 
@@ -163,6 +165,23 @@ static bool keep_headers(struct http_conn *c, struct request *r) {
     return true;
 }
 
+/* Whether a certificate still counts is asked for each request: it may be revoked meanwhile. */
+static void identify(const struct http_conn *c, struct request *r) {
+    struct agent_ca *ca = c->h->shard->app->agent_ca;
+    if (!c->shown || !ca)
+        return;
+    if (!c->shown_holds) {
+        r->agent_why = c->shown->why;
+    } else if (c->shown->until.us < request_now(r).wall.us) {
+        r->agent_why = "it has expired";
+    } else if (!agent_ca_knows(ca, c->shown->name, c->shown->sha256)) {
+        r->agent_why = "it was revoked, or another one has taken its place";
+    } else {
+        memcpy(r->agent_cert, c->shown->sha256, sizeof r->agent_cert);
+        slice_to_str(slice_str(c->shown->name), r->agent_host, sizeof r->agent_host);
+    }
+}
+
 static void on_head(struct http_conn *c) {
     struct request *r = c->req = request_new(c->h, c);
     if (!r || !keep_headers(c, r)) {
@@ -170,6 +189,7 @@ static void on_head(struct http_conn *c) {
         return;
     }
     r->close = !http1_keep_alive(c->parser);
+    identify(c, r);
     conn_set_state(c, CONN_BODY);
     router_head(r, http1_method(c->parser), http1_target(c->parser));
     uint64_t length = 0;
@@ -288,6 +308,7 @@ static void conn_free(struct http_conn *c) {
         request_orphan(c->req);
     http1_free(&c->parser);
     buf_free(&c->in);
+    free(c->shown);
     httpd_conn_gone(h, c->peer_addr);
     metric_add(&h->shard->metrics, METRIC_HTTP_CONNECTIONS, -1);
     free(c);
@@ -377,6 +398,16 @@ static void on_timer(struct loop_timer *t) {
         loop_timer_set(l, &c->timer, c->deadline);
 }
 
+/* Rare: only agents have one. */
+static void keep_identity(struct http_conn *c) {
+    struct tls_identity id;
+    int r = stream_peer_identity(c->stream, &id);
+    if (r == 0 || !(c->shown = malloc(sizeof *c->shown)))
+        return;
+    *c->shown = id;
+    c->shown_holds = r == 1;
+}
+
 void conn_open(struct httpd *h, struct stream *s) {
     static const struct stream_handler handler = {.on_data = on_data, .on_drain = on_drain, .on_end = on_end};
     struct http1_limits lim = {
@@ -393,6 +424,7 @@ void conn_open(struct httpd *h, struct stream *s) {
     c->h = h;
     c->stream = s;
     c->timer.fn = on_timer;
+    keep_identity(c);
     slice_to_str(slice_str(stream_peer(s)), c->peer, sizeof c->peer);
     slice_to_str(slice_str(stream_peer_addr(s)), c->peer_addr, sizeof c->peer_addr);
     list_push(&h->conns, &c->node);

@@ -53,6 +53,8 @@ struct http_conn {
     size_t body_bytes, mark; /* progress of a body */
     size_t queued_mark;      /* progress of output */
     char peer[REQUEST_PEER_CAP], peer_addr[REQUEST_PEER_CAP];
+    struct tls_identity *shown; /* the client's certificate; NULL: it showed none */
+    bool shown_holds;
 };
 
 /* Take over an accepted stream. */

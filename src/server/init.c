@@ -78,6 +78,16 @@ static int make_database(const struct settings *s, const char *password, struct 
     return r;
 }
 
+int init_agent_ca(const struct settings *s, struct errinfo *ei) {
+    struct wall now = {(int64_t)time(NULL) * 1000000};
+    int r = datadir_make_agent_ca(s->data_dir, now, ei);
+    if (r == 0)
+        printf("made the authority of the agents: %s/" DATADIR_AGENT_CERT
+               "\nIt is in use when the server is started again.\n",
+               s->data_dir);
+    return r;
+}
+
 int init_run(const struct init_opts *o, struct errinfo *ei) {
     const struct settings *s = o->settings;
     static const enum pki_key kinds[] = {

@@ -8,5 +8,7 @@ struct init_opts {
     const struct settings *settings; /* data.dir, tls.hostname, tls.leaf_key */
     const char *admin_password_file; /* NULL: a password is made and printed once */
 };
+/* `outbandd init --agent-ca`: the authority of the agents for a data directory of before there were any. */
+NODISCARD int init_agent_ca(const struct settings *s, struct errinfo *ei);
 /* 0, or ei filled; then nothing is left behind. Prints where things are. */
 NODISCARD int init_run(const struct init_opts *o, struct errinfo *ei);

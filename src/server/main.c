@@ -17,6 +17,7 @@ extern char **environ;
 /* What the options of a run said; settings among them are kept as text until the sources are read. */
 struct args {
     const char *config, *admin_password_file, *from, *to;
+    bool agent_ca;
     struct {
         const char *setting, *value;
     } set[8];
@@ -37,6 +38,7 @@ enum {
     OPT_PASSWORD,
     OPT_TO,
     OPT_FROM,
+    OPT_AGENT_CA,
     OPT_HELP
 };
 static const struct option_row {
@@ -55,11 +57,15 @@ static const struct option_row {
     {OPT_PASSWORD, "admin-password-file", "FILE", NULL, "its first line becomes the admin's password"},
     {OPT_TO, "to", "FILE", NULL, "the backup to write; must not exist"},
     {OPT_FROM, "from", "FILE", NULL, "the backup to read"},
+    {OPT_AGENT_CA, "agent-ca", NULL, NULL,
+     "only make what a data directory of an older version lacks: the authority of the agents"},
     {OPT_HELP, "help", NULL, NULL, "print this"},
 };
 enum { OPTION_COUNT = sizeof option_rows / sizeof *option_rows };
 
 static int cmd_init(struct args *a, struct settings *s, struct errinfo *ei) {
+    if (a->agent_ca)
+        return init_agent_ca(s, ei);
     struct init_opts o = {.settings = s, .admin_password_file = a->admin_password_file};
     return init_run(&o, ei);
 }
@@ -163,7 +169,7 @@ static const struct command {
      "make keys, root certificate, database and the first admin in a new data directory",
      "",
      cmd_init,
-     {OPT_DATA_DIR, OPT_PASSWORD, OPT_HOSTNAME, OPT_CONFIG}},
+     {OPT_DATA_DIR, OPT_PASSWORD, OPT_HOSTNAME, OPT_AGENT_CA, OPT_CONFIG}},
     {"serve",
      "run the server until SIGTERM; SIGHUP reads settings and certificates again",
      "",
@@ -206,7 +212,8 @@ static void print_command(FILE *f, const struct command *c) {
     fprintf(f, "  outbandd %s%s\n      %s\n", c->name, c->words, c->doc);
     for (const int *o = c->options; *o; o++) {
         const struct option_row *row = option_of(*o);
-        fprintf(f, "      --%s %s  %s\n", row->name, row->arg, row->doc);
+        fprintf(f, "      --%s%s%s  %s\n", row->name, row->arg ? " " : "", row->arg ? row->arg : "",
+                row->doc);
     }
 }
 
@@ -232,6 +239,10 @@ static const struct command *command_of(const char *word) {
 }
 
 static void take_option(struct args *a, int id, const char *value) {
+    if (id == OPT_AGENT_CA) {
+        a->agent_ca = true;
+        return;
+    }
     const char **plain = id == OPT_CONFIG     ? &a->config
                          : id == OPT_PASSWORD ? &a->admin_password_file
                          : id == OPT_TO       ? &a->to
@@ -256,7 +267,8 @@ static int parse(const struct command *c, int argc, char **argv, struct args *a)
     struct option longs[9] = {0};
     size_t n = 0;
     for (const int *o = c->options; *o; o++)
-        longs[n++] = (struct option){option_of(*o)->name, required_argument, NULL, *o};
+        longs[n++] = (struct option){option_of(*o)->name,
+                                     option_of(*o)->arg ? required_argument : no_argument, NULL, *o};
     longs[n] = (struct option){"help", no_argument, NULL, OPT_HELP};
     for (int id; (id = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
         if (id == '?')

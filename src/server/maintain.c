@@ -146,7 +146,10 @@ void maintain_print_events(struct buf *out) {
         [HOST_EVENT_FINDING_CLEARED] = "A finding is over",
         [HOST_EVENT_SESSION] = "A KVM, SOL or IDE-R session was started, opened, interrupted or ended",
         [HOST_EVENT_CONSENT] = "A consent code is wanted, shown, refused, entered or cancelled",
-        [HOST_EVENT_LOCAL_SHUTDOWN] = "The agent announced a shutdown from inside the operating system",
+        [HOST_EVENT_LOCAL_SHUTDOWN] =
+            "The agent announced that the operating system goes down on purpose, and by whom",
+        [HOST_EVENT_AMT] = "It was seen that the firmware is set up, or is not",
+        [HOST_EVENT_AGENT] = "The node's agent enrolled, came, went, or ended an order",
         [HOST_EVENT_CREATED] = "The host was created",
         [HOST_EVENT_CHANGED] = "Name, identity or secrets of the host were changed",
         [HOST_EVENT_DELETED] = "The host was deleted",

@@ -52,6 +52,7 @@ void persist_row(const struct fleet_host *fh, struct store_host *row) {
         .smbios_uuid = h->smbios_uuid,
         .amt_uuid = h->amt_uuid,
         .seen_uuid = h->seen_uuid,
+        .cira_shared = h->cira_shared,
         .control_mode = h->control_mode,
         .created = h->created,
         .updated = h->updated,
@@ -70,6 +71,14 @@ void persist_row(const struct fleet_host *fh, struct store_host *row) {
         .has_pin = fh->has_pin,
         .drops_at_off = h->drops_at_off,
         .last_off_seen = h->last_off_seen,
+        .amt_state = h->amt.state,
+        .amt_source = h->amt.source,
+        .amt_at = h->amt.at,
+        .amt_intent = h->amt_intent,
+        .cira_next = fh->cira_next,
+        .amt_next = fh->amt_next,
+        .mebx_secret = fh->mebx_secret,
+        .mebx_next = fh->mebx_next,
     };
     if (h->info)
         row->info = *h->info;
@@ -87,6 +96,10 @@ int persist_fill(struct fleet_host *fh, const struct store_host *row) {
     struct host *h = &fh->h;
     fh->cira_secret = row->cira_secret;
     fh->amt_secret = row->amt_secret;
+    fh->cira_next = row->cira_next;
+    fh->amt_next = row->amt_next;
+    fh->mebx_secret = row->mebx_secret;
+    fh->mebx_next = row->mebx_next;
     fh->has_pin = row->has_pin;
     memcpy(fh->pin, row->pin, sizeof fh->pin);
     memcpy(h->project, row->project, sizeof h->project);
@@ -97,6 +110,7 @@ int persist_fill(struct fleet_host *fh, const struct store_host *row) {
     h->smbios_uuid = row->smbios_uuid;
     h->amt_uuid = row->amt_uuid;
     h->seen_uuid = row->seen_uuid;
+    h->cira_shared = row->cira_shared;
     h->control_mode = row->control_mode;
     h->created = row->created;
     h->updated = row->updated;
@@ -111,6 +125,8 @@ int persist_fill(struct fleet_host *fh, const struct store_host *row) {
     h->power.at = row->power_at;
     h->drops_at_off = row->drops_at_off;
     h->last_off_seen = row->last_off_seen;
+    h->amt = (struct amt_observation){row->amt_state, row->amt_source, row->amt_at};
+    h->amt_intent = row->amt_intent;
     if (row->has_info) {
         if (!(h->info = malloc(sizeof *h->info)))
             return ERR_NOMEM;
@@ -126,10 +142,8 @@ static const struct {
     unsigned bit;
     enum store_write_kind kind;
 } lazy_kinds[] = {
-    {PERSIST_LINK, STORE_HOST_LINK},
-    {PERSIST_POWER, STORE_HOST_POWER},
-    {PERSIST_INFO, STORE_HOST_INFO},
-    {PERSIST_INTENT, STORE_HOST_INTENT},
+    {PERSIST_LINK, STORE_HOST_LINK},     {PERSIST_POWER, STORE_HOST_POWER}, {PERSIST_INFO, STORE_HOST_INFO},
+    {PERSIST_INTENT, STORE_HOST_INTENT}, {PERSIST_AMT, STORE_HOST_AMT},
 };
 
 /* Hand over a transaction nobody waits for. */

@@ -16,11 +16,16 @@ struct provisioning_order {
     bool force; /* DEACTIVATE: go on when the node cannot be reached; the host is then only forgotten here */
     bool wait;  /* done is called when it has ended, else when it is written down */
     bool quiet; /* nothing to do (it is as wanted) is no error */
+    bool void_secrets; /* DEACTIVATE of a node that is free: its secrets are void here all the same */
+    char project[HOST_PROJECT_CAP]; /* the host must be in it; "": any */
+    char left_behind[320];          /* out: with force, what stays as it was; "" nothing */
+    struct mono until;              /* provisioning's own */
     void (*done)(struct provisioning_order *o);
     void *ctx;
 };
-/* From call.from's thread. Errors: ERR_STATE (another one is under way, the way is missing: with what to do),
- * ERR_NOT_FOUND, ERR_INVALID (profile), ERR_STORE. */
+/* From call.from's thread. Also ERR_UNREACHABLE with wait, ERR_TIMEOUT (it goes on). Errors: ERR_STATE
+ * (another one is under way, the way is missing: with what to do), ERR_NOT_FOUND, ERR_INVALID (profile),
+ * ERR_STORE. */
 void provisioning_order(struct provisioning_order *o);
 
 /* --- the local way: one client of the RPS protocol (server/rps_door.c) --- */
@@ -60,6 +65,18 @@ void provisioning_local_turn(struct local_way *w);
 /* The connection is gone. */
 void provisioning_local_lost(struct local_way *w);
 
+/* --- for the glue of hosts and tunnels, on the host's shard --- */
+/* From the store, before the loops run. ERR_NOMEM. */
+NODISCARD int provisioning_restore(struct fleet_host *fh, const struct provision *p);
+/* The host goes; err: what orders that wait are answered with, 0: nobody is told. */
+void provisioning_free(struct fleet_host *fh, int err);
+/* The tunnel came up (by_next: it logged in with the fresh CIRA secret), or went. */
+void provisioning_link(struct fleet_host *fh, bool up, bool by_next);
+/* Another tunnel of the node took the place of the one that a run used. */
+void provisioning_way_lost(struct fleet_host *fh);
+/* Is the result of such a job provisioning's? */
+bool provisioning_takes(enum wsc_job_kind kind);
+void provisioning_result(struct fleet_host *fh, const struct wsc_result *r);
 /* --- for the agent's door: what this host's agent is to do now; kind NONE: nothing --- */
 enum prov_goal provisioning_for_agent(const struct fleet_host *fh, const char **profile);
 /* The agent's facts, tunnel and AMT observations changed: look again. */
@@ -67,3 +84,5 @@ void provisioning_look(struct fleet_host *fh);
 /* The object of docs/activation.md, or null. */
 struct json;
 void provisioning_json(struct json *j, const char *key, const struct fleet_host *fh);
+/* EMF's amtStatus and amtStatusIndicator. */
+void provisioning_status_json(struct json *j, const struct fleet_host *fh);

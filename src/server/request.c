@@ -330,12 +330,11 @@ struct stream_moving *request_upgrade(struct request *r, const char *accept, con
     if (c) {
         struct buf *o = &r->httpd->out;
         buf_clear(o);
-        buf_putf(
-            o,
-            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            "Sec-WebSocket-Accept: %s\r\nSec-WebSocket-Protocol: %s\r\nX-Request-Id: %s\r\n" SECURITY_HEADERS
-            "\r\n",
-            accept, protocol, r->id);
+        buf_putf(o,
+                 "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                 "Sec-WebSocket-Accept: %s\r\n%s%s%sX-Request-Id: %s\r\n" SECURITY_HEADERS "\r\n",
+                 accept, protocol ? "Sec-WebSocket-Protocol: " : "", protocol ? protocol : "",
+                 protocol ? "\r\n" : "", r->id);
         if (!o->failed && stream_write(c->stream, buf_slice(o)) == 0)
             m = conn_detach(c);
         else

@@ -194,8 +194,29 @@ static int check_csrf(const struct request *r, struct errinfo *ei) {
     return ERR_DENIED;
 }
 
+/* An agent speaks for its host through its own routes, and through no other. */
+static int authorise_agent(const struct request *r, struct errinfo *ei) {
+    if (r->route->scope == SCOPE_AGENT && r->agent_host[0])
+        return 0;
+    if (r->agent_host[0])
+        return err_set(ei, ERR_DENIED, "", "an agent's certificate opens the routes of agents only");
+    if (!r->shard->app->agent_ca) {
+        err_set(ei, ERR_AUTH, "", "this server has no authority for agents");
+        err_remedy(ei, "On the server: outbandd init --agent-ca, then start it again.");
+    } else if (r->agent_why) {
+        err_set(ei, ERR_AUTH, "", "the certificate of this agent is not taken: %s", r->agent_why);
+        err_remedy(ei, "Revoke the agent of the host, then enrol it again: pm-agent enrol.");
+    } else {
+        err_set(ei, ERR_AUTH, "", "this is for agents: it wants the certificate that an enrolment gives");
+        err_remedy(ei, "On the node: pm-agent enrol.");
+    }
+    return ERR_AUTH;
+}
+
 static int authorise(struct request *r, struct slice method, struct errinfo *ei) {
     const struct route *t = r->route;
+    if (t->scope == SCOPE_AGENT || (r->agent_host[0] && t->scope != SCOPE_OPEN))
+        return authorise_agent(r, ei);
     bool cookie = false;
     struct slice token = find_token(r, &cookie);
     if (t->scope == SCOPE_OPEN || (t->scope == SCOPE_LOCAL && !token.n && is_loopback(r->peer_addr)))
@@ -277,7 +298,7 @@ void router_head(struct request *r, struct slice method, struct slice target) {
         err = check_project(r, &ei);
     if (!err)
         err = query_all(r, query, &ei);
-    if (err == ERR_AUTH)
+    if (err == ERR_AUTH && r->route->scope != SCOPE_AGENT)
         request_put_header(r, "WWW-Authenticate", "Bearer realm=\"outband\"");
     if (err)
         refuse(r, error_status(err), &ei);

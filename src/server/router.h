@@ -26,6 +26,7 @@ struct request;
     Q(RELAY_TLS, "tls", NUMBER, 0, 1, 0, "Ignored.")                                                         \
     Q(RELAY_TLS1, "tls1only", NUMBER, 0, 1, 0, "Ignored.")                                                   \
     Q(RELAY_MODE, "mode", TEXT, 3, 4, 0, "kvm, sol or ider.")                                                \
+    Q(FORCE, "force", FLAG, 0, 0, 0, "Go on when the node cannot be reached, and say what is left behind.")  \
     Q(VERBOSE, "verbose", FLAG, 0, 0, 0, "Each check on a line of its own.")
 enum query_param {
 #define Q(sym, ...) QUERY_##sym,
@@ -52,6 +53,7 @@ enum route_scope {
     SCOPE_SELF,    /* any signed-in user, about oneself; or the role when about others (the handler asks) */
     SCOPE_PROJECT, /* the first parameter is a project: users bound to another one are refused */
     SCOPE_OWN,     /* any project: the handler shows a bound user the own one only */
+    SCOPE_AGENT,   /* an agent, by its certificate, for its own host; nobody else */
     SCOPE_ALL,     /* users that are not bound to a project */
 };
 

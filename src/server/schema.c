@@ -67,7 +67,7 @@ static int check_text(const struct field *f, const json_t *v, const char *path, 
     struct wall t;
     if (f->type == FIELD_TIME && !wall_parse(json_string_value(v), &t))
         return err_set(ei, ERR_INVALID, path, "%s is no time such as 2026-11-22T14:02:11Z", path);
-    if (f->type != FIELD_TEXT)
+    if (f->type != FIELD_TEXT && f->type != FIELD_TEXTS)
         return 0;
     if (s.n < (size_t)f->min)
         return err_set(ei, ERR_INVALID, path, "%s has %zu bytes; at least %" PRId64 " are needed", path, s.n,
@@ -75,6 +75,22 @@ static int check_text(const struct field *f, const json_t *v, const char *path, 
     if (s.n > (size_t)f->max)
         return err_set(ei, ERR_INVALID, path, "%s has %zu bytes; at most %" PRId64 " are allowed", path, s.n,
                        f->max);
+    return 0;
+}
+
+static int check_texts(const struct field *f, const json_t *v, const char *path, struct errinfo *ei) {
+    size_t i;
+    json_t *one;
+    if (!json_is_array(v))
+        return wrong_type(ei, path, "an array of texts", v);
+    if (json_array_size(v) > f->items)
+        return err_set(ei, ERR_INVALID, path, "%s has %zu members; at most %u are allowed", path,
+                       json_array_size(v), f->items);
+    json_array_foreach((json_t *)v, i, one) {
+        int err = check_text(f, one, path, ei);
+        if (err)
+            return err;
+    }
     return 0;
 }
 
@@ -100,6 +116,8 @@ static int check_value(const struct field *f, const json_t *v, const char *path,
         return check_number(f, v, path, ei);
     case FIELD_FLAG:
         return json_is_boolean(v) ? 0 : wrong_type(ei, path, "true or false", v);
+    case FIELD_TEXTS:
+        return check_texts(f, v, path, ei);
     case FIELD_OBJECT:
         return json_is_object(v) ? check_object(f->object, v, path, depth + 1, ei)
                                  : wrong_type(ei, path, "an object", v);
@@ -182,7 +200,7 @@ int schema_parse(const struct schema *s, struct slice text, struct json_t **out,
 /* --- printing --- */
 static const char *const TYPES[] = {
     [FIELD_TEXT] = "string", [FIELD_NUMBER] = "integer", [FIELD_FLAG] = "boolean", [FIELD_OBJECT] = "object",
-    [FIELD_ENUM] = "string", [FIELD_UUID] = "string",    [FIELD_TIME] = "string"};
+    [FIELD_ENUM] = "string", [FIELD_UUID] = "string",    [FIELD_TIME] = "string",  [FIELD_TEXTS] = "array"};
 
 static void print_type(struct json *j, const struct field *f) {
     json_key(j, "type");
@@ -207,6 +225,11 @@ static void print_field(struct json *j, const struct field *f) {
     if (f->type == FIELD_TEXT) {
         json_kint(j, "minLength", f->min);
         json_kint(j, "maxLength", f->max);
+    }
+    if (f->type == FIELD_TEXTS) {
+        json_kint(j, "maxItems", f->items);
+        json_key(j, "items");
+        json_raw(j, SLICE_LIT("{\"type\":\"string\"}"));
     }
     if (f->type == FIELD_NUMBER) {
         json_kint(j, "minimum", f->min);

@@ -10,14 +10,24 @@
 struct json_t;
 struct schema;
 
-enum field_type { FIELD_TEXT, FIELD_NUMBER, FIELD_FLAG, FIELD_OBJECT, FIELD_ENUM, FIELD_UUID, FIELD_TIME };
+enum field_type {
+    FIELD_TEXT,
+    FIELD_NUMBER,
+    FIELD_FLAG,
+    FIELD_OBJECT,
+    FIELD_ENUM,
+    FIELD_UUID,
+    FIELD_TIME,
+    FIELD_TEXTS /* an array of texts */
+};
 struct field {
     const char *name;
     enum field_type type;
     bool required;
     bool nullable;             /* null is a value of its own */
     bool secret;               /* its value is never repeated in an error */
-    int64_t min, max;          /* TEXT: length in bytes; NUMBER: value */
+    int64_t min, max;          /* TEXT, TEXTS: length in bytes; NUMBER: value */
+    uint32_t items;            /* TEXTS: most of them */
     const char *const *values; /* ENUM: NULL-terminated */
     const struct schema *object;
     const char *doc;

@@ -60,18 +60,29 @@ static void harden_process(void) {
 
 /* --- loops and listeners --- */
 
-int worker_make_tls(struct worker *w, struct tls_ctx **modern, struct tls_ctx **legacy, struct errinfo *ei) {
+void worker_free_tls(struct worker_tls *t) {
+    tls_ctx_unref(&t->modern);
+    tls_ctx_unref(&t->legacy);
+    tls_ctx_unref(&t->https);
+}
+
+int worker_make_tls(struct worker *w, struct worker_tls *out, struct errinfo *ei) {
     const struct server *sv = w->server;
     struct slice chain = buf_slice(&sv->dd.chain_pem), key = buf_slice(&sv->dd.leaf_key_pem);
-    *legacy = NULL;
-    if (!(*modern = tls_server_ctx_in(w->lib, chain, key, TLS_MODERN, ei)))
-        return ERR_TLS;
+    struct slice agent_ca = buf_slice(&sv->dd.agent_ca_pem);
+    *out = (struct worker_tls){0};
+    int r = ERR_TLS;
+    if (!(out->modern = tls_server_ctx_in(w->lib, chain, key, TLS_MODERN, ei)) ||
+        !(out->https = tls_server_ctx_in(w->lib, chain, key, TLS_MODERN, ei)))
+        goto out;
     if (sv->settings->cira_legacy_listen[0] &&
-        !(*legacy = tls_server_ctx_in(w->lib, chain, key, TLS_LEGACY, ei))) {
-        tls_ctx_unref(modern);
-        return ERR_TLS;
-    }
-    return 0;
+        !(out->legacy = tls_server_ctx_in(w->lib, chain, key, TLS_LEGACY, ei)))
+        goto out;
+    r = agent_ca.n ? tls_ask_client(out->https, agent_ca, ei) : 0;
+out:
+    if (r < 0)
+        worker_free_tls(out);
+    return r;
 }
 
 static int make_worker(struct server *sv, unsigned i, struct errinfo *ei) {
@@ -79,7 +90,7 @@ static int make_worker(struct server *sv, unsigned i, struct errinfo *ei) {
     w->server = sv;
     if (!(w->loop = loop_new()) || !(w->lib = tls_lib_new()))
         return err_set(ei, ERR_NOMEM, "", "a loop could not be made: out of memory or descriptors");
-    return worker_make_tls(w, &w->modern, &w->legacy, ei);
+    return worker_make_tls(w, &w->tls, ei);
 }
 
 /* The first worker's port may be 0: the others listen on what it got. */
@@ -93,10 +104,10 @@ static int open_ports(struct server *sv, struct worker *w, struct errinfo *ei) {
     w->shard->amt_tls = tls_client_ctx_in(w->lib, SLICE_EMPTY, false, TLS_MODERN, ei);
     if (!w->shard->amt_tls)
         return ERR_TLS;
-    int r = app_open_cira(w->shard, cira, w->modern, many, ei);
-    if (r == 0 && w->legacy)
-        r = app_open_cira(w->shard, legacy, w->legacy, many, ei);
-    if (r == 0 && !(w->shard->httpd = httpd_new(w->shard, https, w->modern, ei)))
+    int r = app_open_cira(w->shard, cira, w->tls.modern, many, ei);
+    if (r == 0 && w->tls.legacy)
+        r = app_open_cira(w->shard, legacy, w->tls.legacy, many, ei);
+    if (r == 0 && !(w->shard->httpd = httpd_new(w->shard, https, w->tls.https, ei)))
         r = ei->code;
     return r;
 }
@@ -107,11 +118,16 @@ static unsigned loops_wanted(const struct settings *s) {
 }
 
 static int make_app(struct server *sv, struct errinfo *ei) {
+    char name[DATADIR_NAME_CAP];
+    datadir_server_name(&sv->dd, name);
     struct app_opts o = {.nshards = sv->nworkers,
                          .store = sv->store,
                          .seal = sv->dd.seal,
                          .settings = sv->settings,
                          .ca_pem = buf_slice(&sv->dd.ca_pem),
+                         .agent_ca_pem = buf_slice(&sv->dd.agent_ca_pem),
+                         .agent_key_pem = buf_slice(&sv->dd.agent_key_pem),
+                         .server_name = name,
                          .last_event = store_last_event(sv->store)};
     if (RAND_bytes((unsigned char *)&o.instance, sizeof o.instance) != 1)
         return err_set(ei, ERR_CRYPTO, "", "the system gives no random bytes");
@@ -204,8 +220,7 @@ static void release(struct server *sv) {
     app_free(&sv->app);
     for (unsigned i = 0; i < SHARDS_MAX; i++) {
         struct worker *w = &sv->workers[i];
-        tls_ctx_unref(&w->modern);
-        tls_ctx_unref(&w->legacy);
+        worker_free_tls(&w->tls);
         tls_lib_unref(&w->lib);
         if (w->loop)
             loop_free(&w->loop);
@@ -221,7 +236,7 @@ static void say_where(const struct server *sv) {
     const struct shard *s = sv->workers[0].shard;
     printf("listening https %s\n", httpd_address(s->httpd));
     printf("listening cira %s\n", app_cira_address(s, 0));
-    if (sv->workers[0].legacy)
+    if (sv->workers[0].tls.legacy)
         printf("listening cira-legacy %s\n", app_cira_address(s, 1));
     fflush(stdout);
 }
@@ -244,6 +259,11 @@ int serve_run(const struct serve_opts *o, struct errinfo *ei) {
         sv->app->ready = 1;
         notify_send("READY=1");
         log_info("serve", "outbandd " OUTBAND_VERSION " is ready: %u loops", sv->nworkers);
+        if (!sv->app->agent_ca)
+            log_warn("serve",
+                     "the agents' door is shut: %s has no " DATADIR_AGENT_CERT
+                     "; make it with outbandd init --agent-ca, then start the server again",
+                     sv->settings->data_dir);
         serve_until_end(sv);
     }
     stop_threads(sv);

@@ -15,8 +15,11 @@ struct worker {
     struct loop *loop;
     struct shard *shard;
     struct tls_lib *lib;
-    struct tls_ctx *modern, *legacy; /* of this loop's listeners; legacy NULL without that listener */
-    struct tls_ctx *next_modern, *next_legacy; /* to be taken over at the next reload */
+    struct worker_tls {
+        struct tls_ctx *modern; /* CIRA */
+        struct tls_ctx *legacy; /* NULL without that listener */
+        struct tls_ctx *https;  /* as modern, and asks agents for their certificate */
+    } tls, next_tls;            /* of this loop's listeners; to be taken over at the next reload */
     pthread_t thread;
     bool started;
     struct loop_msg ping, order;
@@ -38,8 +41,8 @@ struct server {
 };
 
 /* Contexts of a worker's listeners from the present certificate. */
-NODISCARD int worker_make_tls(struct worker *w, struct tls_ctx **modern, struct tls_ctx **legacy,
-                              struct errinfo *ei);
+NODISCARD int worker_make_tls(struct worker *w, struct worker_tls *out, struct errinfo *ei);
+void worker_free_tls(struct worker_tls *t);
 enum pki_key serve_leaf_kind(const struct settings *s);
 void serve_setup_log(const struct settings *s);
 /* Signals until the end is asked for; returns when everything is drained, with the loops stopped and joined.

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The main thread while the loops run: signals, watchdog, reload, drain. */
 #include "base/log.h"
+#include "server/agents.h"
 #include "server/httpd.h"
 #include "server/notify.h"
 #include "server/serve_impl.h"
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -54,6 +56,7 @@ static void http_drain(struct loop *l, struct loop_msg *m) {
     struct worker *w = CONTAINER_OF(m, struct worker, order);
     (void)l;
     httpd_drain(w->shard->httpd);
+    agents_drain(w->shard);
     atomic_store(&w->order_out, false);
 }
 
@@ -126,17 +129,16 @@ static void drain(struct server *sv) {
 /* --- reload --- */
 
 static void take_tls(struct worker *w) {
-    if (!w->next_modern)
+    struct worker_tls *next = &w->next_tls;
+    if (!next->modern)
         return;
-    app_set_cira_tls(w->shard, 0, w->next_modern);
-    if (w->next_legacy)
-        app_set_cira_tls(w->shard, 1, w->next_legacy);
-    httpd_set_tls(w->shard->httpd, w->next_modern);
-    tls_ctx_unref(&w->modern);
-    tls_ctx_unref(&w->legacy);
-    w->modern = w->next_modern;
-    w->legacy = w->next_legacy;
-    w->next_modern = w->next_legacy = NULL;
+    app_set_cira_tls(w->shard, 0, next->modern);
+    if (next->legacy)
+        app_set_cira_tls(w->shard, 1, next->legacy);
+    httpd_set_tls(w->shard->httpd, next->https);
+    worker_free_tls(&w->tls);
+    w->tls = *next;
+    *next = (struct worker_tls){0};
 }
 
 /* Every loop stands between the two waits while the main thread exchanges what they share. */
@@ -155,6 +157,9 @@ static void exchange(struct server *sv, struct settings *next) {
     sv->settings = next;
     sv->app->settings = next;
     app_apply_settings(sv->app);
+    char name[DATADIR_NAME_CAP];
+    datadir_server_name(&sv->dd, name);
+    snprintf(sv->app->server_name, sizeof sv->app->server_name, "%s", name);
     serve_setup_log(next);
 }
 
@@ -166,7 +171,7 @@ static void new_certificates(struct server *sv, const struct settings *next) {
     int r = datadir_reload(&sv->dd, next->tls_hostname, serve_leaf_kind(next), now, &ei);
     for (unsigned i = 0; r == 0 && i < sv->nworkers; i++) {
         struct worker *w = &sv->workers[i];
-        r = worker_make_tls(w, &w->next_modern, &w->next_legacy, &ei);
+        r = worker_make_tls(w, &w->next_tls, &ei);
     }
     if (r < 0)
         log_error("serve", "the certificates stay as they are: %s", ei.text);

@@ -327,7 +327,39 @@ int settings_read_env(struct settings *s, char *const *env, struct errinfo *ei) 
 }
 
 /* --- whole --- */
+int settings_public_address(const struct settings *s, char host[PUBLIC_HOST_CAP], uint16_t *port,
+                            struct errinfo *ei) {
+    const char *text = s->cira_public_address;
+    struct address a;
+    *host = 0;
+    *port = 0;
+    if (!*text)
+        return 0;
+    bool bare = address_is_ip(text) || !strchr(text, ':');
+    if (!bare &&
+        (address_parse(text, &a, NULL) || a.kind == ADDRESS_UNIX || a.kind == ADDRESS_ANY || !a.port))
+        goto bad;
+    if (!slice_to_str(slice_str(bare ? text : a.host), host, PUBLIC_HOST_CAP))
+        goto bad;
+    if (!address_is_ip(host) && !text_in_set(slice_str(host), TEXT_ALNUM "-.", 1, PUBLIC_HOST_CAP - 1))
+        goto bad;
+    *port = bare ? 0 : a.port;
+    return 0;
+bad:
+    *host = 0;
+    err_set(ei, ERR_INVALID, "cira.public_address", "cira.public_address: \"%s\" is not HOST or HOST:PORT",
+            text);
+    err_remedy(
+        ei, "Use a name or address that nodes can dial, such as outband.example:4433 or [2001:db8::1]:4433");
+    return ERR_INVALID;
+}
+
 int settings_check(const struct settings *s, struct errinfo *ei) {
+    char host[PUBLIC_HOST_CAP];
+    uint16_t port;
+    int r = settings_public_address(s, host, &port, ei);
+    if (r)
+        return r;
     if (s->power_fresh_ms <= s->power_poll_interval_ms || s->power_fresh_ms <= s->power_poll_doubt_ms)
         return err_set(ei, ERR_INVALID, "power.fresh",
                        "power.fresh must be longer than power.poll_interval and power.poll_doubt, else every "

@@ -38,6 +38,22 @@ enum { SETTING_TEXT_CAP = 256 };
           "Connections from one IP address at once. 0: no limit, because a site may be behind one address")  \
     DURATION(cira_keepalive, "cira.keepalive", "30s", "5s", "10m", true,                                     \
              "Keepalive interval that devices are asked for")                                                \
+    TEXT(cira_public_address, "cira.public_address", "", true,                                               \
+         "HOST or HOST:PORT that nodes dial for their CIRA tunnels. Empty: the first name of the server "    \
+         "certificate and the port of cira.listen")                                                          \
+    BOOL(activate_anonymous, "activate.anonymous", "false", true,                                            \
+         "Let clients of the activation protocol in that show no key, for hosts that are in the list and "   \
+         "wanted provisioned")                                                                               \
+    DURATION(activate_silence, "activate.silence", "60s", "5s", "10m", true,                                 \
+             "A client of /activate without a sign of life, or without the answer that is due, is given up " \
+             "after this time")                                                                              \
+    COUNT(activate_clients_max, "activate.clients_max", "500", 1, 20000, true,                               \
+          "Clients of /activate at once, per loop")                                                          \
+    COUNT(agent_certificate_days, "agent.certificate_days", "30", 1, 825, true,                              \
+          "Days that an agent's certificate is valid; it renews it after two thirds of them")                \
+    DURATION(agent_heartbeat, "agent.heartbeat", "30s", "5s", "10m", true,                                   \
+             "How often an agent asks for orders; unheard for three of them, it counts as gone")             \
+    COUNT(enrol_keys_max, "enrol.keys_max", "1000", 1, 100000, true, "Enrolment keys of one project")        \
     CHOICE(tls_leaf_key, "tls.leaf_key", "rsa-2048", "rsa-2048|rsa-3072|p-256", false,                       \
            "Key of new server certificates. Old firmware knows RSA only")                                    \
     TEXT(tls_hostname, "tls.hostname", "", true,                                                             \
@@ -161,6 +177,11 @@ NODISCARD int settings_read_file(struct settings *s, const char *path, struct er
 NODISCARD int settings_read_env(struct settings *s, char *const *env, struct errinfo *ei);
 /* Do the settings fit each other? After all sources. ERR_INVALID. */
 NODISCARD int settings_check(const struct settings *s, struct errinfo *ei);
+
+enum { PUBLIC_HOST_CAP = 254 };
+/* cira.public_address taken apart; host "" when it is empty, port 0 when it names none. ERR_INVALID. */
+NODISCARD int settings_public_address(const struct settings *s, char host[PUBLIC_HOST_CAP], uint16_t *port,
+                                      struct errinfo *ei);
 
 /* Value as it may be written in a file; appended. */
 void settings_put_value(const struct settings *s, enum setting k, struct buf *out);

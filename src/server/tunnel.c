@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Life, input and output of one connection of the CIRA port. */
 #include "base/log.h"
+#include "server/provisioning.h"
 #include "server/tunnel_impl.h"
 
 #include <assert.h>
@@ -95,10 +96,13 @@ static void unbind(struct tunnel *t, enum link_reason why) {
         return;
     fh->tunnel = NULL;
     /* replaced: the newer login speaks for the link, what ends late changes nothing */
-    if (why == LINK_WHY_REPLACED)
+    if (why == LINK_WHY_REPLACED) {
+        provisioning_way_lost(fh);
         return;
+    }
     struct host_ev ev = {.kind = HOST_EV_LINK_LOST, .why = why, .generation = t->generation};
     fleet_host_input(fh, &ev);
+    provisioning_link(fh, false, false);
 }
 
 static void end(struct tunnel *t, enum link_reason why) {

@@ -31,6 +31,11 @@ void tunnels_free(struct tunnels **ts);
  * ERR_CLOSED, ERR_CRYPTO (the AMT password cannot be opened), ERR_NOMEM: no result comes then. */
 NODISCARD int tunnel_submit(struct tunnel *t, enum wsc_job_kind job, uint32_t arg, enum wsc_priority prio,
                             uint32_t deadline_ms);
+/* The same for a job with texts; urgent. Its result is provisioning's. */
+NODISCARD int tunnel_submit_with(struct tunnel *t, enum wsc_job_kind job, uint32_t arg,
+                                 const struct wsc_args *args);
+/* WS-MAN logs in as this one from here on, until tunnel_forget_amt_secret(). ERR_CLOSED, ERR_NOMEM. */
+NODISCARD int tunnel_use_account(struct tunnel *t, const char *user, const char *password);
 /* Send an APF keepalive request. */
 void tunnel_ask_alive(struct tunnel *t);
 /* End it. The host is told (HOST_EV_LINK_LOST) if the tunnel carried its link, and forgets it at once; what

@@ -60,6 +60,7 @@ struct tunnel {
     bool soon;    /* the timer must fire in the next turn */
     bool pending; /* counted in set->pending */
     bool held;    /* counted in set->held, and in peers */
+    bool by_next; /* logged in with the fresh CIRA secret */
 };
 
 struct tunnels {

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "server/directory.h"
 #include "server/hub.h"
+#include "server/provisioning.h"
 #include "server/quarantine.h"
 #include "server/tunnel_impl.h"
 
@@ -68,12 +69,13 @@ static void refuse_login(struct tunnel *t, const char *host, struct slice user, 
 /* --- the password --- */
 
 /* Opens the sealed password only for this comparison. */
-static bool password_fits(const struct shard *s, const struct fleet_host *fh, const char *password) {
+static bool password_fits(const struct shard *s, const struct fleet_host *fh, const struct sealed *sealed,
+                          const char *password) {
     char secret[SEALED_MAX], context[HOST_ID_CAP + 8];
-    if (!fh->cira_secret.n)
+    if (!sealed->n)
         return false;
     snprintf(context, sizeof context, "%s/cira", fh->h.id);
-    bool fits = seal_open(s->app->seal, context, &fh->cira_secret, secret, sizeof secret) == 0 &&
+    bool fits = seal_open(s->app->seal, context, sealed, secret, sizeof secret) == 0 &&
                 slice_eq_secret(slice_str(password), slice_str(secret));
     explicit_bzero(secret, sizeof secret);
     return fits;
@@ -89,7 +91,10 @@ static void authenticate(struct tunnel *t) {
         return;
     }
     /* the user may have been changed while the tunnel was on its way */
-    if (strcmp(l->user, fh->h.cira_user) != 0 || !password_fits(s, fh, l->password)) {
+    bool user = strcmp(l->user, fh->h.cira_user) == 0;
+    /* a fresh secret on its way to the firmware counts beside the present one */
+    t->by_next = user && password_fits(s, fh, &fh->cira_next, l->password);
+    if (!t->by_next && !(user && password_fits(s, fh, &fh->cira_secret, l->password))) {
         refuse_login(t, fh->h.id, slice_str(l->user), "wrong password");
         return;
     }
@@ -115,6 +120,12 @@ static int keep_login(struct tunnel *t, const struct apf_ev *ev, const char *hos
     return 0;
 }
 
+static const char *nobodys(const struct shard *s, struct slice user) {
+    return directory_by_user(s->app->directory, user, NULL) < 0
+               ? "no host has this CIRA user"
+               : "no host with this CIRA user, which several share, has this UUID";
+}
+
 void tunnel_on_auth(struct tunnel *t, const struct apf_ev *ev) {
     struct shard *s = tunnel_shard(t);
     struct directory_entry e;
@@ -122,8 +133,8 @@ void tunnel_on_auth(struct tunnel *t, const struct apf_ev *ev) {
         refuse_login(t, NULL, ev->user_name, "denied by an operator");
         return;
     }
-    if (directory_by_user(s->app->directory, ev->user_name, &e) < 0) {
-        refuse_login(t, NULL, ev->user_name, "no host has this CIRA user");
+    if (directory_by_login(s->app->directory, ev->user_name, t->uuid, &e) < 0) {
+        refuse_login(t, NULL, ev->user_name, nobodys(s, ev->user_name));
         return;
     }
     if (ev->method_none) { /* reference 1.3: 51, and the device may try again with one */
@@ -220,8 +231,10 @@ static void come_up(struct tunnel *t) {
     t->generation =
         fh->h.link.generation + 1; /* the machine counts it up; it may close us in this very call */
     fleet_host_saw_uuid(fh, t->uuid);
+    bool by_next = t->by_next;
     struct host_ev ev = {.kind = HOST_EV_LINK_UP, .peer = stream_peer(t->stream), .uuid = t->uuid};
     fleet_host_input(fh, &ev);
+    provisioning_link(fh, true, by_next);
 }
 
 void tunnel_on_forward(struct tunnel *t, const struct apf_ev *ev) {

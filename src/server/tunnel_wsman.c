@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* WS-MAN over APF channels: to port 16992, or through TLS to 16993 when only that is forwarded. The client is
  * made with the first job and freed when there was none for a while; the AMT password lives as long as it. */
+#include "server/provisioning.h"
 #include "server/tunnel_chan.h"
 #include "server/tunnel_impl.h"
 
@@ -171,8 +172,7 @@ void tunnel_forget_amt_secret(struct tunnel *t) {
         t->wsman_free_at = loop_now(tunnel_shard(t)->loop);
 }
 
-int tunnel_submit(struct tunnel *t, enum wsc_job_kind job, uint32_t arg, enum wsc_priority prio,
-                  uint32_t deadline_ms) {
+static int need_client(struct tunnel *t) {
     if (t->state != TUNNEL_UP)
         return ERR_CLOSED;
     if (!t->ws) {
@@ -180,14 +180,37 @@ int tunnel_submit(struct tunnel *t, enum wsc_job_kind job, uint32_t arg, enum ws
             return ERR_NOMEM;
         t->ws->t = t;
     }
-    int r = t->ws->c ? 0 : make_client(t->ws);
+    return t->ws->c ? 0 : make_client(t->ws);
+}
+
+int tunnel_use_account(struct tunnel *t, const char *user, const char *password) {
+    int r = need_client(t);
+    return r < 0 ? r : wsc_set_password(t->ws->c, user, password);
+}
+
+static int submit(struct tunnel *t, enum wsc_job_kind job, uint32_t arg, const struct wsc_args *args,
+                  enum wsc_priority prio, uint32_t deadline_ms) {
+    int r = need_client(t);
+    if (r == ERR_CLOSED)
+        return r;
+    if (!t->ws)
+        return ERR_NOMEM;
     if (r == 0)
-        r = wsc_submit(t->ws->c, job, arg, prio, deadline_ms, now_of(t->ws), NULL);
+        r = wsc_submit_with(t->ws->c, job, arg, args, prio, deadline_ms, now_of(t->ws), NULL);
     t->wsman_free_at = mono_add_ms(now_of(t->ws), tunnel_lim(t)->wsman_idle_ms);
     tunnel_flush(t);
     t->soon = true; /* results, if any are there already, and limits that were tripped */
     tunnel_arm(t);
     return r < 0 ? r : 0;
+}
+
+int tunnel_submit(struct tunnel *t, enum wsc_job_kind job, uint32_t arg, enum wsc_priority prio,
+                  uint32_t deadline_ms) {
+    return submit(t, job, arg, NULL, prio, deadline_ms);
+}
+
+int tunnel_submit_with(struct tunnel *t, enum wsc_job_kind job, uint32_t arg, const struct wsc_args *args) {
+    return submit(t, job, arg, args, WSC_URGENT, 0);
 }
 
 /* --- results --- */
@@ -199,6 +222,10 @@ static void give_result(struct tunnel *t, struct wsc_result *r) {
         metric_add(&s->metrics, METRIC_WSMAN_FAILED, 1);
         if (r->err == ERR_TLS && t->ws->tls_why[0])
             snprintf(r->why, sizeof r->why, "%s", t->ws->tls_why);
+    }
+    if (provisioning_takes(r->kind)) {
+        provisioning_result(t->fh, r);
+        return;
     }
     struct host_ev ev = {.kind = HOST_EV_RESULT, .generation = t->generation, .result = r};
     fleet_host_input(t->fh, &ev);

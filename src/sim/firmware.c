@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sim/firmware.h"
 
+#include "base/text.h"
+
 #include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -19,6 +21,19 @@ static const struct {
 void fw_fault(struct fw_call *c, enum fw_fault_id f) {
     if (c->fault == FW_OK)
         c->fault = f;
+}
+
+void fw_fault_status(struct fw_call *c, enum fw_fault_id f, const char *status) {
+    if (c->fault == FW_OK)
+        c->detail = status;
+    fw_fault(c, f);
+}
+
+struct prov *fw_prov(struct fw_call *c) {
+    struct prov *p = node_prov(c->node);
+    if (!p)
+        fw_fault(c, FW_FAULT_INTERNAL);
+    return p;
 }
 
 /* --- property writers --- */
@@ -51,6 +66,13 @@ void fw_put_bool(struct fw_call *c, const char *name, bool v) {
     fw_put_text(c, name, v ? "true" : "false");
 }
 
+void fw_put_base64(struct fw_call *c, const char *name, struct slice raw) {
+    struct buf b64 = {0};
+    text_base64(&b64, raw);
+    wsman_put_element(c->out, c->pfx, name, buf_slice(&b64));
+    buf_free(&b64);
+}
+
 void fw_put_epr(struct fw_call *c, const char *name, enum wsman_class cls, const char *const *selectors) {
     tag(c, "<", name);
     buf_puts(c->out, "<b:Address>http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous</b:Address>"
@@ -77,7 +99,8 @@ void fw_put_managed_system(struct fw_call *c, const char *name) {
 /* --- classes --- */
 
 const struct fw_class *fw_class_find(const struct sim_node *n, enum wsman_class cls) {
-    static const struct fw_class *const TABLES[] = {FW_POWER, FW_SETTINGS, FW_HARDWARE, FW_BOOT, FW_REDIR};
+    static const struct fw_class *const TABLES[] = {FW_POWER, FW_SETTINGS, FW_HARDWARE, FW_BOOT, FW_REDIR,
+                                                    FW_SETUP, FW_REMOTE,   FW_NETWORK,  FW_CERTS};
     if (cls == WSMAN_CLASS_NONE)
         return NULL;
     for (size_t t = 0; t < FW_LEN(TABLES); t++)
@@ -120,7 +143,8 @@ static void select_instance(struct fw_call *c, const struct fw_class *k) {
             fw_fault(c, FW_FAULT_DESTINATION);
         return;
     }
-    while (c->index < count && !slice_is(want, k->key_of(c->index)))
+    char scratch[FW_KEY_CAP];
+    while (c->index < count && !slice_is(want, k->key_of(c->node, c->index, scratch)))
         c->index++;
     if (c->index == count)
         fw_fault(c, FW_FAULT_DESTINATION);
@@ -144,8 +168,29 @@ static void op_put(struct fw_call *c, const struct fw_class *k) {
         fw_fault(c, FW_FAULT_SCHEMA);
     if (c->fault == FW_OK)
         k->put(c);
-    if (c->fault == FW_OK)
+    if (c->fault == FW_OK && !k->put_quiet)
         put_instance(c, k, k->cls, NULL);
+}
+
+/* One of several must be named. */
+static void op_delete(struct fw_call *c, const struct fw_class *k) {
+    if (!k->del)
+        fw_fault(c, FW_FAULT_ACTION);
+    else if (k->key && !wsman_selector(c->rq, c->rq->header, k->key).n)
+        fw_fault(c, FW_FAULT_SELECTORS);
+    else
+        select_instance(c, k);
+    if (c->fault == FW_OK)
+        k->del(c);
+}
+
+static void op_create(struct fw_call *c, const struct fw_class *k) {
+    if (!k->create)
+        fw_fault(c, FW_FAULT_ACTION);
+    else if (!slice_is(c->rq->nodes[c->payload].name, wsman_class_name(k->cls)))
+        fw_fault(c, FW_FAULT_SCHEMA);
+    else
+        k->create(c);
 }
 
 static void op_invoke(struct fw_call *c, const struct fw_class *k) {
@@ -161,7 +206,7 @@ static void op_invoke(struct fw_call *c, const struct fw_class *k) {
     if (c->fault != FW_OK)
         return;
     buf_putf(c->out, "<g:%s_OUTPUT>", m->name);
-    uint32_t rv = m->fn(c);
+    uint32_t rv = c->wrong ? c->wrong->value : m->fn(c);
     fw_put_uint(c, "ReturnValue", rv);
     buf_putf(c->out, "</g:%s_OUTPUT>", m->name);
 }
@@ -266,8 +311,8 @@ static void op_refused(struct fw_call *c, const struct fw_class *k) {
 static void (*const OPS[])(struct fw_call *, const struct fw_class *) = {
     [WSMAN_GET] = op_get,
     [WSMAN_PUT] = op_put,
-    [WSMAN_CREATE] = op_refused,
-    [WSMAN_DELETE] = op_refused,
+    [WSMAN_CREATE] = op_create,
+    [WSMAN_DELETE] = op_delete,
     [WSMAN_ENUMERATE] = op_enumerate,
     [WSMAN_PULL] = op_pull,
     [WSMAN_RELEASE] = op_release,
@@ -275,21 +320,50 @@ static void (*const OPS[])(struct fw_call *, const struct fw_class *) = {
     [WSMAN_UNKNOWN_OP] = op_refused,
 };
 
-int fw_answer(struct sim_node *n, const struct wsman_msg *request, struct mono now, struct buf *out) {
+static bool allowed(const struct fw_call *c, const struct fw_class *k) {
+    enum wsman_op op = c->rq->op;
+    bool reads = op == WSMAN_GET || op == WSMAN_ENUMERATE || op == WSMAN_PULL || op == WSMAN_RELEASE;
+    return c->who == FW_ADMIN || k->os_admin == FW_OS_ALL || (k->os_admin == FW_OS_READS && reads);
+}
+
+int fw_answer(struct sim_node *n, const struct wsman_msg *rq, struct mono now, struct buf *out) {
+    return fw_answer_as(n, FW_ADMIN, rq, now, out);
+}
+
+int fw_answer_as(struct sim_node *n, enum fw_user who, const struct wsman_msg *request, struct mono now,
+                 struct buf *out) {
     struct wsman_msg rq = *request; /* a shallow copy: a fault may change one header */
-    struct fw_call c = {.node = n, .rq = &rq, .now = now, .out = out, .pfx = "g"};
+    struct fw_call c = {.node = n, .rq = &rq, .who = who, .now = now, .out = out, .pfx = "g"};
     c.payload = wsman_payload(&rq);
     n->fleet->counters.requests++;
     if (sim_fault_on(&n->faults, SIM_FAULT_WRONG_RELATESTO))
         rq.message_id = SLICE_LIT("86868686");
+    enum sim_step_fault_kind step = sim_step_fault_take(&n->faults.step, &rq);
+    bool unanswered = step == SIM_STEP_DROP || step == SIM_STEP_MUTE;
+    int unsaid = step == SIM_STEP_DROP ? FW_DROP : FW_MUTE;
+    if (unanswered && !n->faults.step.after)
+        return unsaid;
+    if (step == SIM_STEP_WRONG)
+        c.wrong = &n->faults.step;
     uint64_t counter = ++n->fleet->message_counter;
     assert(out->len == 0);
     wsman_put_response_open(out, &rq, counter);
     const struct fw_class *k = fw_class_find(n, rq.cls);
     if (!k)
         fw_fault(&c, FW_FAULT_DESTINATION);
-    else
+    else if (!allowed(&c, k))
+        fw_fault(&c, FW_FAULT_ACCESS);
+    else if (c.wrong && rq.op != WSMAN_INVOKE)
+        fw_fault(&c, FW_FAULT_INTERNAL);
+    else if (!k->prov || fw_prov(&c))
         OPS[rq.op](&c, k);
+    if (unanswered)
+        return unsaid;
+    if (step == SIM_STEP_GARBAGE) {
+        buf_clear(out);
+        buf_puts(out, "<a:Envelope\x01 this is no XML");
+        return 200;
+    }
     if (c.fault == FW_OK) {
         wsman_put_response_close(out);
         return 200;

@@ -17,7 +17,8 @@ enum {
     PROV_MPS_MAX = 4,
     PROV_POLICIES_MAX = 4,
     PROV_ROOT_HASHES_MAX = 8,
-    PROV_CHAIN_MAX = 4
+    PROV_CHAIN_MAX = 4,
+    PROV_HA1_CAP = 33
 };
 
 /* A certificate in the firmware's store; DER owned. */
@@ -46,7 +47,13 @@ struct prov_policy {
     uint8_t trigger; /* 0 user, 1 alert, 2 periodic */
     uint32_t lifetime_s;
     uint8_t extended[32], nextended;
-    int mps; /* index into mps, -1 none */
+    int mps;          /* index into mps, -1 none */
+    uint8_t mps_type; /* AMT_RemoteAccessPolicyAppliesToMPS.MpsType: 0 outside, 1 inside, 2 both */
+    uint8_t order;    /* … OrderOfAccess */
+};
+/* AMT_TLSSettingData */
+struct prov_tls {
+    bool remote, local, mutual, plain_too;
 };
 
 struct prov {
@@ -69,8 +76,8 @@ struct prov {
     uint16_t user_initiated; /* AMT_UserInitiatedConnectionService.EnabledState */
     char detection[128];     /* DetectionStrings[0] */
     char host_name[64], domain[128];
-    bool tls_remote, tls_local, tls_mutual, tls_plain_too,
-        tls_pending;               /* AMT_TLSSettingData; until CommitChanges */
+    struct prov_tls tls, tls_next; /* in force; put and not yet committed, while tls_pending */
+    bool tls_pending;
     void *key;                     /* EVP_PKEY of GenerateKeyPair; NULL none */
     uint32_t key_handle, tls_cert; /* handles; 0 none */
     uint32_t next_handle;
@@ -78,7 +85,18 @@ struct prov {
         unprovisions; /* truth for tests: how often each was *executed* */
     bool changed;     /* remote access, set-up or TLS changed: the node looks at its tunnel anew */
 };
-/* pre-provisioning: nothing configured; realm, roots and suffix stay. Frees what it holds. */
-void prov_reset(struct prov *p);
-void prov_free(struct prov *p);
+/* pre-provisioning: nothing configured; roots, suffixes and the counters stay. Frees what it holds. keep: as
+ * PartialUnprovision, which leaves certificates, keys and the administrator. */
+void prov_reset(struct prov *p, bool keep);
+void prov_free(struct prov **p);
+/* The chain that is being handed over is forgotten. */
+void prov_chain_drop(struct prov *p);
+/* A copy of a DER certificate in slot c. false when out of memory. */
+bool prov_cert_set(struct prov_cert *c, struct slice der, uint32_t handle, bool root);
+void prov_cert_drop(struct prov_cert *c);
+/* Slots: NULL when all are taken; NULL when there is none of that handle. */
+struct prov_cert *prov_cert_free(struct prov *p);
+struct prov_cert *prov_cert_find(struct prov *p, uint32_t handle);
+/* Trust a provisioning root: SHA-256 of its certificate. false: the list is full. */
+bool prov_root_add(struct prov *p, const char *name, const uint8_t sha256[32], bool is_default);
 /* The firmware's answers at each of the set-up's steps may be wrong or missing: see fault.h (prov-*). */

@@ -200,7 +200,7 @@ static const struct {
 static unsigned source_count(const struct sim_node *n) {
     return FW_LEN(SOURCES);
 }
-static const char *source_key(unsigned i) {
+static const char *source_key(const struct sim_node *n, unsigned i, char *scratch) {
     return SOURCES[i].id;
 }
 static void source_id(struct fw_call *c, const char *name) {
@@ -217,7 +217,7 @@ static const struct fw_prop SOURCE[] = {
 };
 
 #define BOOT_CONFIG_ID "Intel(r) AMT: Boot Configuration 0"
-static const char *config_key(unsigned i) {
+static const char *config_key(const struct sim_node *n, unsigned i, char *scratch) {
     return BOOT_CONFIG_ID;
 }
 static const struct fw_prop CONFIG[] = {
@@ -301,7 +301,7 @@ void fw_booted(struct sim_node *n) {
     b->cleared = true;
 }
 
-static const char *setting_key(unsigned i) {
+static const char *setting_key(const struct sim_node *n, unsigned i, char *scratch) {
     return "Intel(r) AMT:BootSettingData 0";
 }
 

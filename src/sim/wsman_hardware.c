@@ -27,7 +27,7 @@ static const struct {
 static unsigned software_count(const struct sim_node *n) {
     return FW_LEN(SOFTWARE);
 }
-static const char *software_key(unsigned i) {
+static const char *software_key(const struct sim_node *n, unsigned i, char *scratch) {
     return SOFTWARE[i].id;
 }
 static void software_id(struct fw_call *c, const char *name) {
@@ -53,7 +53,7 @@ static const char *const SYSTEMS[] = {"ManagedSystem", "Intel(r) AMT"};
 static unsigned system_count(const struct sim_node *n) {
     return FW_LEN(SYSTEMS);
 }
-static const char *system_key(unsigned i) {
+static const char *system_key(const struct sim_node *n, unsigned i, char *scratch) {
     return SYSTEMS[i];
 }
 static void system_name(struct fw_call *c, const char *name) {
@@ -122,7 +122,7 @@ static const struct fw_prop BIOS[] = {
     FW_TEXT("Version", "SIM.0100.2023.0620"),
 };
 
-static const char *chassis_key(unsigned i) {
+static const char *chassis_key(const struct sim_node *n, unsigned i, char *scratch) {
     return "CIM_Chassis";
 }
 

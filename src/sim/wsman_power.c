@@ -127,7 +127,7 @@ static const struct {
 static unsigned scheme_count(const struct sim_node *n) {
     return FW_LEN(SCHEMES);
 }
-static const char *scheme_key(unsigned i) {
+static const char *scheme_key(const struct sim_node *n, unsigned i, char *scratch) {
     return SCHEMES[i].id;
 }
 static void scheme_text(struct fw_call *c, const char *name) {

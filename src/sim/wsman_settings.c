@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* General settings, setup, time, network, the consent service (reference 4.2, 4.8, 4.9, 5.6). */
+/* General settings, time, the consent service (reference 4.2, 4.8, 4.9, 5.6). */
 #include "sim/firmware.h"
-
-#include "base/text.h"
-
-#include <stdio.h>
 
 /* --- AMT_GeneralSettings --- */
 
@@ -13,7 +9,15 @@ static void realm(struct fw_call *c, const char *name) {
     fw_put_text(c, name, node_realm(c->node, text));
 }
 static void host_name(struct fw_call *c, const char *name) {
+    const struct prov *p = c->node->prov;
+    fw_put_text(c, name, p && p->host_name[0] ? p->host_name : c->node->cfg.id.name);
+}
+static void os_host_name(struct fw_call *c, const char *name) {
     fw_put_text(c, name, c->node->cfg.id.name);
+}
+static void domain_name(struct fw_call *c, const char *name) {
+    const struct prov *p = c->node->prov;
+    fw_put_text(c, name, p && p->domain[0] ? p->domain : "simulated.example");
 }
 static void power_source(struct fw_call *c, const char *name) {
     fw_put_uint(c, name, 0); /* AC: a machine without power answers nothing */
@@ -27,10 +31,10 @@ static const struct fw_prop GENERAL[] = {
     FW_TEXT("DHCPSyncRequiresHostname", "1"),
     FW_TEXT("DHCPv6ConfigurationTimeout", "0"),
     FW_FN("DigestRealm", realm),
-    FW_TEXT("DomainName", "simulated.example"),
+    FW_FN("DomainName", domain_name),
     FW_TEXT("ElementName", "Intel(r) AMT: General Settings"),
     FW_FN("HostName", host_name),
-    FW_FN("HostOSFQDN", host_name),
+    FW_FN("HostOSFQDN", os_host_name),
     FW_TEXT("IdleWakeTimeout", "65535"),
     FW_TEXT("InstanceID", "Intel(r) AMT: General Settings"),
     FW_TEXT("NetworkInterfaceEnabled", "true"),
@@ -44,72 +48,22 @@ static const struct fw_prop GENERAL[] = {
     FW_TEXT("ThunderboltDockEnabled", "0"),
     FW_TEXT("WsmanOnlyMode", "false"),
 };
-/* PingResponseEnabled is required in a Put (4.2); names and addresses are not the simulation's business. */
-static void put_general(struct fw_call *c) {
-    if (!wsman_child(c->rq, c->payload, "PingResponseEnabled"))
+/* A member that is not there stays as it is. */
+static void take_name(struct fw_call *c, const char *member, char *into, size_t cap) {
+    uint32_t node = wsman_child(c->rq, c->payload, member);
+    if (node && !slice_to_str(c->rq->nodes[node].text, into, cap))
         fw_fault(c, FW_FAULT_SCHEMA);
 }
-
-/* --- AMT_SetupAndConfigurationService --- */
-
-static void provisioning_mode(struct fw_call *c, const char *name) {
-    fw_put_uint(c, name, c->node->cfg.mode == SIM_CCM ? 4 : 1);
+/* PingResponseEnabled is required in a Put (4.2); addresses are not the simulation's business. */
+static void put_general(struct fw_call *c) {
+    struct prov *p = fw_prov(c);
+    if (!wsman_child(c->rq, c->payload, "PingResponseEnabled"))
+        fw_fault(c, FW_FAULT_SCHEMA);
+    if (c->fault != FW_OK)
+        return;
+    take_name(c, "HostName", p->host_name, sizeof p->host_name);
+    take_name(c, "DomainName", p->domain, sizeof p->domain);
 }
-static void provisioning_state(struct fw_call *c, const char *name) {
-    fw_put_uint(c, name, c->node->unprovisioned ? 0 : 2);
-}
-static const struct fw_prop SETUP[] = {
-    FW_TEXT("CreationClassName", "AMT_SetupAndConfigurationService"),
-    FW_TEXT("ElementName", "Intel(r) AMT Setup and Configuration Service"),
-    FW_TEXT("EnabledState", "5"),
-    FW_TEXT("Name", "Intel(r) AMT Setup and Configuration Service"),
-    FW_TEXT("PasswordModel", "1"),
-    FW_FN("ProvisioningMode", provisioning_mode),
-    FW_TEXT("ProvisioningServerOTP", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
-    FW_FN("ProvisioningState", provisioning_state),
-    FW_TEXT("RequestedState", "12"),
-    FW_TEXT("SystemCreationClassName", "CIM_ComputerSystem"),
-    FW_TEXT("SystemName", "Intel(r) AMT"),
-    FW_TEXT("ZeroTouchConfigurationEnabled", "true"),
-};
-static uint32_t get_uuid(struct fw_call *c) {
-    struct uuid raw = uuid_swap(c->node->cfg.id.uuid);
-    struct buf b64 = {0};
-    text_base64(&b64, slice_of(raw.b, sizeof raw.b));
-    wsman_put_element(c->out, "g", "UUID", buf_slice(&b64));
-    buf_free(&b64);
-    return 0;
-}
-static uint32_t commit_changes(struct fw_call *c) {
-    return 0;
-}
-static uint32_t unprovision(struct fw_call *c) {
-    c->node->unprovisioned = true; /* the tunnel goes once the answer is out */
-    return 0;
-}
-static const struct fw_method SETUP_METHODS[] = {
-    {"GetUuid", get_uuid},
-    {"CommitChanges", commit_changes},
-    {"Unprovision", unprovision},
-    {"PartialUnprovision", unprovision},
-};
-
-/* --- IPS_HostBasedSetupService --- */
-
-static void control_mode(struct fw_call *c, const char *name) {
-    fw_put_uint(c, name, c->node->unprovisioned ? 0 : c->node->cfg.mode == SIM_CCM ? 1 : 2);
-}
-static const struct fw_prop MACHINE_SETUP[] = {
-    FW_TEXT("AllowedControlModes", "2"),
-    FW_TEXT("AllowedControlModes", "1"),
-    FW_TEXT("CertChainStatus", "0"),
-    FW_TEXT("CreationClassName", "IPS_HostBasedSetupService"),
-    FW_FN("CurrentControlMode", control_mode),
-    FW_TEXT("ElementName", "Intel(r) AMT Host Based Setup Service"),
-    FW_TEXT("Name", "Intel(r) AMT Host Based Setup Service"),
-    FW_TEXT("SystemCreationClassName", "CIM_ComputerSystem"),
-    FW_TEXT("SystemName", "Intel(r) AMT"),
-};
 
 /* --- AMT_TimeSynchronizationService --- */
 
@@ -144,30 +98,6 @@ static uint32_t set_time(struct fw_call *c) {
 static const struct fw_method TIME_METHODS[] = {
     {"GetLowAccuracyTimeSynch", get_time},
     {"SetHighAccuracyTimeSynch", set_time},
-};
-
-/* --- AMT_EthernetPortSettings --- */
-
-static void mac_address(struct fw_call *c, const char *name) {
-    const uint8_t *u = c->node->cfg.id.smbios.b; /* any constant of the machine will do */
-    char text[18];
-    snprintf(text, sizeof text, "02-%02x-%02x-%02x-%02x-%02x", u[11], u[12], u[13], u[14], u[15]);
-    fw_put_text(c, name, text);
-}
-static const struct fw_prop ETHERNET[] = {
-    FW_TEXT("DHCPEnabled", "true"),
-    FW_TEXT("ElementName", "Intel(r) AMT Ethernet Port Settings"),
-    FW_TEXT("InstanceID", "Intel(r) AMT Ethernet Port Settings 0"),
-    FW_TEXT("IpSyncEnabled", "true"),
-    FW_TEXT("LinkIsUp", "true"),
-    FW_TEXT("LinkPolicy", "1"),
-    FW_TEXT("LinkPolicy", "14"),
-    FW_FN("MACAddress", mac_address),
-    FW_TEXT("PhysicalConnectionType", "0"),
-    FW_TEXT("SharedDynamicIP", "true"),
-    FW_TEXT("SharedMAC", "true"),
-    FW_TEXT("SharedStaticIp", "false"),
-    FW_TEXT("VLANTag", "0"),
 };
 
 /* --- IPS_OptInService --- */
@@ -238,11 +168,8 @@ static const struct fw_method OPTIN_METHODS[] = {
 };
 
 const struct fw_class FW_SETTINGS[] = {
-    {.cls = WSMAN_AMT_GeneralSettings, FW_PROPS(GENERAL), .put = put_general},
-    {.cls = WSMAN_AMT_SetupAndConfigurationService, FW_PROPS(SETUP), FW_METHODS(SETUP_METHODS)},
-    {.cls = WSMAN_IPS_HostBasedSetupService, FW_PROPS(MACHINE_SETUP)},
+    {.cls = WSMAN_AMT_GeneralSettings, FW_PROPS(GENERAL), .put = put_general, .os_admin = FW_OS_READS},
     {.cls = WSMAN_AMT_TimeSynchronizationService, FW_PROPS(TIME), FW_METHODS(TIME_METHODS)},
-    {.cls = WSMAN_AMT_EthernetPortSettings, FW_PROPS(ETHERNET)},
     {.cls = WSMAN_IPS_OptInService, FW_PROPS(OPTIN), .put = put_optin, FW_METHODS(OPTIN_METHODS)},
     {.cls = WSMAN_CLASS_NONE},
 };

@@ -25,12 +25,14 @@ struct db_marks {
     uint64_t event_first, event_last; /* 0, 0: none */
     uint64_t ops_added;               /* since finished ones were pruned */
 };
+enum { DB_HOST_TABLES = 3 }; /* rows that go with their host */
 enum db_step { DB_BEGIN, DB_COMMIT, DB_ROLLBACK, DB_SAVE, DB_RELEASE, DB_BACK, DB_STEPS };
 struct db {
     sqlite3 *h;
     sqlite3_stmt *step[DB_STEPS];
     sqlite3_stmt *write[STORE_WRITE_COUNT];
-    sqlite3_stmt *audit_head, *prune_events, *prune_ops, *host_there, *delete_ops;
+    sqlite3_stmt *audit_head, *prune_events, *prune_ops, *host_there;
+    sqlite3_stmt *delete_of_host[DB_HOST_TABLES];
     struct db_marks now, at_begin;
     bool full_sync;
     bool broken;   /* an error took the whole transaction: roll back, nothing of it is written */
@@ -65,6 +67,9 @@ enum read_stmt {
     READ_OPEN_OPS,
     READ_USERS,
     READ_QUARANTINE,
+    READ_PROVISIONS,
+    READ_AGENTS,
+    READ_OBJECTS,
     READ_OP,
     READ_LAST_EVENT,
     READ_AUDITS,
@@ -87,5 +92,7 @@ void reader_close(struct reader **r);
 /* Bind the columns of row, first one at ?first; only those of group (0: all). Next free number, or an error
  * of SQLite. */
 int row_bind(sqlite3_stmt *st, const struct row_type *t, const void *row, unsigned group, int first);
+/* Bind the key columns at ?1 … ?n. A code of SQLite. */
+int row_bind_keys(sqlite3_stmt *st, const struct row_type *t, const void *row);
 /* Read the columns of the current result row, first one at column 0. ERR_NOMEM. */
 int row_read(sqlite3_stmt *st, const struct row_type *t, void *row);

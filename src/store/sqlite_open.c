@@ -17,9 +17,15 @@ enum { APPLICATION_ID = 0x4f424e44 /* "OBND" */, BUSY_MS = 5000 };
 
 extern const unsigned char schema_001[];
 extern const size_t schema_001_n;
+extern const unsigned char schema_002[];
+extern const size_t schema_002_n;
+extern const unsigned char schema_003[];
+extern const size_t schema_003_n;
 
 const struct migration schema[] = {
     {1, "base", schema_001, &schema_001_n},
+    {2, "activation", schema_002, &schema_002_n},
+    {3, "shared-user", schema_003, &schema_003_n},
 };
 const size_t schema_n = sizeof schema / sizeof *schema;
 
@@ -256,7 +262,8 @@ void db_close(struct db *db) {
     sqlite3_finalize(db->prune_events);
     sqlite3_finalize(db->prune_ops);
     sqlite3_finalize(db->host_there);
-    sqlite3_finalize(db->delete_ops);
+    for (size_t i = 0; i < DB_HOST_TABLES; i++)
+        sqlite3_finalize(db->delete_of_host[i]);
     sqlite3_close(db->h);
     *db = (struct db){0};
 }

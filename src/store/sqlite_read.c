@@ -15,6 +15,9 @@ static const struct {
     [READ_OPEN_OPS] = {&row_op, "WHERE open = 1 ORDER BY seq"},
     [READ_USERS] = {&row_user, "ORDER BY name"},
     [READ_QUARANTINE] = {&row_quarantine, "ORDER BY id"},
+    [READ_PROVISIONS] = {&row_provision, "ORDER BY host"},
+    [READ_AGENTS] = {&row_agent, "ORDER BY host"},
+    [READ_OBJECTS] = {&row_object, "ORDER BY kind, project, name"},
     [READ_OP] = {&row_op, "WHERE id = ?1"},
     [READ_LAST_EVENT] = {NULL, "SELECT coalesce(max(seq), 0) FROM event"},
     [READ_AUDITS] = {&row_audit, "WHERE seq > ?1 ORDER BY seq LIMIT ?2"},
@@ -57,6 +60,9 @@ union any_row {
     struct store_quarantine quarantine;
     struct store_user user;
     struct store_audit audit;
+    struct store_provision provision;
+    struct store_agent agent;
+    struct store_object object;
 };
 /* The caller's function behind one type for all rows. */
 struct sink {
@@ -68,6 +74,9 @@ struct sink {
         int (*quarantine)(void *ctx, const struct store_quarantine *row);
         int (*user)(void *ctx, const struct store_user *row);
         int (*audit)(void *ctx, const struct store_audit *row);
+        int (*provision)(void *ctx, const struct store_provision *row);
+        int (*agent)(void *ctx, const struct store_agent *row);
+        int (*object)(void *ctx, const struct store_object *row);
     } fn;
     void *ctx;
 };
@@ -81,6 +90,9 @@ SINK(event)
 SINK(quarantine)
 SINK(user)
 SINK(audit)
+SINK(provision)
+SINK(agent)
+SINK(object)
 #define SINK_OF(member, f, c) (&(struct sink){.call = to_##member, .fn.member = (f), .ctx = (c)})
 
 static int each(struct reader *r, sqlite3_stmt *st, const struct row_type *t, const struct sink *to) {
@@ -119,6 +131,16 @@ int store_each_user(struct store *s, int (*fn)(void *ctx, const struct store_use
 int store_each_quarantine(struct store *s, int (*fn)(void *ctx, const struct store_quarantine *row),
                           void *ctx) {
     return each_named(s, READ_QUARANTINE, SINK_OF(quarantine, fn, ctx));
+}
+int store_each_provision(struct store *s, int (*fn)(void *ctx, const struct store_provision *row),
+                         void *ctx) {
+    return each_named(s, READ_PROVISIONS, SINK_OF(provision, fn, ctx));
+}
+int store_each_agent(struct store *s, int (*fn)(void *ctx, const struct store_agent *row), void *ctx) {
+    return each_named(s, READ_AGENTS, SINK_OF(agent, fn, ctx));
+}
+int store_each_object(struct store *s, int (*fn)(void *ctx, const struct store_object *row), void *ctx) {
+    return each_named(s, READ_OBJECTS, SINK_OF(object, fn, ctx));
 }
 
 /* --- operations --- */

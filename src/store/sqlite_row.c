@@ -10,11 +10,9 @@ static uint64_t load(const void *p, size_t size) {
 }
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "load() copies low bytes first");
 
-static int bind_info(sqlite3_stmt *st, int i, const struct store_host *host) {
-    if (!host->has_info)
-        return sqlite3_bind_null(st, i);
+static int bind_json(sqlite3_stmt *st, int i, const struct col *c, const void *p) {
     struct buf json = {0};
-    info_put_json(&json, &host->info);
+    row_put_json(&json, c->members, p);
     int rc = json.failed ? SQLITE_NOMEM
                          : sqlite3_bind_text(st, i, (const char *)buf_slice(&json).p, (int)json.len,
                                              SQLITE_TRANSIENT);
@@ -24,7 +22,8 @@ static int bind_info(sqlite3_stmt *st, int i, const struct store_host *host) {
 
 static int bind_col(sqlite3_stmt *st, int i, const struct col *c, const void *row) {
     const char *p = (const char *)row + c->off;
-    const struct store_host *host = row; /* only for COL_INFO, COL_PIN */
+    if (c->has_off && !*(const bool *)((const char *)row + c->has_off))
+        return sqlite3_bind_null(st, i);
     switch (c->type) {
     case COL_STR:
         return sqlite3_bind_text(st, i, p, (int)strnlen(p, c->size), SQLITE_STATIC);
@@ -38,11 +37,13 @@ static int bind_col(sqlite3_stmt *st, int i, const struct col *c, const void *ro
     case COL_WORD:
         return sqlite3_bind_text(st, i, words_text(c->words, (unsigned)load(p, sizeof(unsigned))), -1,
                                  SQLITE_STATIC);
-    case COL_INFO:
-        return bind_info(st, i, host);
-    case COL_PIN:
-        return host->has_pin ? sqlite3_bind_blob(st, i, host->pin, sizeof host->pin, SQLITE_STATIC)
-                             : sqlite3_bind_null(st, i);
+    case COL_JSON:
+        return bind_json(st, i, c, p);
+    case COL_HEAP: {
+        const char *text;
+        memcpy(&text, p, sizeof text);
+        return sqlite3_bind_text(st, i, text, -1, SQLITE_STATIC); /* NULL binds NULL */
+    }
     default:
         return sqlite3_bind_int64(st, i, (int64_t)load(p, c->size));
     }
@@ -57,6 +58,13 @@ int row_bind(sqlite3_stmt *st, const struct row_type *t, const void *row, unsign
             return -rc;
     }
     return first;
+}
+
+int row_bind_keys(sqlite3_stmt *st, const struct row_type *t, const void *row) {
+    int rc = SQLITE_OK;
+    for (size_t i = 0; rc == SQLITE_OK && i < t->nkeys; i++)
+        rc = bind_col(st, (int)i + 1, &t->cols[i], row);
+    return rc;
 }
 
 static struct slice column_bytes(sqlite3_stmt *st, int i) {
@@ -75,48 +83,51 @@ static void read_word(sqlite3_stmt *st, int i, const struct row_type *t, const s
 
 static void read_col(sqlite3_stmt *st, int i, const struct row_type *t, const struct col *c, void *row) {
     char *p = (char *)row + c->off;
-    struct store_host *host = row;
+    bool there = true;
     struct slice b;
     switch (c->type) {
     case COL_STR:
         slice_to_str(slice_str((const char *)sqlite3_column_text(st, i)), p, c->size);
-        return;
+        break;
     case COL_UUID:
     case COL_HASH:
         b = column_bytes(st, i);
         memset(p, 0, c->size);
-        if (b.n == c->size)
+        there = b.n == c->size;
+        if (there)
             memcpy(p, b.p, b.n);
-        return;
+        break;
     case COL_SEALED: {
         struct sealed *s = (void *)p;
         b = slice_head(column_bytes(st, i), SEALED_MAX);
         s->n = (uint8_t)b.n;
         if (b.n)
             memcpy(s->b, b.p, b.n);
-        return;
+        break;
     }
     case COL_WORD:
         read_word(st, i, t, c, p);
-        return;
-    case COL_INFO:
+        break;
+    case COL_JSON:
         b = column_bytes(st, i);
-        host->has_info = b.n && info_get_json(b, &host->info) == 0;
-        return;
-    case COL_PIN:
-        b = column_bytes(st, i);
-        host->has_pin = b.n == sizeof host->pin;
-        if (host->has_pin)
-            memcpy(host->pin, b.p, b.n);
-        return;
+        memset(p, 0, c->size);
+        there = b.n && row_get_json(b, c->members, p) == 0;
+        break;
+    case COL_HEAP: {
+        const unsigned char *text = sqlite3_column_text(st, i);
+        memcpy(p, &text, sizeof text);
+        break;
+    }
     case COL_BOOL:
         *(bool *)p = sqlite3_column_int64(st, i) != 0;
-        return;
+        break;
     default: {
         int64_t v = sqlite3_column_int64(st, i);
         memcpy(p, &v, c->size);
     }
     }
+    if (c->has_off)
+        *(bool *)((char *)row + c->has_off) = there;
 }
 
 int row_read(sqlite3_stmt *st, const struct row_type *t, void *row) {

@@ -9,16 +9,54 @@
 enum { PRUNE_BATCH = 1000, PRUNE_OPS_EVERY = 1000 };
 
 /* --- SQL from the tables --- */
-static void put_upsert(struct buf *sql, const struct row_type *t, bool open_too) {
+/* What each kind of write does with which row. */
+enum doing { DO_PUT, DO_PUT_OF_HOST, DO_UPDATE, DO_DELETE, DO_ADD, DO_META };
+static const struct {
+    enum doing doing;
+    const struct row_type *t;
+} kinds[STORE_WRITE_COUNT] = {
+    [STORE_HOST_PUT] = {DO_PUT, &row_host},
+    [STORE_HOST_INTENT] = {DO_UPDATE, &row_host},
+    [STORE_HOST_LINK] = {DO_UPDATE, &row_host},
+    [STORE_HOST_POWER] = {DO_UPDATE, &row_host},
+    [STORE_HOST_INFO] = {DO_UPDATE, &row_host},
+    [STORE_HOST_PIN] = {DO_UPDATE, &row_host},
+    [STORE_HOST_AMT] = {DO_UPDATE, &row_host},
+    [STORE_HOST_DELETE] = {DO_DELETE, &row_host},
+    [STORE_OP_PUT] = {DO_PUT_OF_HOST, &row_op},
+    [STORE_EVENT_ADD] = {DO_ADD, &row_event},
+    [STORE_QUARANTINE_PUT] = {DO_PUT, &row_quarantine},
+    [STORE_QUARANTINE_DELETE] = {DO_DELETE, &row_quarantine},
+    [STORE_USER_PUT] = {DO_PUT, &row_user},
+    [STORE_USER_DELETE] = {DO_DELETE, &row_user},
+    [STORE_AUDIT_ADD] = {DO_ADD, &row_audit},
+    [STORE_META_PUT] = {DO_META, NULL},
+    [STORE_PROVISION_PUT] = {DO_PUT_OF_HOST, &row_provision},
+    [STORE_AGENT_PUT] = {DO_PUT_OF_HOST, &row_agent},
+    [STORE_AGENT_SEEN] = {DO_UPDATE, &row_agent},
+    [STORE_AGENT_DELETE] = {DO_DELETE, &row_agent},
+    [STORE_OBJECT_PUT] = {DO_PUT, &row_object},
+    [STORE_OBJECT_DELETE] = {DO_DELETE, &row_object},
+};
+
+static void put_keys(struct buf *sql, const struct row_type *t) {
+    for (size_t i = 0; i < t->nkeys; i++)
+        buf_putf(sql, "%s%s", i ? ", " : "", t->cols[i].name);
+}
+
+static void put_upsert(struct buf *sql, const struct row_type *t) {
+    bool open_too = t == &row_op;
     buf_putf(sql, "INSERT INTO %s (", t->table);
     row_put_names(sql, t);
     buf_puts(sql, open_too ? ", open) VALUES (" : ") VALUES (");
     size_t n = t->ncols + open_too;
     for (size_t i = 1; i <= n; i++)
         buf_putf(sql, "%s?%zu", i > 1 ? ", " : "", i);
-    buf_putf(sql, ") ON CONFLICT (%s) DO UPDATE SET ", t->cols[0].name);
-    for (size_t i = 1; i < t->ncols; i++)
-        buf_putf(sql, "%s%s = excluded.%s", i > 1 ? ", " : "", t->cols[i].name, t->cols[i].name);
+    buf_puts(sql, ") ON CONFLICT (");
+    put_keys(sql, t);
+    buf_puts(sql, ") DO UPDATE SET ");
+    for (size_t i = t->nkeys; i < t->ncols; i++)
+        buf_putf(sql, "%s%s = excluded.%s", i > t->nkeys ? ", " : "", t->cols[i].name, t->cols[i].name);
     if (open_too)
         buf_puts(sql, ", open = excluded.open");
 }
@@ -50,41 +88,32 @@ static void put_update(struct buf *sql, const struct row_type *t, unsigned group
     buf_putf(sql, " WHERE %s = ?1", t->cols[0].name);
 }
 
+static void put_delete(struct buf *sql, const struct row_type *t) {
+    buf_putf(sql, "DELETE FROM %s WHERE ", t->table);
+    for (size_t i = 0; i < t->nkeys; i++)
+        buf_putf(sql, "%s%s = ?%zu", i ? " AND " : "", t->cols[i].name, i + 1);
+}
+
 static void put_sql(struct buf *sql, enum store_write_kind kind) {
-    switch (kind) {
-    case STORE_HOST_PUT:
-        put_upsert(sql, &row_host, false);
+    const struct row_type *t = kinds[kind].t;
+    switch (kinds[kind].doing) {
+    case DO_PUT:
+    case DO_PUT_OF_HOST:
+        put_upsert(sql, t);
         return;
-    case STORE_HOST_DELETE:
-        buf_puts(sql, "DELETE FROM host WHERE id = ?1");
+    case DO_UPDATE:
+        put_update(sql, t, ROW_GROUP(kind));
         return;
-    case STORE_OP_PUT:
-        put_upsert(sql, &row_op, true);
+    case DO_DELETE:
+        put_delete(sql, t);
         return;
-    case STORE_EVENT_ADD:
-        put_insert(sql, &row_event);
+    case DO_ADD:
+        put_insert(sql, t);
         return;
-    case STORE_QUARANTINE_PUT:
-        put_upsert(sql, &row_quarantine, false);
-        return;
-    case STORE_QUARANTINE_DELETE:
-        buf_puts(sql, "DELETE FROM quarantine WHERE id = ?1");
-        return;
-    case STORE_USER_PUT:
-        put_upsert(sql, &row_user, false);
-        return;
-    case STORE_USER_DELETE:
-        buf_puts(sql, "DELETE FROM account WHERE name = ?1");
-        return;
-    case STORE_AUDIT_ADD:
-        put_insert(sql, &row_audit);
-        return;
-    case STORE_META_PUT:
+    case DO_META:
         buf_puts(sql, "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = "
                       "excluded.value");
         return;
-    default:
-        put_update(sql, &row_host, ROW_GROUP(kind));
     }
 }
 
@@ -158,11 +187,11 @@ static int bind_failed(struct db *db, sqlite3_stmt *st) {
     return failed(db, "take a value");
 }
 
-static int write_row(struct db *db, enum store_write_kind kind, const struct row_type *t, const void *row) {
+static int write_row(struct db *db, enum store_write_kind kind, const void *row) {
     sqlite3_stmt *st = write_stmt(db, kind);
     if (!st)
         return db->err;
-    if (row_bind(st, t, row, 0, 1) < 0)
+    if (row_bind(st, kinds[kind].t, row, 0, 1) < 0)
         return bind_failed(db, st);
     return run(db, st, "take a row");
 }
@@ -175,47 +204,71 @@ static int write_key(struct db *db, sqlite3_stmt *st, struct slice key) {
     return run(db, st, "change a row");
 }
 
-static int host_missing(struct db *db, const char *id) {
+static int host_missing(struct db *db, struct slice id) {
     db->err = ERR_STORE;
-    snprintf(db->why, sizeof db->why, "%.*s does not exist any more", HOST_ID_CAP, id);
+    snprintf(db->why, sizeof db->why, "%.*s does not exist any more", (int)id.n, (const char *)id.p);
     return db->err;
 }
 
-static int update_host(struct db *db, const struct store_write *w, bool lenient) {
+/* The key of these rows is the host's id. */
+static int update_row(struct db *db, const struct store_write *w, bool lenient) {
     sqlite3_stmt *st = write_stmt(db, w->kind);
     struct slice id = store_write_key(w);
     if (!st)
         return db->err;
-    if (row_bind(st, &row_host, w->u.row, ROW_GROUP(w->kind), 2) < 0)
+    if (row_bind(st, kinds[w->kind].t, w->u.row, ROW_GROUP(w->kind), 2) < 0)
         return bind_failed(db, st);
     int err = write_key(db, st, id);
-    return err || lenient || sqlite3_changes(db->h) ? err : host_missing(db, w->u.host->id);
+    return err || lenient || sqlite3_changes(db->h) ? err : host_missing(db, id);
 }
 
-static int put_op(struct db *db, const struct store_op *op, bool lenient) {
-    sqlite3_stmt *there = prepare(db, &db->host_there, "SELECT 1 FROM host WHERE id = ?1");
-    sqlite3_stmt *st = write_stmt(db, STORE_OP_PUT);
-    if (!there || !st)
+/* 0, ERR_NOT_FOUND, or an error. */
+static int find_host(struct db *db, const char *id) {
+    sqlite3_stmt *st = prepare(db, &db->host_there, "SELECT 1 FROM host WHERE id = ?1");
+    if (!st)
         return db->err;
-    sqlite3_bind_text(there, 1, op->host, (int)strnlen(op->host, sizeof op->host), SQLITE_STATIC);
-    int rc = sqlite3_step(there);
-    sqlite3_reset(there);
-    if (rc != SQLITE_ROW)
-        return rc != SQLITE_DONE ? failed(db, "look for a host") : lenient ? 0 : host_missing(db, op->host);
-    int next = row_bind(st, &row_op, op, 0, 1);
-    if (next < 0 || sqlite3_bind_int(st, next, !op_state_final(op->op.state)) != SQLITE_OK)
+    sqlite3_bind_text(st, 1, id, (int)strnlen(id, HOST_ID_CAP), SQLITE_STATIC);
+    int rc = sqlite3_step(st);
+    sqlite3_reset(st);
+    return rc == SQLITE_ROW ? 0 : rc == SQLITE_DONE ? ERR_NOT_FOUND : failed(db, "look for a host");
+}
+
+/* A row written after its host was deleted would come back to life. */
+static int put_of_host(struct db *db, const struct store_write *w, bool lenient) {
+    const char *host = w->kind == STORE_OP_PUT ? w->u.op->host : (const char *)w->u.row;
+    static_assert(offsetof(struct store_provision, host) == 0 && offsetof(struct store_agent, host) == 0,
+                  "the host is the beginning of the row");
+    int err = find_host(db, host);
+    if (err)
+        return err != ERR_NOT_FOUND ? err : lenient ? 0 : host_missing(db, slice_str(host));
+    if (w->kind != STORE_OP_PUT)
+        return write_row(db, w->kind, w->u.row);
+    sqlite3_stmt *st = write_stmt(db, w->kind);
+    if (!st)
+        return db->err;
+    int next = row_bind(st, &row_op, w->u.op, 0, 1);
+    if (next < 0 || sqlite3_bind_int(st, next, !op_state_final(w->u.op->op.state)) != SQLITE_OK)
         return bind_failed(db, st);
     db->now.ops_added++;
     return run(db, st, "take an operation");
 }
 
-static int delete_host(struct db *db, struct slice id) {
-    int err = write_key(db, prepare(db, &db->delete_ops, "DELETE FROM operation WHERE host = ?1"), id);
-    return err ? err : write_key(db, write_stmt(db, STORE_HOST_DELETE), id);
+static int delete_row(struct db *db, const struct store_write *w) {
+    static const char *const of_host[DB_HOST_TABLES] = {"DELETE FROM operation WHERE host = ?1",
+                                                        "DELETE FROM provision WHERE host = ?1",
+                                                        "DELETE FROM agent WHERE host = ?1"};
+    const struct row_type *t = kinds[w->kind].t;
+    sqlite3_stmt *st = write_stmt(db, w->kind);
+    int err = st ? 0 : db->err;
+    for (size_t i = 0; !err && w->kind == STORE_HOST_DELETE && i < DB_HOST_TABLES; i++)
+        err = write_key(db, prepare(db, &db->delete_of_host[i], of_host[i]), store_write_key(w));
+    if (!err && row_bind_keys(st, t, w->u.row) != SQLITE_OK)
+        err = bind_failed(db, st);
+    return err ? err : run(db, st, "delete a row");
 }
 
 static int add_event(struct db *db, const struct store_event *e) {
-    int err = write_row(db, STORE_EVENT_ADD, &row_event, e);
+    int err = write_row(db, STORE_EVENT_ADD, e);
     if (err)
         return err;
     if (!db->now.event_first || e->seq < db->now.event_first)
@@ -233,7 +286,7 @@ static int add_audit(struct db *db, const struct store_audit *line) {
         snprintf(db->why, sizeof db->why, "the audit line could not be hashed");
         return db->err;
     }
-    int err = write_row(db, STORE_AUDIT_ADD, &row_audit, &a);
+    int err = write_row(db, STORE_AUDIT_ADD, &a);
     sqlite3_stmt *st =
         prepare(db, &db->audit_head, "INSERT OR REPLACE INTO audit_head (one, seq, hash) VALUES (1, ?1, ?2)");
     if (err || !st)
@@ -259,29 +312,21 @@ static int put_meta(struct db *db, const char *key, const char *value) {
 }
 
 static int write_one(struct db *db, const struct store_write *w, bool lenient) {
-    switch (w->kind) {
-    case STORE_HOST_PUT:
-        return write_row(db, w->kind, &row_host, w->u.row);
-    case STORE_HOST_DELETE:
-        return delete_host(db, store_write_key(w));
-    case STORE_OP_PUT:
-        return put_op(db, w->u.op, lenient);
-    case STORE_EVENT_ADD:
-        return add_event(db, w->u.event);
-    case STORE_QUARANTINE_PUT:
-        return write_row(db, w->kind, &row_quarantine, w->u.row);
-    case STORE_USER_PUT:
-        return write_row(db, w->kind, &row_user, w->u.row);
-    case STORE_QUARANTINE_DELETE:
-    case STORE_USER_DELETE:
-        return write_key(db, write_stmt(db, w->kind), store_write_key(w));
-    case STORE_AUDIT_ADD:
-        return add_audit(db, w->u.audit);
-    case STORE_META_PUT:
+    switch (kinds[w->kind].doing) {
+    case DO_PUT:
+        return write_row(db, w->kind, w->u.row);
+    case DO_PUT_OF_HOST:
+        return put_of_host(db, w, lenient);
+    case DO_UPDATE:
+        return update_row(db, w, lenient);
+    case DO_DELETE:
+        return delete_row(db, w);
+    case DO_ADD:
+        return w->kind == STORE_EVENT_ADD ? add_event(db, w->u.event) : add_audit(db, w->u.audit);
+    case DO_META:
         return put_meta(db, w->u.meta.key, w->u.meta.value);
-    default:
-        return update_host(db, w, lenient);
     }
+    return ERR_INTERNAL;
 }
 
 /* --- groups --- */

@@ -48,6 +48,7 @@ struct store_host {
     struct wall amt_at;
     struct amt_intent amt_intent;
     struct sealed cira_next, amt_next, mebx_secret, mebx_next;
+    bool cira_shared; /* other hosts have the same CIRA user: amt_uuid tells them apart */
 };
 /* The provisioning of a host, one row a host. */
 struct store_provision {
@@ -113,8 +114,9 @@ struct store_audit {
     uint8_t hash[32]; /* SHA-256(previous hash, all fields): the chain */
 };
 
-/* INTENT, LINK, POWER, INFO, PIN and OP_PUT of a host that is not there: a durable transaction fails
- * (ERR_STORE), a lazy write is dropped without a word, because the host was deleted while it waited. */
+/* INTENT, LINK, POWER, INFO, PIN, AMT, OP_PUT, PROVISION_PUT, AGENT_PUT and AGENT_SEEN of a host that is not
+ * there: a durable transaction fails (ERR_STORE), a lazy write is dropped without a word, because the host
+ * was deleted while it waited. */
 enum store_write_kind {
     STORE_HOST_PUT,    /* insert or replace the whole row */
     STORE_HOST_INTENT, /* update by id: intent; version and updated only when they are higher */

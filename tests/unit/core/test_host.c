@@ -232,6 +232,39 @@ static void policies_are_respected(void **s) {
     rig_free(r);
 }
 
+/* A restart takes its time; recovery comes only when it has not come back by itself. */
+static void an_announced_restart_is_given_time(void **s) {
+    struct rig *r = rig_new();
+    rig_input(r, (struct host_ev){.kind = HOST_EV_LOCAL_SHUTDOWN,
+                                  .local = LOCAL_REBOOT,
+                                  .text = "uid 0 (root): systemctl"});
+    assert_false(r->h.local_shutdown);
+    r->cim = 8;
+    rig_run(r, 240000);
+    assert_int_equal(r->h.decided.kind, DECIDE_LOCAL_PAUSE);
+    assert_int_equal(r->changes, 0);
+    char why[400];
+    host_explain(&r->h, &r->p, rig_now(r), why, sizeof why);
+    assert_non_null(strstr(why, "a reboot was announced by uid 0 (root)"));
+    rig_run(r, 100000);
+    assert_int_equal(r->changes, 1);
+    rig_free(r);
+}
+
+static void the_firmwares_state_is_an_observation(void **s) {
+    struct rig *r = rig_new();
+    rig_input(r,
+              (struct host_ev){.kind = HOST_EV_AMT, .amt = AMT_STATE_UNPROVISIONED, .source = SOURCE_AGENT});
+    assert_int_equal(r->h.amt.state, AMT_STATE_UNPROVISIONED);
+    assert_int_equal(r->h.amt.source, SOURCE_AGENT);
+    rig_input(r, (struct host_ev){.kind = HOST_EV_AMT,
+                                  .amt = AMT_STATE_PROVISIONED,
+                                  .mode = AMT_MODE_ACM,
+                                  .source = SOURCE_AGENT});
+    assert_int_equal(r->h.control_mode, AMT_MODE_ACM);
+    rig_free(r);
+}
+
 static void a_host_without_intent_is_left_alone(void **s) {
     struct rig *r = rig_new();
     r->h.intent.desired = POWER_UNKNOWN;
@@ -417,6 +450,7 @@ UNIT_MAIN(T(shutdown_is_undone_within_a_minute), T(one_odd_reading_is_not_acted_
           T(refusals_of_the_firmware_are_told), T(an_unanswered_reset_is_never_sent_twice),
           T(an_unanswered_power_off_is_looked_for), T(recovery_backs_off_and_holds),
           T(a_node_that_falls_at_once_again_is_not_cycled_for_ever), T(policies_are_respected),
+          T(an_announced_restart_is_given_time), T(the_firmwares_state_is_an_observation),
           T(a_host_without_intent_is_left_alone), T(a_later_command_waits_or_takes_the_place),
           T(waiting_is_cancellable_and_expires_but_what_was_sent_is_not), T(idempotency_keys),
           T(a_full_disk_refuses_and_changes_nothing), T(commands_queue_behind_the_journal_up_to_a_limit),

@@ -64,6 +64,122 @@ static void a_change_is_whole_or_nothing(void **s) {
     directory_free(&d);
 }
 
+static struct uuid uuid_of(const char *text) {
+    struct uuid u = {{0}};
+    assert_true(uuid_parse(slice_str(text), &u));
+    return u;
+}
+#define BOARD_A "55e3ae13-bfd2-61bb-17a0-88aedd7037ea"
+#define BOARD_B "5b006b9c-09bf-0000-0000-000000000000"
+#define FACTORY "03000200-0400-0500-0006-000700080009"
+
+static void a_shared_user_is_told_apart_by_uuid(void **s) {
+    struct directory *d = directory_new(7);
+    struct errinfo ei = {0};
+    struct directory_entry a = entry("host-1", "n1", "admin"), b = entry("host-2", "n2", "admin"), got;
+    a.cira_shared = b.cira_shared = true;
+    assert_int_equal(directory_add(d, &a, &ei), ERR_INVALID); /* no UUID */
+    a.ids.amt = uuid_of(FACTORY);
+    assert_int_equal(directory_add(d, &a, &ei), ERR_INVALID);
+    assert_string_equal(ei.field, "amtUuid");
+    a.ids.amt = uuid_of(BOARD_A);
+    b.ids.amt = uuid_swap(a.ids.amt);
+    assert_int_equal(directory_add(d, &a, &ei), 0);
+    assert_int_equal(directory_add(d, &b, &ei), ERR_EXISTS); /* the same board */
+    b.ids.amt = uuid_of(BOARD_B);
+    assert_int_equal(directory_add(d, &b, &ei), 0);
+    struct directory_entry alone = entry("host-3", "n3", "admin");
+    assert_int_equal(directory_add(d, &alone, &ei), ERR_EXISTS); /* one that is not shared */
+
+    assert_int_equal(directory_by_login(d, SLICE_LIT("admin"), uuid_of(BOARD_B), &got), 0);
+    assert_string_equal(got.id, "host-2");
+    assert_int_equal(directory_by_login(d, SLICE_LIT("admin"), uuid_swap(uuid_of(BOARD_A)), &got), 0);
+    assert_string_equal(got.id, "host-1");
+    assert_int_equal(directory_by_login(d, SLICE_LIT("admin"), uuid_of(FACTORY), &got), ERR_NOT_FOUND);
+
+    /* the first of the chain goes, then the other gets a user of its own */
+    directory_remove(d, "host-1", NULL);
+    assert_int_equal(directory_by_login(d, SLICE_LIT("admin"), uuid_of(BOARD_B), &got), 0);
+    snprintf(b.cira_user, sizeof b.cira_user, "own");
+    b.cira_shared = false;
+    assert_int_equal(directory_change(d, &b, &ei), 0);
+    assert_int_equal(directory_by_user(d, SLICE_LIT("admin"), &got), ERR_NOT_FOUND);
+    assert_int_equal(directory_by_login(d, SLICE_LIT("own"), uuid_of(FACTORY), &got), 0);
+    directory_free(&d);
+}
+
+static int match(struct directory *d, const char *smbios, const char *amt, const char *serial,
+                 struct directory_entry *got) {
+    struct node_ids ids = {0};
+    struct errinfo ei = {0};
+    if (smbios)
+        ids.smbios = uuid_of(smbios);
+    if (amt)
+        ids.amt = uuid_of(amt);
+    snprintf(ids.serial, sizeof ids.serial, "%s", serial ? serial : "");
+    int r = directory_match_node(d, "default", &ids, got, &ei);
+    assert_true(r != ERR_EXISTS || strstr(ei.text, "merge"));
+    return r;
+}
+
+static void a_machine_finds_its_host(void **s) {
+    struct directory *d = directory_new(7);
+    struct directory_entry a = entry("host-1", "n1", ""), b = entry("host-2", "n2", ""), got;
+    a.ids.smbios = uuid_of(BOARD_A);
+    snprintf(a.ids.serial, sizeof a.ids.serial, "SN-1");
+    b.ids.smbios = uuid_of(BOARD_B);
+    b.ids.amt = uuid_of(FACTORY);
+    snprintf(b.ids.serial, sizeof b.ids.serial, "Default string");
+    assert_int_equal(directory_add(d, &a, NULL), 0);
+    assert_int_equal(directory_add(d, &b, NULL), 0);
+    char left[HOST_ID_CAP], other[HOST_ID_CAP];
+    struct uuid seen = {{0xaa, 0xbb, 0xcc, 1, 2, 3}};
+    directory_see_uuid(d, "host-2", seen, other, left);
+
+    assert_int_equal(match(d, BOARD_A, NULL, NULL, &got), 0);
+    assert_string_equal(got.id, "host-1");
+    char swapped[UUID_TEXT_CAP], text[UUID_TEXT_CAP];
+    uuid_text(uuid_swap(uuid_of(BOARD_B)), swapped);
+    assert_int_equal(match(d, swapped, NULL, NULL, &got), 0);
+    assert_string_equal(got.id, "host-2");
+    assert_int_equal(match(d, NULL, uuid_text(seen, text), NULL, &got), 0); /* of its tunnel */
+    assert_string_equal(got.id, "host-2");
+    assert_int_equal(match(d, NULL, BOARD_A, NULL, &got), 0); /* a client that knows the AMT UUID only */
+    assert_int_equal(match(d, NULL, NULL, "sn-1", &got), 0);
+    assert_string_equal(got.id, "host-1");
+
+    /* placeholders are nobody's; another board with the same serial is another machine */
+    assert_int_equal(match(d, FACTORY, FACTORY, "Default string", &got), ERR_NOT_FOUND);
+    assert_int_equal(match(d, "11111111-2222-3333-4444-555555555555", NULL, "SN-1", &got), ERR_NOT_FOUND);
+    struct node_ids elsewhere = {.smbios = uuid_of(BOARD_A)};
+    assert_int_equal(directory_match_node(d, "lab", &elsewhere, &got, NULL), ERR_NOT_FOUND);
+    directory_free(&d);
+}
+
+static void several_that_fit_are_told(void **s) {
+    struct directory *d = directory_new(7);
+    struct directory_entry a = entry("host-1", "n1", ""), b = entry("host-2", "n2", ""), got;
+    assert_int_equal(directory_add(d, &a, NULL), 0);
+    assert_int_equal(directory_add(d, &b, NULL), 0);
+    struct node_ids told = {.amt = uuid_of(BOARD_A)};
+    directory_learn(d, "host-1", &told);
+    directory_learn(d, "host-2", &told);
+    assert_int_equal(match(d, NULL, BOARD_A, NULL, &got), ERR_EXISTS);
+    struct node_ids serial = {.serial = "SN-2"};
+    directory_learn(d, "host-2", &serial);                      /* what was told before stays */
+    assert_int_equal(match(d, NULL, BOARD_A, "SN-2", &got), 0); /* more agrees with one of them */
+    assert_string_equal(got.id, "host-2");
+    assert_int_equal(match(d, NULL, BOARD_A, NULL, &got), ERR_EXISTS);
+    directory_free(&d);
+}
+
+static void serials_that_say_nothing(void **s) {
+    assert_true(serial_is_placeholder(""));
+    assert_true(serial_is_placeholder("TO BE FILLED BY O.E.M."));
+    assert_true(serial_is_placeholder("000000"));
+    assert_false(serial_is_placeholder("SN-1"));
+}
+
 static void uuids_tell_twins(void **s) {
     struct directory *d = directory_new(7);
     char other[HOST_ID_CAP], left[HOST_ID_CAP];
@@ -91,4 +207,6 @@ static void uuids_tell_twins(void **s) {
     directory_free(&d);
 }
 
-UNIT_MAIN(T(names_and_users_are_taken_once), T(a_change_is_whole_or_nothing), T(uuids_tell_twins))
+UNIT_MAIN(T(names_and_users_are_taken_once), T(a_change_is_whole_or_nothing),
+          T(a_shared_user_is_told_apart_by_uuid), T(a_machine_finds_its_host), T(several_that_fit_are_told),
+          T(serials_that_say_nothing), T(uuids_tell_twins))

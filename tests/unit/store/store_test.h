@@ -117,6 +117,14 @@ static inline struct store_host host_row(unsigned n) {
     h.power_at = at(6);
     h.drops_at_off = 2;
     h.last_off_seen = at(7);
+    h.amt_state = AMT_STATE_PROVISIONED;
+    h.amt_source = SOURCE_AGENT;
+    h.amt_at = at(8);
+    h.amt_intent = (struct amt_intent){AMT_STATE_UNPROVISIONED, AMT_MODE_CCM, "default_ccm", true};
+    h.cira_next = (struct sealed){.n = 3, .b = {9, 0, 8}};
+    h.amt_next = (struct sealed){.n = 1, .b = {7}};
+    h.mebx_secret = (struct sealed){.n = 2, .b = {6, 5}};
+    h.mebx_next = (struct sealed){.n = 2, .b = {4, 3}};
     return h;
 }
 static inline struct amt_info info_row(void) {

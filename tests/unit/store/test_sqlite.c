@@ -23,15 +23,20 @@ static bool is_there(struct place *p, const char *name) {
 }
 
 /* --- migrations --- */
-static const char second_sql[] = "CREATE TABLE second (x INTEGER); UPDATE host SET serial = 'migrated';";
+/* Steps behind the program's own. */
+enum { OWN = 3 };
+static const char next_sql[] = "CREATE TABLE next (x INTEGER); UPDATE host SET serial = 'migrated';";
 static const char broken_sql[] =
-    "CREATE TABLE third (x INTEGER); UPDATE host SET serial = 'broken'; SELECT nonsense;";
-static const size_t second_n = sizeof second_sql - 1, broken_n = sizeof broken_sql - 1;
+    "CREATE TABLE broken (x INTEGER); UPDATE host SET serial = 'broken'; SELECT nonsense;";
+static const size_t next_n = sizeof next_sql - 1, broken_n = sizeof broken_sql - 1;
 
 static int open_with(struct place *p, size_t n, struct errinfo *ei) {
-    const struct migration m[3] = {schema[0],
-                                   {2, "second", (const unsigned char *)second_sql, &second_n},
-                                   {3, "broken", (const unsigned char *)broken_sql, &broken_n}};
+    const struct migration m[OWN + 2] = {schema[0],
+                                         schema[1],
+                                         schema[2],
+                                         {OWN + 1, "next", (const unsigned char *)next_sql, &next_n},
+                                         {OWN + 2, "broken", (const unsigned char *)broken_sql, &broken_n}};
+    assert_int_equal(schema_n, OWN);
     *ei = (struct errinfo){0};
     p->o.path = p->dir;
     return store_open_with(&p->s, &p->o, false, m, n, ei);
@@ -43,40 +48,75 @@ static void an_older_database_is_brought_up(void **state) {
     struct store_host h = host_row(1);
     put(p.s, STORE_HOST_PUT, &h);
     store_close(&p.s);
-    assert_false(is_there(&p, "outband.db.before-001")); /* nothing was lost by the first */
+    assert_false(is_there(&p, "outband.db.before-001") ||
+                 is_there(&p, "outband.db.before-002")); /* nothing was lost by the first */
 
-    assert_int_equal(open_with(&p, 2, &ei), 0);
+    assert_int_equal(open_with(&p, OWN + 1, &ei), 0);
     assert_string_equal(hosts_of(p.s).row.serial, "migrated");
     assert_int_equal(put(p.s, STORE_HOST_PUT, &h), 0);
     store_close(&p.s);
-    assert_true(is_there(&p, "outband.db.before-002"));
+    assert_true(is_there(&p, "outband.db.before-004"));
 
     /* again: nothing to do */
-    assert_int_equal(open_with(&p, 2, &ei), 0);
+    assert_int_equal(open_with(&p, OWN + 1, &ei), 0);
     assert_string_equal(hosts_of(p.s).row.serial, h.serial);
     store_close(&p.s);
 
     /* one that fails leaves all as it was, and tells */
-    assert_int_equal(open_with(&p, 3, &ei), ERR_STORE);
-    assert_non_null(strstr(ei.text, "bring the database to version 3"));
+    assert_int_equal(open_with(&p, OWN + 2, &ei), ERR_STORE);
+    assert_non_null(strstr(ei.text, "bring the database to version 5"));
     assert_null(p.s);
-    assert_true(is_there(&p, "outband.db.before-003"));
-    assert_int_equal(open_with(&p, 2, &ei), 0);
+    assert_true(is_there(&p, "outband.db.before-005"));
+    assert_int_equal(open_with(&p, OWN + 1, &ei), 0);
     assert_string_equal(hosts_of(p.s).row.serial, h.serial);
     store_close(&p.s);
 
     /* the older program refuses the newer database */
-    assert_int_equal(open_with(&p, 1, &ei), ERR_UNSUPPORTED);
+    assert_int_equal(open_with(&p, OWN, &ei), ERR_UNSUPPORTED);
     assert_non_null(strstr(ei.text, "this database was written by a newer outbandd"));
-    assert_non_null(strstr(ei.remedy, "outband.db.before-002"));
+    assert_non_null(strstr(ei.remedy, "outband.db.before-004"));
 
     /* and takes the copy that was made before */
     char from[128], to[128];
-    snprintf(from, sizeof from, "%s/outband.db.before-002", p.dir);
+    snprintf(from, sizeof from, "%s/outband.db.before-004", p.dir);
     snprintf(to, sizeof to, "%s/outband.db", p.dir);
     assert_int_equal(rename(from, to), 0);
-    assert_int_equal(open_with(&p, 1, &ei), 0);
+    assert_int_equal(open_with(&p, OWN, &ei), 0);
     assert_int_equal(hosts_of(p.s).n, 1);
+    place_free(&p);
+}
+
+/* A host of the first schema: all that came with the second is as if it had never been seen. */
+static void a_host_of_the_first_schema(void **state) {
+    struct place p = place_new();
+    struct errinfo ei = {0};
+    p.o.path = p.dir;
+    if (store_open_with(&p.s, &p.o, true, schema, 1, &ei))
+        fail_msg("%s", ei.text);
+    store_close(&p.s);
+    assert_int_equal(
+        sql(&p, "INSERT INTO host VALUES ('host-1', 'default', 'node1', 'S1', 'cira1', 'admin', x'0102', "
+                "x'03', zeroblob(16), zeroblob(16), zeroblob(16), 'ccm', 1, 2, 3, 'on', 'keep', 0, 4, "
+                "'admin', 'up', 'none', 5, 6, 'peer', 'on', 2, 'firmware', 7, 0, 0, NULL, 0, NULL)"),
+        SQLITE_OK);
+    place_open(&p, false);
+    assert_true(is_there(&p, "outband.db.before-002"));
+    struct hosts got = hosts_of(p.s);
+    assert_int_equal(got.n, 1);
+    assert_string_equal(got.row.cira_user, "cira1");
+    assert_int_equal(got.row.control_mode, AMT_MODE_CCM);
+    assert_int_equal(got.row.intent.desired, POWER_ON);
+    assert_int_equal(got.row.amt_state, AMT_STATE_UNKNOWN); /* until its next login */
+    assert_int_equal(got.row.amt_source, SOURCE_NONE);
+    assert_true(got.row.amt_at.us == WALL_NEVER.us);
+    assert_false(got.row.cira_shared);
+    assert_int_equal(got.row.amt_intent.desired, AMT_STATE_UNKNOWN);
+    assert_int_equal(got.row.amt_intent.mode, AMT_MODE_UNKNOWN);
+    assert_string_equal(got.row.amt_intent.profile, "");
+    assert_false(got.row.amt_intent.serial_console);
+    assert_int_equal(got.row.cira_next.n + got.row.amt_next.n + got.row.mebx_secret.n + got.row.mebx_next.n,
+                     0);
+    assert_int_equal(put(p.s, STORE_HOST_PUT, &got.row), 0);
     place_free(&p);
 }
 
@@ -191,5 +231,22 @@ static void strange_members_are_read_as_unknown(void **state) {
     place_free(&p);
 }
 
-UNIT_MAIN(T(an_older_database_is_brought_up), T(files_that_are_no_database_of_ours), T(files_are_private),
-          T(the_log_is_append_only), T(tampering_is_found), T(strange_members_are_read_as_unknown))
+/* A CIRA user of one's own is one host's; a shared one is had by many boards, each once. */
+static void shared_users(void **state) {
+    struct place p = place_with_store();
+    struct store_host a = host_row(1), b = host_row(2);
+    snprintf(b.cira_user, sizeof b.cira_user, "%s", a.cira_user);
+    assert_int_equal(put(p.s, STORE_HOST_PUT, &a), 0);
+    assert_int_equal(put(p.s, STORE_HOST_PUT, &b), ERR_STORE);
+    a.cira_shared = b.cira_shared = true;
+    b.amt_uuid = a.amt_uuid;
+    assert_int_equal(put(p.s, STORE_HOST_PUT, &a), 0);
+    assert_int_equal(put(p.s, STORE_HOST_PUT, &b), ERR_STORE);
+    b.amt_uuid.b[0] ^= 1;
+    assert_int_equal(put(p.s, STORE_HOST_PUT, &b), 0);
+    place_free(&p);
+}
+
+UNIT_MAIN(T(an_older_database_is_brought_up), T(a_host_of_the_first_schema), T(shared_users),
+          T(files_that_are_no_database_of_ours), T(files_are_private), T(the_log_is_append_only),
+          T(tampering_is_found), T(strange_members_are_read_as_unknown))

@@ -2,6 +2,11 @@
 /* The contract of store.h that every implementation keeps: rows come back as they went in, and queries. */
 #include "store_test.h"
 
+static void assert_same_sealed(const struct sealed *a, const struct sealed *b) {
+    assert_int_equal(a->n, b->n);
+    assert_memory_equal(a->b, b->b, a->n);
+}
+
 static void assert_same_host(const struct store_host *a, const struct store_host *b) {
     assert_string_equal(a->id, b->id);
     assert_string_equal(a->project, b->project);
@@ -9,10 +14,20 @@ static void assert_same_host(const struct store_host *a, const struct store_host
     assert_string_equal(a->serial, b->serial);
     assert_string_equal(a->cira_user, b->cira_user);
     assert_string_equal(a->amt_user, b->amt_user);
-    assert_int_equal(a->cira_secret.n, b->cira_secret.n);
-    assert_memory_equal(a->cira_secret.b, b->cira_secret.b, a->cira_secret.n);
-    assert_int_equal(a->amt_secret.n, b->amt_secret.n);
-    assert_memory_equal(a->amt_secret.b, b->amt_secret.b, a->amt_secret.n);
+    assert_same_sealed(&a->cira_secret, &b->cira_secret);
+    assert_same_sealed(&a->amt_secret, &b->amt_secret);
+    assert_same_sealed(&a->cira_next, &b->cira_next);
+    assert_same_sealed(&a->amt_next, &b->amt_next);
+    assert_same_sealed(&a->mebx_secret, &b->mebx_secret);
+    assert_same_sealed(&a->mebx_next, &b->mebx_next);
+    assert_int_equal(a->cira_shared, b->cira_shared);
+    assert_int_equal(a->amt_state, b->amt_state);
+    assert_int_equal(a->amt_source, b->amt_source);
+    assert_true(a->amt_at.us == b->amt_at.us);
+    assert_int_equal(a->amt_intent.desired, b->amt_intent.desired);
+    assert_int_equal(a->amt_intent.mode, b->amt_intent.mode);
+    assert_string_equal(a->amt_intent.profile, b->amt_intent.profile);
+    assert_int_equal(a->amt_intent.serial_console, b->amt_intent.serial_console);
     assert_true(uuid_eq(a->smbios_uuid, b->smbios_uuid) && uuid_eq(a->amt_uuid, b->amt_uuid));
     assert_true(uuid_eq(a->seen_uuid, b->seen_uuid));
     assert_int_equal(a->control_mode, b->control_mode);
@@ -112,6 +127,14 @@ static void partial_writes_keep_to_their_members(void **state) {
     got = hosts_of(p.s);
     assert_same_host(&h, &got.row);
     assert_string_equal(got.row.info.version, "15.0.23");
+
+    h.amt_state = w.amt_state = AMT_STATE_UNPROVISIONED;
+    h.amt_source = w.amt_source = SOURCE_FIRMWARE;
+    h.amt_at = w.amt_at = at(26);
+    h.control_mode = w.control_mode = AMT_MODE_NONE;
+    assert_int_equal(put(p.s, STORE_HOST_AMT, &w), 0);
+    got = hosts_of(p.s);
+    assert_same_host(&h, &got.row);
 
     h.has_pin = w.has_pin = true;
     memset(h.pin, 0xee, sizeof h.pin);
@@ -407,6 +430,195 @@ static void meta_values(void **state) {
     place_free(&p);
 }
 
+/* --- provisionings, agents, objects --- */
+static int take_provision(void *ctx, const struct store_provision *row) {
+    *(struct store_provision *)ctx = *row;
+    return 0;
+}
+static int take_agent(void *ctx, const struct store_agent *row) {
+    *(struct store_agent *)ctx = *row;
+    return 0;
+}
+
+static struct store_provision provision_row(const char *host) {
+    struct store_provision r = {.p = {.goal = PROV_GOAL_ROTATE_AMT,
+                                      .state = PROV_STATE_CONNECTING,
+                                      .step = PROV_STEP_ADMIN_CHECK,
+                                      .way = PROV_WAY_TUNNEL,
+                                      .code = PROV_CODE_UNCLEAR,
+                                      .mode = AMT_MODE_ACM,
+                                      .tries = 4000000000u,
+                                      .secrets_stored = true,
+                                      .admin_ours = true,
+                                      .rolling_back = true,
+                                      .created = at(1),
+                                      .updated = at(2),
+                                      .finished = at(3)}};
+    SET(r.host, "%s", host);
+    SET(r.p.profile, "default_acm");
+    SET(r.p.actor, "admin");
+    SET(r.p.text, "text");
+    SET(r.p.remedy, "remedy");
+    return r;
+}
+
+static void provisioning_comes_back(void **state) {
+    struct place p = place_with_store();
+    struct store_host h = host_row(1);
+    struct store_provision a = provision_row(h.id), got = {0};
+    assert_int_equal(put(p.s, STORE_PROVISION_PUT, &a), ERR_STORE); /* no such host */
+    put(p.s, STORE_HOST_PUT, &h);
+    assert_int_equal(put(p.s, STORE_PROVISION_PUT, &a), 0);
+    assert_int_equal(store_each_provision(p.s, take_provision, &got), 0);
+    assert_string_equal(got.host, h.id);
+    assert_int_equal(got.p.goal, PROV_GOAL_ROTATE_AMT);
+    assert_int_equal(got.p.state, PROV_STATE_CONNECTING);
+    assert_int_equal(got.p.step, PROV_STEP_ADMIN_CHECK);
+    assert_int_equal(got.p.way, PROV_WAY_TUNNEL);
+    assert_int_equal(got.p.code, PROV_CODE_UNCLEAR);
+    assert_int_equal(got.p.mode, AMT_MODE_ACM);
+    assert_true(got.p.tries == 4000000000u);
+    assert_true(got.p.secrets_stored && !got.p.setup_sent && got.p.admin_ours && !got.p.cira_sent &&
+                got.p.rolling_back);
+    assert_string_equal(got.p.profile, "default_acm");
+    assert_string_equal(got.p.actor, "admin");
+    assert_string_equal(got.p.text, "text");
+    assert_string_equal(got.p.remedy, "remedy");
+    assert_true(got.p.created.us == at(1).us && got.p.updated.us == at(2).us &&
+                got.p.finished.us == at(3).us);
+
+    /* the next one takes its place, and it goes with its host */
+    a.p = (struct provision){.goal = PROV_GOAL_DEACTIVATE};
+    assert_int_equal(put(p.s, STORE_PROVISION_PUT, &a), 0);
+    assert_int_equal(store_each_provision(p.s, take_provision, &got), 0);
+    assert_int_equal(got.p.goal, PROV_GOAL_DEACTIVATE);
+    assert_int_equal(got.p.step, PROV_STEP_NONE);
+    assert_int_equal(got.p.way, PROV_WAY_NONE);
+    assert_int_equal(put(p.s, STORE_HOST_DELETE, &h), 0);
+    got = (struct store_provision){0};
+    assert_int_equal(store_each_provision(p.s, take_provision, &got), 0);
+    assert_string_equal(got.host, "");
+    place_free(&p);
+}
+
+static void agent_comes_back(void **state) {
+    struct place p = place_with_store();
+    struct store_host h = host_row(1);
+    struct store_agent a = {.has_cert = true,
+                            .enrolled = at(1),
+                            .seen = at(2),
+                            .cert_until = at(3),
+                            .facts_at = at(4),
+                            .facts = {.mei = AGENT_MEI_BUSY,
+                                      .control_mode = AMT_MODE_CCM,
+                                      .provisioning_state = 2,
+                                      .bios_switch = AGENT_SWITCH_ABSENT,
+                                      .getty = true}},
+                       got = {0};
+    SET(a.host, "%s", h.id);
+    SET(a.key_name, "first");
+    SET(a.facts.mps_address, "outband.example");
+    SET(a.facts.tty, "ttyS4");
+    memset(a.cert, 0xc1, sizeof a.cert);
+    memset(a.facts.amt_uuid.b, 3, 16);
+    assert_int_equal(put(p.s, STORE_AGENT_PUT, &a), ERR_STORE); /* no such host */
+    put(p.s, STORE_HOST_PUT, &h);
+    assert_int_equal(put(p.s, STORE_AGENT_SEEN, &a), ERR_STORE); /* not enrolled */
+    assert_int_equal(put(p.s, STORE_AGENT_PUT, &a), 0);
+    assert_int_equal(store_each_agent(p.s, take_agent, &got), 0);
+    assert_string_equal(got.host, h.id);
+    assert_string_equal(got.key_name, "first");
+    assert_true(got.has_cert && !got.has_before);
+    assert_memory_equal(got.cert, a.cert, sizeof a.cert);
+    assert_true(got.enrolled.us == at(1).us && got.seen.us == at(2).us && got.cert_until.us == at(3).us &&
+                got.facts_at.us == at(4).us);
+    assert_int_equal(got.facts.mei, AGENT_MEI_BUSY);
+    assert_int_equal(got.facts.control_mode, AMT_MODE_CCM);
+    assert_int_equal(got.facts.provisioning_state, 2);
+    assert_int_equal(got.facts.bios_switch, AGENT_SWITCH_ABSENT);
+    assert_true(got.facts.getty && !got.facts.getty_enabled);
+    assert_string_equal(got.facts.mps_address, "outband.example");
+    assert_string_equal(got.facts.tty, "ttyS4");
+    assert_true(uuid_eq(got.facts.amt_uuid, a.facts.amt_uuid));
+
+    /* seen: its facts and times, and no other member */
+    struct store_agent seen = {.seen = at(9), .facts_at = at(10), .facts = {.mei = AGENT_MEI_READY}};
+    SET(seen.host, "%s", h.id);
+    assert_int_equal(put(p.s, STORE_AGENT_SEEN, &seen), 0);
+    assert_int_equal(store_each_agent(p.s, take_agent, &got), 0);
+    assert_true(got.has_cert && got.seen.us == at(9).us && got.facts_at.us == at(10).us);
+    assert_int_equal(got.facts.mei, AGENT_MEI_READY);
+    assert_string_equal(got.facts.tty, "");
+    assert_string_equal(got.key_name, "first");
+
+    assert_int_equal(put(p.s, STORE_AGENT_DELETE, &seen), 0);
+    got = (struct store_agent){0};
+    assert_int_equal(store_each_agent(p.s, take_agent, &got), 0);
+    assert_string_equal(got.host, "");
+    assert_int_equal(put(p.s, STORE_AGENT_PUT, &a), 0);
+    assert_int_equal(put(p.s, STORE_HOST_DELETE, &h), 0);
+    assert_int_equal(store_each_agent(p.s, take_agent, &got), 0);
+    assert_string_equal(got.host, "");
+    place_free(&p);
+}
+
+struct objects {
+    size_t n;
+    uint64_t version;
+    char names[8][OBJECT_NAME_CAP], body[64], secret[64];
+};
+static int take_object(void *ctx, const struct store_object *row) {
+    struct objects *o = ctx;
+    SET(o->names[o->n++ & 7], "%s", row->name);
+    SET(o->body, "%s", row->body);
+    SET(o->secret, "%s", row->secret ? row->secret : "none");
+    o->version = row->version;
+    return 0;
+}
+static struct objects objects_of(struct store *s) {
+    struct objects o = {0};
+    assert_int_equal(store_each_object(s, take_object, &o), 0);
+    return o;
+}
+
+static void objects_come_back(void **state) {
+    struct place p = place_with_store();
+    char body[] = "{\"controlMode\":\"ccm\"}", secret[] = "c2VhbGVk";
+    struct store_object a = {.kind = "domain", .project = "default", .name = "b", .version = 7, .body = body};
+    a.created = at(1);
+    memset(a.kind + 8, 'x', sizeof a.kind - 9); /* what lies behind the end does not count */
+    assert_int_equal(put(p.s, STORE_OBJECT_PUT, &a), 0);
+    struct objects got = objects_of(p.s);
+    assert_int_equal(got.n, 1);
+    assert_string_equal(got.names[0], "b");
+    assert_string_equal(got.body, body);
+    assert_string_equal(got.secret, "none");
+    assert_true(got.version == 7);
+
+    /* the key is all three: kind, project, name */
+    struct store_object other = a;
+    SET(other.name, "c");
+    assert_int_equal(put(p.s, STORE_OBJECT_PUT, &other), 0);
+    other = a;
+    SET(other.project, "p2");
+    assert_int_equal(put(p.s, STORE_OBJECT_PUT, &other), 0);
+    assert_int_equal(objects_of(p.s).n, 3);
+    SET(other.kind, "profile");
+    other.secret = secret;
+    other.version = 8;
+    assert_int_equal(put(p.s, STORE_OBJECT_PUT, &other), 0);
+    assert_int_equal(put(p.s, STORE_OBJECT_PUT, &other), 0); /* replaced */
+    got = objects_of(p.s);
+    assert_int_equal(got.n, 4);
+    assert_string_equal(got.secret, secret);
+    assert_true(got.version == 8);
+    assert_int_equal(put(p.s, STORE_OBJECT_DELETE, &a), 0);
+    got = objects_of(p.s);
+    assert_int_equal(got.n, 3);
+    assert_string_equal(got.names[0], "c");
+    place_free(&p);
+}
+
 /* --- audit --- */
 static int take_audit(void *ctx, const struct store_audit *row) {
     *(struct store_audit *)ctx = *row;
@@ -484,5 +696,5 @@ static void backup_is_a_store(void **state) {
 UNIT_MAIN(T(host_comes_back_whole), T(partial_writes_keep_to_their_members), T(write_of_a_missing_host),
           T(operation_comes_back), T(operations_are_paged_and_filtered), T(events_are_paged_and_filtered),
           T(a_callback_stops_the_walk), T(old_events_are_pruned), T(old_operations_are_pruned),
-          T(users_and_quarantine), T(meta_values), T(audit_lines_are_chained), T(a_thousand_hosts),
-          T(backup_is_a_store))
+          T(users_and_quarantine), T(provisioning_comes_back), T(agent_comes_back), T(objects_come_back),
+          T(meta_values), T(audit_lines_are_chained), T(a_thousand_hosts), T(backup_is_a_store))

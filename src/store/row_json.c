@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The device card as JSON: one column that may grow members without a migration. */
+/* A struct as JSON (the device card, an agent's facts): one column that may grow members without a migration.
+ */
 #include "base/json.h"
 #include "base/text.h"
 #include "store/row.h"
@@ -23,8 +24,8 @@ static uint64_t number_at(const void *p, enum col_type type) {
     }
 }
 
-static void put_member(struct json *j, const struct col *c, const struct amt_info *info) {
-    const char *p = (const char *)info + c->off;
+static void put_member(struct json *j, const struct col *c, const void *row) {
+    const char *p = (const char *)row + c->off;
     json_key(j, c->name);
     switch (c->type) {
     case COL_STR:
@@ -48,11 +49,11 @@ static void put_member(struct json *j, const struct col *c, const struct amt_inf
     }
 }
 
-void info_put_json(struct buf *out, const struct amt_info *info) {
+void row_put_json(struct buf *out, const struct row_type *t, const void *row) {
     struct json j = json_of(out);
     json_obj(&j);
-    for (size_t i = 0; i < row_info.ncols; i++)
-        put_member(&j, &row_info.cols[i], info);
+    for (size_t i = 0; i < t->ncols; i++)
+        put_member(&j, &t->cols[i], row);
     json_obj_end(&j);
 }
 
@@ -71,7 +72,7 @@ static void set_number(void *p, enum col_type type, uint64_t v) {
         memcpy(p, &u32, sizeof u32);
 }
 
-static void get_member(const json_t *v, const struct col *c, struct amt_info *out) {
+static void get_member(const json_t *v, const struct col *c, void *out) {
     char *p = (char *)out + c->off;
     const char *text = json_string_value(v);
     unsigned word;
@@ -88,18 +89,17 @@ static void get_member(const json_t *v, const struct col *c, struct amt_info *ou
         set_number(p, c->type, (uint64_t)json_integer_value(v));
 }
 
-int info_get_json(struct slice json, struct amt_info *out) {
-    *out = (struct amt_info){0};
+int row_get_json(struct slice json, const struct row_type *t, void *out) {
     json_error_t error;
     json_t *root = json_loadb((const char *)json.p, json.n, 0, &error);
     if (!json_is_object(root)) {
         json_decref(root);
         return ERR_SYNTAX;
     }
-    for (size_t i = 0; i < row_info.ncols; i++) {
-        const json_t *v = json_object_get(root, row_info.cols[i].name);
+    for (size_t i = 0; i < t->ncols; i++) {
+        const json_t *v = json_object_get(root, t->cols[i].name);
         if (v)
-            get_member(v, &row_info.cols[i], out);
+            get_member(v, &t->cols[i], out);
     }
     json_decref(root);
     return 0;

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What operators and the barrier ask for: checks before the machine is asked, and answers. */
+#include "server/provisioning_int.h"
+
+#include "base/json.h"
+
+#include <stdio.h>
+
+enum { BARRIER_MS = 90000 /* an order that waits for the end is answered at the latest then */ };
+
+static void refuse(struct provisioning_order *o, int err, const char *remedy, const char *fmt, ...)
+    PRINTF_LIKE(4, 5);
+static void refuse(struct provisioning_order *o, int err, const char *remedy, const char *fmt, ...) {
+    va_list ap;
+    char text[320];
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    o->call.err = err_set(&o->call.error, err, "", "%s", text);
+    err_remedy(&o->call.error, "%s", remedy);
+    fleet_answer(&o->call);
+}
+
+static bool reachable(const struct fleet_host *fh) {
+    return (fh->tunnel && link_usable(&fh->h.link)) || (fh->h.agent && fh->h.agent->here);
+}
+
+/* Nothing was ever seen of its firmware, or it was seen to be free. */
+static bool is_free(const struct fleet_host *fh) {
+    return fh->h.amt.state == AMT_STATE_UNPROVISIONED ||
+           (fh->h.amt.state == AMT_STATE_UNKNOWN && fh->h.link.state == LINK_NEVER);
+}
+
+/* Nothing of the firmware is touched: only what this server knows of it goes. */
+static void forget(struct fleet_host *fh, struct provisioning *pv, struct provisioning_order *o) {
+    struct errinfo ei = {0};
+    host_unreachable(&fh->h, shard_now(fh->shard), &ei);
+    snprintf(o->left_behind, sizeof o->left_behind,
+             "The firmware of %.60s is still set up for this server. Its secrets are void here: to free it, "
+             "run rpc "
+             "deactivate --local at the node, or unprovision it in MEBx. %.100s",
+             fh->h.name[0] ? fh->h.name : fh->h.id, ei.text);
+    o->wait = false;
+    pv->fresh = o;
+    prov_feed(pv, &(struct prov_ev){.kind = PROV_EV_FORGET, .actor = o->actor});
+}
+
+static void deactivate(struct fleet_host *fh, struct provisioning *pv, struct provisioning_order *o) {
+    if (is_free(fh) && !provision_open(&pv->m)) {
+        if (o->void_secrets) {
+            o->wait = false;
+            pv->fresh = o;
+            prov_feed(pv, &(struct prov_ev){.kind = PROV_EV_FORGET, .actor = o->actor});
+        } else {
+            fleet_answer(&o->call);
+        }
+        return;
+    }
+    if (!reachable(fh) && o->force) {
+        forget(fh, pv, o);
+        return;
+    }
+    if (!reachable(fh) && o->wait) {
+        struct errinfo ei = {0};
+        host_unreachable(&fh->h, shard_now(fh->shard), &ei);
+        refuse(o, ERR_UNREACHABLE,
+               "Bring the node back and try again; or use --force, and deactivate it at the node: rpc "
+               "deactivate --local.",
+               "the firmware is provisioned and cannot be reached, so it cannot be deactivated: %.200s",
+               ei.text);
+        return;
+    }
+    pv->fresh = o;
+    o->until = mono_add_ms(loop_now(fh->shard->loop), BARRIER_MS);
+    if (provision_open(&pv->m) && pv->m.p.goal == PROV_GOAL_DEACTIVATE) { /* join it */
+        pv->fresh = NULL;
+        if (o->wait)
+            list_push(&pv->orders, &o->call.node);
+        else
+            fleet_answer(&o->call);
+        provisioning_look(fh);
+        return;
+    }
+    prov_feed(pv, &(struct prov_ev){.kind = PROV_EV_ORDER,
+                                    .goal = PROV_GOAL_DEACTIVATE,
+                                    .actor = o->actor,
+                                    .has = prov_has_of(fh)});
+}
+
+static void activate(struct fleet_host *fh, struct provisioning *pv, struct provisioning_order *o) {
+    struct profile pf;
+    struct errinfo ei = {0};
+    char name[PROV_PROFILE_CAP];
+    const char *mode = o->mode == AMT_MODE_ACM ? "acm" : "ccm";
+    if (o->profile[0])
+        snprintf(name, sizeof name, "%s", o->profile);
+    else
+        snprintf(name, sizeof name, "%.40s_%s", fh->h.project, mode);
+    if (objects_profile(fh->shard->app->objects, fh->h.project, name, &pf, &ei) < 0) {
+        o->call.err = ei.code;
+        o->call.error = ei;
+        fleet_answer(&o->call);
+        return;
+    }
+    if (o->mode != AMT_MODE_UNKNOWN && pf.mode != o->mode) {
+        refuse(o, ERR_INVALID, "Leave one of the two out.", "the profile %s is for %s, not for %s", name,
+               pf.mode == AMT_MODE_ACM ? "ACM" : "CCM", o->mode == AMT_MODE_ACM ? "ACM" : "CCM");
+        return;
+    }
+    if (o->quiet && fh->h.amt.state == AMT_STATE_PROVISIONED && fh->h.control_mode == pf.mode &&
+        !o->profile[0]) {
+        fleet_answer(&o->call);
+        return;
+    }
+    pv->fresh = o;
+    prov_feed(pv, &(struct prov_ev){.kind = PROV_EV_ORDER,
+                                    .goal = PROV_GOAL_ACTIVATE,
+                                    .mode = pf.mode,
+                                    .profile = name,
+                                    .actor = o->actor,
+                                    .has = prov_has_of(fh)});
+}
+
+static void rotate(struct fleet_host *fh, struct provisioning *pv, struct provisioning_order *o) {
+    if (is_free(fh)) {
+        refuse(o, ERR_STATE, "Activate it first.", "%s is not provisioned: it has no secret to change",
+               fh->h.name[0] ? fh->h.name : fh->h.id);
+        return;
+    }
+    pv->fresh = o;
+    prov_feed(pv, &(struct prov_ev){
+                      .kind = PROV_EV_ORDER, .goal = o->goal, .actor = o->actor, .has = prov_has_of(fh)});
+}
+
+static void cancel(struct fleet_host *fh, struct provisioning *pv, struct provisioning_order *o) {
+    (void)fh;
+    pv->fresh = o;
+    o->wait = false;
+    prov_feed(pv, &(struct prov_ev){.kind = PROV_EV_CANCEL, .actor = o->actor});
+}
+
+static void order_run(struct shard *s, struct fleet_host *fh, struct fleet_call *call) {
+    static void (*const BY_GOAL[PROV_GOAL_COUNT])(struct fleet_host *, struct provisioning *,
+                                                  struct provisioning_order *) = {
+        [PROV_GOAL_NONE] = cancel,           [PROV_GOAL_ACTIVATE] = activate,
+        [PROV_GOAL_DEACTIVATE] = deactivate, [PROV_GOAL_ROTATE_AMT] = rotate,
+        [PROV_GOAL_ROTATE_CIRA] = rotate,    [PROV_GOAL_ROTATE_ALL] = rotate};
+    struct provisioning_order *o = CONTAINER_OF(call, struct provisioning_order, call);
+    (void)s;
+    if (!fh) {
+        refuse(o, ERR_NOT_FOUND, "", "there is no host %s", call->host);
+        return;
+    }
+    if (o->project[0] && strcmp(o->project, fh->h.project) != 0) {
+        refuse(o, ERR_NOT_FOUND, "", "there is no host %s in the project %s", call->host, o->project);
+        return;
+    }
+    struct provisioning *pv = provisioning_of(fh);
+    if (!pv)
+        refuse(o, ERR_NOMEM, "", "out of memory");
+    else if (pv->fresh)
+        refuse(o, ERR_STATE, "Try again.", "another order for this host is being written down");
+    else
+        BY_GOAL[o->goal](fh, pv, o);
+}
+
+static void order_done(struct fleet_call *call) {
+    struct provisioning_order *o = CONTAINER_OF(call, struct provisioning_order, call);
+    o->done(o);
+}
+
+void provisioning_order(struct provisioning_order *o) {
+    o->call.run = order_run;
+    o->call.done = order_done;
+    fleet_ask(&o->call);
+}
+
+void provisioning_json(struct json *j, const char *key, const struct fleet_host *fh) {
+    const struct provision *p = fh->prov ? &fh->prov->m.p : NULL;
+    if (key)
+        json_key(j, key);
+    if (!p || p->goal == PROV_GOAL_NONE) {
+        json_nil(j);
+        return;
+    }
+    json_obj(j);
+    json_kstr(j, "goal", prov_goal_text(p->goal));
+    json_kstr(j, "state", prov_state_text(p->state));
+    json_kstr(j, "phase", prov_phase_text(p->step));
+    json_kstr(j, "step", prov_step_text(p->step));
+    json_kstr(j, "way", prov_way_text(p->way));
+    json_kstr(j, "profile", p->profile);
+    json_kstr(j, "controlMode", p->mode == AMT_MODE_ACM ? "acm" : p->mode == AMT_MODE_CCM ? "ccm" : "");
+    json_kstr(j, "actor", p->actor);
+    json_kint(j, "tries", p->tries);
+    json_kstr(j, "code", prov_code_text(p->code));
+    json_kstr(j, "text", p->text);
+    json_kstr(j, "remedy", p->remedy);
+    json_kwall(j, "createdAt", p->created);
+    json_kwall(j, "updatedAt", p->updated);
+    json_key(j, "finishedAt");
+    json_wall(j, p->finished.us ? p->finished : WALL_NEVER);
+    json_obj_end(j);
+}
+
+void provisioning_status_json(struct json *j, const struct fleet_host *fh) {
+    const struct provision *p = fh->prov ? &fh->prov->m.p : NULL;
+    bool open = p && p->goal != PROV_GOAL_NONE && !prov_state_ended(p->state);
+    bool failed = p && p->state == PROV_STATE_FAILED;
+    const char *text = open || failed                               ? p->text
+                       : fh->h.amt.state == AMT_STATE_PROVISIONED   ? "Provisioned"
+                       : fh->h.amt.state == AMT_STATE_UNPROVISIONED ? "Not provisioned"
+                                                                    : "";
+    json_kstr(j, "amtStatus", text);
+    json_kstr(j, "amtStatusIndicator",
+              open      ? "STATUS_INDICATION_IN_PROGRESS"
+              : failed  ? "STATUS_INDICATION_ERROR"
+              : text[0] ? "STATUS_INDICATION_IDLE"
+                        : "STATUS_INDICATION_UNSPECIFIED");
+}
