@@ -15,9 +15,8 @@
 
 static bool take_cira(struct wsc_job *job, const struct wsman_msg *m, uint32_t instance) {
     struct wsc_card *card = wsc_card_of(job);
-    if (card && instance && amt_decode_cira(m, instance, job->work->instance, &card->cira) == 0)
-        job->answered++;
-    return card != NULL;
+    int err = card && instance ? amt_decode_cira(m, instance, job->work->instance, &card->cira) : 0;
+    return card && err != ERR_NOMEM;
 }
 
 /* Begun anew, each list is counted anew. */
