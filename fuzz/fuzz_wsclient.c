@@ -85,8 +85,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             wsc_closed(c, w.asked, ERR_CLOSED, now);
         for (; part.n; part = slice_skip(part, data[1] + 1u))
             wsc_data(c, w.asked, slice_head(part, data[1] + 1u), now);
-        done += results(c);
         wsc_tick(c, now);
+        done += results(c);
     }
     for (int i = 0; !mono_is_never(wsc_deadline(c)); i++) {
         fuzz_check(i < 10000);
