@@ -281,6 +281,10 @@ static int deactivate(const struct run *r) {
     if (!option(r, RPC_OPT_LOCAL))
         return remote(r);
     struct errinfo ei = {0};
+    if (option(r, RPC_OPT_URL)) {
+        err_set(&ei, ERR_INVALID, "local", "--local and --url are two ways: give one of them");
+        return fail(r, &ei, RPC_EXIT_USAGE);
+    }
     struct fw *f = fw_new(option(r, RPC_OPT_MEI));
     int rc = f ? deactivate_local(f, &ei) : err_set(&ei, ERR_NOMEM, "", "out of memory");
     fw_free(&f);
