@@ -36,7 +36,7 @@ struct amtsim {
     struct ctl_shard *parts;
     size_t nshards;
     struct tls_ctx *device_tls;
-    uint8_t device_sha256[32];
+    uint8_t device_sha256[32], root_sha256[32];
     struct buf ca;
     _Atomic uint32_t connected;
     _Atomic bool all_said;
@@ -89,6 +89,18 @@ static int make_device_tls(struct amtsim *s, struct errinfo *ei) {
     return r;
 }
 
+static int read_provisioning_root(struct amtsim *s, struct errinfo *ei) {
+    struct buf pem = {0};
+    struct pki_facts facts;
+    int r = read_file(s->opt.provisioning_root, &pem, ei);
+    if (r == 0)
+        r = pki_read(buf_slice(&pem), &facts, ei);
+    if (r == 0)
+        memcpy(s->root_sha256, facts.sha256, sizeof s->root_sha256);
+    buf_free(&pem);
+    return r;
+}
+
 static void on_link(void *ctx, struct sim_node *n, bool up) {
     struct amtsim *s = ctx;
     uint32_t now = up ? atomic_fetch_add(&s->connected, 1) + 1 : atomic_fetch_sub(&s->connected, 1) - 1;
@@ -128,6 +140,8 @@ static int shard_open(struct amtsim *s, size_t index, struct errinfo *ei) {
                                    .device_tls = s->device_tls,
                                    .verify_name = o->verify_name,
                                    .legacy_tls = o->legacy_tls,
+                                   .root_sha256 = o->provisioning_root ? s->root_sha256 : NULL,
+                                   .dns_suffix = o->dns_suffix,
                                    .times = o->times,
                                    .seed = o->plan.seed + index,
                                    .ctx = s,
@@ -242,6 +256,8 @@ static int sim_open(struct amtsim *s, struct errinfo *ei) {
     int r = 0;
     if (o->ca)
         r = read_file(o->ca, &s->ca, ei);
+    if (r == 0 && o->provisioning_root)
+        r = read_provisioning_root(s, ei);
     if (r == 0 && o->csv_out)
         r = sim_plan_write_csv(&o->plan, o->csv_out, ei);
     if (r == 0)

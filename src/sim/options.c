@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sim/options.h"
 
+#include "base/text.h"
+
 #include <getopt.h>
 #include <stdio.h>
 
@@ -22,6 +24,9 @@
     O(unprovisioned, NULL, "the nodes have no set-up and dial nobody until they get one")                    \
     O(unprovisioned_first, "K", "… the first K of them")                                                     \
     O(foreign, "K:HOST[:PORT]", "the first K nodes were set up by somebody else, whose server that is")      \
+    O(provisioning_root, "PEM",                                                                              \
+      "root of provisioning certificates that the firmware trusts, as if added in MEBx")                     \
+    O(dns_suffix, "S", "PKI DNS suffix in the firmware: what a provisioning certificate must be for")        \
     O(mei, "DIR", "for programs at the nodes: DIR/NAME is the host interface, DIR/NAME.sys a tree as /sys")  \
     O(bios, "me-in-sleep=off[:K]", "BIOS switch of all nodes, or of the first K")                            \
     O(uuid, "placeholder:K|same:K", "the first K nodes have a placeholder UUID, or share one")               \
@@ -55,7 +60,7 @@ static const struct {
     OPTION_TABLE(O)
 #undef O
 };
-enum { NAME_CAP = 24, COUNT_MAX = 1000000, THREADS_MAX = 64 };
+enum { NAME_CAP = 24, COUNT_MAX = 1000000, THREADS_MAX = 64, SUFFIX_MAX = 127 };
 
 /* csv_out -> "csv-out" */
 static const char *dashed(const char *name, char *out) {
@@ -234,6 +239,12 @@ static int take(struct sim_options *o, enum option_id id, const char *v, struct 
     case OPT_control:
         o->control = v;
         return 0;
+    case OPT_provisioning_root:
+        o->provisioning_root = v;
+        return 0;
+    case OPT_dns_suffix:
+        o->dns_suffix = v;
+        return text_in_set(slice_str(v), TEXT_ALNUM "-.", 1, SUFFIX_MAX) ? 0 : bad(ei, id, v);
     case OPT_mei:
         o->mei = v;
         return 0;

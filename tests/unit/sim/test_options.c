@@ -66,6 +66,9 @@ static void everything_is_taken(void **state) {
     assert_int_equal(o.direct, 2);
     assert_int_equal(o.threads, 3);
     assert_true(o.plan.no_lms && o.wait && o.hold);
+    assert_int_equal(parse(&o, &ei, "--server h:1 --provisioning-root r.pem --dns-suffix acme.example"), 0);
+    assert_string_equal(o.provisioning_root, "r.pem");
+    assert_string_equal(o.dns_suffix, "acme.example");
     assert_int_equal(parse(&o, &ei, "--server h:1 --latency 0 --transition 100"), 0);
     assert_int_equal(o.times.latency_max_ms, 0);
     assert_int_equal(o.times.host.cycle_ms, 200);
@@ -88,6 +91,7 @@ static void wrong_ones_are_named(void **state) {
         {"--server h:1 --bios me-in-sleep=maybe",
          "--bios takes me-in-sleep=off[:K], not \"me-in-sleep=maybe\""},
         {"--server h:1 --start-state up", "--start-state takes on|off, not \"up\""},
+        {"--server h:1 --dns-suffix a,b", "--dns-suffix takes S, not \"a,b\""},
         {"--server h:1 --threads 0", "--threads takes N, not \"0\""},
         {"--server h:1 --name-prefix a,b", "--name-prefix takes P, not \"a,b\""},
     };

@@ -7,7 +7,8 @@
 #include "base/ossl.h"
 #include "base/text.h"
 
-#include <openssl/x509.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
 
 #define MANAGEMENT WSMAN_AMT_PublicKeyManagementService
 #define CERT       WSMAN_AMT_PublicKeyCertificate
@@ -28,27 +29,6 @@ static int64_t add(struct bench *b, const char *method, const char *b64) {
     int64_t rv = bench_call(b, MANAGEMENT, method, buf_cstr(&in), NULL);
     buf_free(&in);
     return rv;
-}
-
-/* A certificate for the node's own key, in base64 (free with buf_free). */
-static struct buf leaf_for(const struct bench *b) {
-    X509 *x = X509_new();
-    uint8_t *der = NULL;
-    struct buf b64 = {0};
-    X509_set_version(x, X509_VERSION_3);
-    ASN1_INTEGER_set(X509_get_serialNumber(x), 7);
-    X509_gmtime_adj(X509_getm_notBefore(x), 0);
-    X509_gmtime_adj(X509_getm_notAfter(x), 86400);
-    X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_UTF8, (const uint8_t *)"node", -1, -1,
-                               0);
-    X509_set_issuer_name(x, X509_get_subject_name(x));
-    X509_set_pubkey(x, b->node->prov->key);
-    assert_true(X509_sign(x, b->node->prov->key, EVP_sha256()) > 0);
-    int n = i2d_X509(x, &der);
-    text_base64(&b64, slice_of(der, (size_t)n));
-    OPENSSL_free(der);
-    X509_free(x);
-    return b64;
 }
 
 static void roots_are_trusted_once(void **state) {
@@ -100,10 +80,10 @@ static void a_leaf_needs_its_key(void **state) {
     EVP_PKEY *public = d2i_PublicKey(EVP_PKEY_RSA, NULL, &at, n);
     assert_int_equal(EVP_PKEY_eq(public, b.node->prov->key), 1);
     EVP_PKEY_free(public);
-    struct buf leaf = leaf_for(&b);
-    assert_int_equal(add(&b, "AddCertificate", buf_cstr(&leaf)), 0);
+    char *leaf = prov_pki_leaf_for(b.node->prov->key);
+    assert_int_equal(add(&b, "AddCertificate", leaf), 0);
     assert_string_equal(bench_text(&b, CERT, "TrustedRootCertficate"), "false");
-    buf_free(&leaf);
+    free(leaf);
     bench_free(&b);
     prov_pki_free(&pki);
 }
@@ -113,9 +93,9 @@ static void tls_waits_for_commit(void **state) {
     struct prov *p = node_prov(b.node);
     assert_int_equal(bench_put(&b, TLS, "<p:Enabled>true</p:Enabled>"), 500); /* no certificate */
     assert_int_equal(bench_call(&b, MANAGEMENT, "GenerateKeyPair", RSA_2048, NULL), 0);
-    struct buf leaf = leaf_for(&b);
-    assert_int_equal(add(&b, "AddCertificate", buf_cstr(&leaf)), 0);
-    buf_free(&leaf);
+    char *leaf = prov_pki_leaf_for(b.node->prov->key);
+    assert_int_equal(add(&b, "AddCertificate", leaf), 0);
+    free(leaf);
     assert_int_equal(bench_create(&b, CONTEXT, IN_CONTEXT("9")), 400);
     assert_int_equal(bench_create(&b, CONTEXT, IN_CONTEXT("2")), 200);
     assert_int_equal(bench_create(&b, CONTEXT, IN_CONTEXT("2")), 400);
