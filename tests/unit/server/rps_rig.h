@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rps_rig: clients of the RPS protocol at a desk, with the firmware of the desk's machine behind them, and a
  * stand-in for the provisioning: it takes whoever attaches, runs the jobs that the test wants over the
- * client, and ends well when all of them did. Linked with --wrap for the four calls. */
+ * client, and ends well when all of them did. Linked with --wrap for what it stands for. */
 #pragma once
 
 #include "desk.h"
+#include "net/tls.h"
 #include "proto/rps.h"
 #include "server/provisioning.h"
 #include "sim/port_side.h"
@@ -22,6 +23,9 @@ struct stand_in {
     const char *refuse;        /* attach is refused with this */
 };
 extern struct stand_in stand_in;
+
+/* The rig is without TLS: new connections show the certificate {7} of this host; NULL: none. */
+extern const char *rps_shown;
 
 struct lender {
     struct viewer v; /* first: its notes are the messages of the server, one a line */

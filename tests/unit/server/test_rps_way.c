@@ -86,6 +86,8 @@ static void what_the_client_told(void **state) {
     lender_free(&l);
 }
 
+/* This firmware closes after each answer (reference protocol-cira-wsman 5.9): each request is a new session.
+ */
 static void firmware_with_tls(void **state) {
     (void)state;
     struct lender l;
@@ -97,7 +99,6 @@ static void firmware_with_tls(void **state) {
     assert_int_equal(stand_in.results, 2);
     assert_string_equal(l.switched, "16993");
     assert_null(strstr(l.heard, "wsman"));
-    assert_null(strstr(strstr(l.heard, "port_switch") + 1, "port_switch")); /* one session for all */
     lender_free(&l);
 }
 
