@@ -308,6 +308,18 @@ int store_each_open_op(struct store *s, int (*fn)(void *ctx, const struct store_
     return r;
 }
 
+/* The simulated world has none of these. */
+int store_each_provision(struct store *s, int (*fn)(void *ctx, const struct store_provision *row),
+                         void *ctx) {
+    return 0;
+}
+int store_each_agent(struct store *s, int (*fn)(void *ctx, const struct store_agent *row), void *ctx) {
+    return 0;
+}
+int store_each_object(struct store *s, int (*fn)(void *ctx, const struct store_object *row), void *ctx) {
+    return 0;
+}
+
 int store_each_quarantine(struct store *s, int (*fn)(void *ctx, const struct store_quarantine *row),
                           void *ctx) {
     struct map_iter it = {0};
