@@ -165,6 +165,20 @@ bool mei_lme_open_port(struct mei *m, uint32_t port) {
     return m->opened;
 }
 
+bool mei_lme_tls(struct mei *m, struct tls *tls) {
+    while (!tls_ready(tls) && !m->closed) {
+        struct buf *out = tls_output(tls);
+        if (out->len) {
+            assert_int_equal(apf_send(m->apf, (uint32_t)m->chan, buf_slice(out)), 0);
+            buf_free(out);
+        }
+        if (!lme_step(m, ANSWER_MS) || (m->http.len && tls_input(tls, buf_slice(&m->http), NULL) < 0))
+            return false;
+        buf_free(&m->http);
+    }
+    return tls_ready(tls);
+}
+
 /* One exchange; the WWW-Authenticate value of a 401 into *challenge. */
 static int exchange(struct mei *m, const char *authorization, struct slice xml, struct buf *challenge,
                     struct buf *body) {

@@ -166,6 +166,31 @@ static void the_host_reads_as_os_admin(void **state) {
     bench_unmake(&b);
 }
 
+/* From AMT 19 on, the local port is TLS, too, and the plain one is not there. */
+static void newer_firmware_is_tls_alone(void **state) {
+    struct bench b;
+    struct mei m;
+    struct tls_ctx *device = bench_device_tls();
+    bench_make(&b, SIM_A19, device);
+    mei_rig_listen(&b);
+    assert_int_equal(mei_connect(&m, &b, MEI_GUID_LME), 5);
+    mei_lme_start(&m);
+    assert_true(apf_forwards(m.apf, 16993));
+    assert_false(apf_forwards(m.apf, 16992));
+    assert_false(mei_lme_open_port(&m, 16992));
+    assert_true(mei_lme_open_port(&m, 16993));
+    struct errinfo ei;
+    struct tls_ctx *ctx = tls_client_ctx(SLICE_EMPTY, false, TLS_MODERN, &ei);
+    struct tls *tls = tls_new(ctx, false, NULL);
+    assert_int_equal(tls_start(tls), 0);
+    assert_true(mei_lme_tls(&m, tls));
+    tls_free(&tls);
+    tls_ctx_unref(&ctx);
+    mei_disconnect(&m);
+    bench_unmake(&b);
+    tls_ctx_unref(&device);
+}
+
 /* A user of the host's own does not exist behind the tunnel. */
 static void os_admin_is_local(void **state) {
     struct bench b;
@@ -327,6 +352,7 @@ static void connections_are_bounded(void **state) {
 }
 
 UNIT_MAIN(T(clients_are_found_by_their_guid), T(pthi_tells_what_the_node_is), T(every_command_is_answered),
-          T(the_host_ends_client_control_mode_alone), T(the_host_reads_as_os_admin), T(os_admin_is_local),
-          T(a_host_is_set_up_from_inside), T(faults_of_the_interface), T(a_sleeping_host_has_no_programs),
-          T(the_watchdog_client_switches_amt), T(hostile_frames_end_it), T(connections_are_bounded))
+          T(the_host_ends_client_control_mode_alone), T(the_host_reads_as_os_admin),
+          T(newer_firmware_is_tls_alone), T(os_admin_is_local), T(a_host_is_set_up_from_inside),
+          T(faults_of_the_interface), T(a_sleeping_host_has_no_programs), T(the_watchdog_client_switches_amt),
+          T(hostile_frames_end_it), T(connections_are_bounded))
