@@ -17,7 +17,8 @@ struct mei {
     struct apf *apf;
     int chan;
     bool opened, refused, closed;
-    struct buf http; /* what came in the channel */
+    struct buf http;      /* what came in the channel */
+    struct wsclient *wsc; /* of mei_job() */
 };
 
 /* Node 1 of b gets a host interface. */
@@ -41,3 +42,6 @@ bool mei_lme_tls(struct mei *m, struct tls *tls);
  * one, -1: no answer; the body into out (may be NULL). */
 int mei_wsman(struct mei *m, const char *user, const char *password, const struct wsman_request *rq,
               struct buf *out);
+/* A job of the WS-MAN client as that user: its result, without what the client keeps. */
+struct wsc_result mei_job(struct mei *m, const char *user, const char *password, enum wsc_job_kind kind,
+                          uint32_t arg, const struct wsc_args *args);
