@@ -26,9 +26,9 @@ enum {
 /* --- what may be sent --- */
 static const char *const MODE_VALUES[] = {"ccm", "acm", NULL};
 static const char *const TLS_VALUES[] = {
-#define T(sym, word) word,
-    PROFILE_TLS_TABLE(T)
-#undef T
+#define L(sym, word) word,
+    PROFILE_TLS_TABLE(L)
+#undef L
         NULL};
 static const char *const CONSENT_VALUES[] = {
 #define C(sym, word) word,
