@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/slice.h"
 
@@ -92,10 +93,11 @@ bool tls_peer_fingerprint(const struct tls *t, uint8_t out[32]);
 struct tls_identity {
     char name[64];      /* its common name, cleaned */
     uint8_t sha256[32]; /* of the certificate (DER) */
+    struct wall until;  /* it expires then: the caller's to check, by its own clock */
     char why[128];      /* with ERR_AUTH: what is wrong with it */
 };
 /* Of a server that asked: 1, and out filled; 0: it showed no certificate; ERR_AUTH: it does not hold (another
- * authority's, expired, not for clients). */
+ * authority's, not for clients). */
 NODISCARD int tls_peer_identity(const struct tls *t, struct tls_identity *out);
 /* Larger read buffer for a relayed stream. */
 void tls_bulk(struct tls *t);

@@ -7,6 +7,7 @@
 #include "server/directory.h"
 #include "server/persist.h"
 #include "server/provisioning.h"
+#include "server/settings.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,12 +26,10 @@ static const char *const words[] = {
 };
 
 uint32_t agents_heartbeat_s(const struct app *a) {
-    (void)a;
-    return AGENT_DEFAULT_HEARTBEAT_S;
+    return a->settings ? a->settings->agent_heartbeat_ms / 1000 : AGENT_DEFAULT_HEARTBEAT_S;
 }
 uint32_t agents_certificate_days(const struct app *a) {
-    (void)a;
-    return 30;
+    return a->settings ? a->settings->agent_certificate_days : AGENT_DEFAULT_DAYS;
 }
 
 /* --- the store --- */
@@ -405,9 +404,11 @@ void agents_drop(struct fleet_host *fh, int err) {
 void agents_revoke(struct fleet_host *fh, const char *why) {
     if (!fh->agent)
         return;
+    char text[128];
+    snprintf(text, sizeof text, "The identity of the agent is void: %s", why);
     write_row(fh, STORE_AGENT_DELETE, true);
     agents_drop(fh, ERR_AUTH);
-    fleet_host_event(fh, HOST_EVENT_AGENT, why);
+    fleet_host_event(fh, HOST_EVENT_AGENT, text);
     provisioning_look(fh);
 }
 

@@ -26,6 +26,7 @@ enum {
     AGENT_GIVEN_MAX = 5, /* handed out so often and never taken up: it failed */
     AGENT_WAIT_MAX_S = 60,
     AGENT_DEFAULT_HEARTBEAT_S = 30,
+    AGENT_DEFAULT_DAYS = 30,
 };
 struct agent_order {
     char id[AGENT_ORDER_ID_CAP];

@@ -250,7 +250,7 @@ void api_agent_renew(struct request *r) {
 static int revoke(struct reading *rd, struct fleet_host *fh) {
     if (!fh->agent)
         return err_set(&rd->call.error, ERR_NOT_FOUND, "host", "the host %s has no agent", fh->h.name);
-    agents_revoke(fh, "The agent's identity was revoked by an operator");
+    agents_revoke(fh, "an operator revoked it");
     struct json j = json_of(rd->out);
     json_obj(&j);
     json_obj_end(&j);

@@ -172,6 +172,8 @@ static void identify(const struct http_conn *c, struct request *r) {
         return;
     if (!c->shown_holds) {
         r->agent_why = c->shown->why;
+    } else if (c->shown->until.us < request_now(r).wall.us) {
+        r->agent_why = "it has expired";
     } else if (!agent_ca_knows(ca, c->shown->name, c->shown->sha256)) {
         r->agent_why = "it was revoked, or another one has taken its place";
     } else {
