@@ -38,6 +38,8 @@ void api_host_rotate(struct request *r);
 void api_host_deauthorize(struct request *r);
 extern const struct schema SCHEMA_ROTATE;
 
+/* api_compliance.c */
+void api_compliance(struct request *r);
 /* api_merge.c */
 void api_host_merge(struct request *r);
 void api_host_split(struct request *r);

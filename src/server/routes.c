@@ -76,6 +76,8 @@ const struct route ROUTES[] = {
       .action = "consent.cancel"),
     R("GET", "/v1/projects/{project}/compute/findings", VIEWER, PROJECT, api_findings, 200,
       "What is wrong with all hosts."),
+    R("GET", "/v1/projects/{project}/compute/compliance", VIEWER, PROJECT, api_compliance, 200,
+      "Which nodes can have AMT switched off, by what, and the exceptions."),
     R("GET", OPS, VIEWER, PROJECT, api_ops_list, 200, "Operations, newest first.",
       .query = PAGE_QUERY | QBIT(STATE) | QBIT(HOST)),
     R("GET", OPS "/{operation}", VIEWER, PROJECT, api_op_get, 200, "One operation."),
