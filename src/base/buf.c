@@ -84,6 +84,12 @@ void buf_clear(struct buf *b) {
     b->head = b->len = 0;
 }
 
+void buf_wipe(struct buf *b) {
+    if (b->mem)
+        explicit_bzero(b->mem, b->cap);
+    buf_free(b);
+}
+
 void buf_free(struct buf *b) {
     free(b->mem);
     *b = (struct buf){0};

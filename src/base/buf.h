@@ -30,5 +30,8 @@ void buf_consume(struct buf *b, size_t n);
 /* Forget the content but keep the memory for the next fill. */
 void buf_clear(struct buf *b);
 void buf_free(struct buf *b);
+/* The same for a buf that held a secret: its memory is wiped first. Room that was outgrown on the way is not:
+ * ask for enough with buf_room() before the secret goes in. */
+void buf_wipe(struct buf *b);
 /* The content as a NUL-terminated string (the NUL is not part of the content); "" when out of memory. */
 const char *buf_cstr(struct buf *b);

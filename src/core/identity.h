@@ -13,8 +13,9 @@ struct uuid host_firmware_uuid(const struct host *h);
 /* O(symbol, word): the AMT UUID beside the SMBIOS UUID */
 #define UUID_ORDER_TABLE(O)                                                                                  \
     O(UNKNOWN, "")                                                                                           \
-    O(SAME, "same") O(SWAPPED, "swapped") /* one of them in the other byte order */                          \
-        O(DIFFERENT, "different")
+    O(SAME, "same")                                                                                          \
+    O(SWAPPED, "swapped") /* one of them in the other byte order */                                          \
+    O(DIFFERENT, "different")
 enum uuid_order {
 #define O(sym, word) UUID_ORDER_##sym,
     UUID_ORDER_TABLE(O)

@@ -41,9 +41,9 @@ const char *prov_way_text(enum prov_way w) {
 static const struct {
     const char *id, *phase;
 } STEPS[] = {
-#define T(sym, id, phase) {id, phase},
-    PROV_STEP_TABLE(T)
-#undef T
+#define P(sym, id, phase) {id, phase},
+    PROV_STEP_TABLE(P)
+#undef P
 };
 
 const char *prov_step_text(enum prov_step s) {

@@ -18,8 +18,8 @@ enum { PROV_TEXT_CAP = 256, PROV_PROFILE_CAP = 64, PROV_ACTOR_CAP = 64 };
 #define PROV_GOAL_TABLE(G)                                                                                   \
     G(NONE, "none")                                                                                          \
     G(ACTIVATE, "activate")                                                                                  \
-    G(DEACTIVATE, "deactivate") G(ROTATE_AMT, "rotate-amt") G(ROTATE_CIRA, "rotate-cira")                    \
-        G(ROTATE_ALL, "rotate-all")
+    G(DEACTIVATE, "deactivate")                                                                              \
+    G(ROTATE_AMT, "rotate-amt") G(ROTATE_CIRA, "rotate-cira") G(ROTATE_ALL, "rotate-all")
 enum prov_goal {
 #define G(sym, word) PROV_GOAL_##sym,
     PROV_GOAL_TABLE(G)
@@ -49,33 +49,33 @@ enum prov_way {
 #undef W
         PROV_WAY_COUNT
 };
-/* The steps in their order. T(symbol, id, phase as people know it) */
-#define PROV_STEP_TABLE(T)                                                                                   \
-    T(NONE, "", "")                                                                                          \
-    T(READ, "read", "preflight")             /* control mode, realm, nonce: as $$OsAdmin or as admin */      \
-    T(LOGIN, "login", "preflight")           /* it is set up: does a stored secret log in? */                \
-    T(STORE, "store", "secrets")             /* fresh secrets are on the disk */                             \
-    T(CHAIN, "chain", "setup")               /* ACM: one certificate of the chain after the other */         \
-    T(SETUP, "setup", "setup")               /* Setup, AdminSetup or UpgradeClientToAdmin: once */           \
-    T(CHECK, "check", "setup")               /* what did it do? control mode, by the admin's own login */    \
-    T(ADMIN, "admin", "secrets")             /* the new AMT password */                                      \
-    T(ADMIN_CHECK, "admin-check", "secrets") /* … logs in; then it takes the old one's place */            \
-    T(MEBX, "mebx", "secrets")                                                                               \
-    T(CLEAN, "clean", "clean") /* nothing of another orchestrator is left */                                 \
-    T(NETWORK, "network", "network")                                                                         \
-    T(CIRA, "cira", "cira")                                                                                  \
-    T(CIRA_SECRET, "cira-secret", "cira")                                                                    \
-    T(TLS_KEY, "tls-key", "tls")                                                                             \
-    T(TLS, "tls", "tls")                                                                                     \
-    T(FEATURES, "features", "features")                                                                      \
-    T(CLOCK, "clock", "clock")                                                                               \
-    T(CONNECT, "connect", "connect") /* the tunnel logs in with the new secret */                            \
-    T(UNPROVISION, "unprovision", "unprovision")                                                             \
-    T(RELEASE, "release", "release") /* the tunnel is seen to go */
+/* The steps in their order. P(symbol, id, phase as people know it) */
+#define PROV_STEP_TABLE(P)                                                                                   \
+    P(NONE, "", "")                                                                                          \
+    P(READ, "read", "preflight")             /* control mode, realm, nonce: as $$OsAdmin or as admin */      \
+    P(LOGIN, "login", "preflight")           /* it is set up: does a stored secret log in? */                \
+    P(STORE, "store", "secrets")             /* fresh secrets are on the disk */                             \
+    P(CHAIN, "chain", "setup")               /* ACM: one certificate of the chain after the other */         \
+    P(SETUP, "setup", "setup")               /* Setup, AdminSetup or UpgradeClientToAdmin: once */           \
+    P(CHECK, "check", "setup")               /* what did it do? control mode, by the admin's own login */    \
+    P(ADMIN, "admin", "secrets")             /* the new AMT password */                                      \
+    P(ADMIN_CHECK, "admin-check", "secrets") /* … logs in; then it takes the old one's place */            \
+    P(MEBX, "mebx", "secrets")                                                                               \
+    P(CLEAN, "clean", "clean") /* nothing of another orchestrator is left */                                 \
+    P(NETWORK, "network", "network")                                                                         \
+    P(CIRA, "cira", "cira")                                                                                  \
+    P(CIRA_SECRET, "cira-secret", "cira")                                                                    \
+    P(TLS_KEY, "tls-key", "tls")                                                                             \
+    P(TLS, "tls", "tls")                                                                                     \
+    P(FEATURES, "features", "features")                                                                      \
+    P(CLOCK, "clock", "clock")                                                                               \
+    P(CONNECT, "connect", "connect") /* the tunnel logs in with the new secret */                            \
+    P(UNPROVISION, "unprovision", "unprovision")                                                             \
+    P(RELEASE, "release", "release") /* the tunnel is seen to go */
 enum prov_step {
-#define T(sym, id, phase) PROV_STEP_##sym,
-    PROV_STEP_TABLE(T)
-#undef T
+#define P(sym, id, phase) PROV_STEP_##sym,
+    PROV_STEP_TABLE(P)
+#undef P
         PROV_STEP_COUNT
 };
 /* Why it failed or waits. C(symbol, id) */

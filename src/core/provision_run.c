@@ -285,7 +285,7 @@ static void mode_seen(struct prov_turn *t, enum amt_control_mode mode) {
         return;
     if (m->p.state == PROV_STATE_CONNECTING || m->p.code == PROV_CODE_UNCLEAR ||
         m->p.state == PROV_STATE_WAITING)
-        prov_done(t, "The firmware is not provisioned any more: the agent has read it");
+        prov_release_seen(t);
 }
 
 void provision_input(struct prov_machine *m, const struct prov_rules *r, const struct prov_ev *ev,
@@ -339,7 +339,8 @@ struct mono provision_deadline(const struct prov_machine *m) {
     return m->job_out || m->then || !provision_open(m) ? MONO_NEVER : m->again_at;
 }
 
-void provision_init(struct prov_machine *m, const struct provision *p, bool link_up) {
+void provision_init(struct prov_machine *m, const struct prov_rules *r, const struct provision *p,
+                    bool link_up, struct mono now) {
     *m = (struct prov_machine){.p = *p, .link_up = link_up, .again_at = MONO_NEVER, .give_up_at = MONO_NEVER};
     m->p.way = PROV_WAY_NONE;
     if (m->p.state == PROV_STATE_RUNNING) {
@@ -348,4 +349,7 @@ void provision_init(struct prov_machine *m, const struct provision *p, bool link
         snprintf(m->p.text, sizeof m->p.text, "The server was restarted at the step \"%s\"",
                  prov_step_text(m->p.step));
     }
+    /* it said that it is free; does its tunnel come back? */
+    if (m->p.state == PROV_STATE_CONNECTING && m->p.step == PROV_STEP_RELEASE)
+        m->again_at = mono_add_ms(now, r->release_ms);
 }

@@ -129,7 +129,8 @@ struct prov_machine {
 
 /* From a row of the store (p may be zeroed: there never was one). A run that was under way waits for a way.
  */
-void provision_init(struct prov_machine *m, const struct provision *p, bool link_up);
+void provision_init(struct prov_machine *m, const struct prov_rules *r, const struct provision *p,
+                    bool link_up, struct mono now);
 void provision_input(struct prov_machine *m, const struct prov_rules *r, const struct prov_ev *ev,
                      struct host_now now, struct prov_acts *out);
 /* MONO_NEVER: nothing to look at by itself. */

@@ -54,8 +54,7 @@ static void on_read(struct prov_turn *t, const struct wsc_result *r) {
     if (m->p.goal == PROV_GOAL_ACTIVATE) {
         begin_setup(t);
     } else if (m->p.goal == PROV_GOAL_DEACTIVATE) {
-        prov_act(t, PROV_ACT_AMT)->amt = AMT_STATE_UNPROVISIONED;
-        prov_done(t, "The firmware is not provisioned");
+        prov_release_seen(t);
     } else {
         prov_fail(t, PROV_CODE_FOREIGN, "The firmware is not provisioned: it has no secret to change",
                   "Activate the node first.");
@@ -480,7 +479,7 @@ static void forgotten(struct prov_turn *t) {
     prov_done(t, "The firmware is not provisioned any more");
 }
 
-static void release_seen(struct prov_turn *t) {
+void prov_release_seen(struct prov_turn *t) {
     t->m->has = (struct prov_has){0};
     prov_journal(t, PROV_DROP_ALL, forgotten);
 }
@@ -488,7 +487,7 @@ static void release_seen(struct prov_turn *t) {
 static void begin_release(struct prov_turn *t) {
     struct prov_machine *m = t->m;
     if (!m->link_up) {
-        release_seen(t);
+        prov_release_seen(t);
         return;
     }
     prov_set_state(t, PROV_STATE_CONNECTING, PROV_CODE_NONE,
@@ -558,7 +557,9 @@ void prov_step_time(struct prov_turn *t) {
     m->again_at = MONO_NEVER;
     if (m->p.step == PROV_STEP_CHECK && m->p.state == PROV_STATE_RUNNING)
         begin_check(t);
-    else if (m->p.step == PROV_STEP_RELEASE && m->p.state == PROV_STATE_CONNECTING && m->link_up)
+    else if (m->p.step == PROV_STEP_RELEASE && m->p.state == PROV_STATE_CONNECTING && !m->link_up)
+        prov_release_seen(t);
+    else if (m->p.step == PROV_STEP_RELEASE && m->p.state == PROV_STATE_CONNECTING)
         prov_fail(
             t, PROV_CODE_STILL_HERE,
             "The firmware answered Unprovision with 0, but its tunnel is still up: it is shown as active",
@@ -578,6 +579,6 @@ void prov_step_link(struct prov_turn *t, bool up, bool by_next) {
                 "The node logged in with the present CIRA password: the firmware did not take the new one",
                 "The present one stays. Try again.");
     } else if (m->p.step == PROV_STEP_RELEASE && m->p.state == PROV_STATE_CONNECTING && !up) {
-        release_seen(t);
+        prov_release_seen(t);
     }
 }

@@ -97,6 +97,13 @@ int amt_put_input(struct buf *out, enum wsman_class cls, const char *method);
  * *value; false: left out. ERR_INVALID when current is not of the class; ERR_NOMEM. */
 int amt_put_edited(struct buf *out, const struct wsman_msg *current, enum wsman_class cls,
                    bool (*edit)(void *ctx, struct slice name, struct slice *value), void *ctx);
+/* The same by a table: each property gets that value, once and at its place in the alphabet, whether current
+ * has it or not; NULL: it is left out. The rows are in alphabetical order. */
+struct amt_edit {
+    const char *name, *value;
+};
+int amt_put_changed(struct buf *out, const struct wsman_msg *current, enum wsman_class cls,
+                    const struct amt_edit *edits, size_t n);
 
 /* AMT_BootSettingData: are any boot options set that the next boot would consume? */
 struct amt_boot {

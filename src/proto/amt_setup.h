@@ -43,3 +43,33 @@ struct wsc_args {
     const char *common_name; /* CIRA_SET: of the server's certificate */
     const char *host_name, *domain; /* NETWORK_SET; CIRA_SET: domain is the detection string */
 };
+
+/* One instance of AMT_GeneralSettings or IPS_HostBasedSetupService, into the members it speaks of. 0;
+ * ERR_UNSUPPORTED for other classes. What is malformed is left unknown. */
+NODISCARD int amt_decode_setup(const struct wsman_msg *m, uint32_t instance, struct amt_setup *out);
+/* The same for AMT_ManagementPresenceRemoteSAP (the first one is shown), AMT_RemoteAccessPolicyRule and
+ * AMT_PublicKeyCertificate; leaf: InstanceID of the certificate whose end is leaf_not_after, NULL or "":
+ * none. */
+NODISCARD int amt_decode_cira(const struct wsman_msg *m, uint32_t instance, const char *leaf,
+                              struct amt_cira *out);
+/* SHA-256 of a certificate, hex, into out[AMT_CERT_HASH_CAP]; der is its base64 text. ERR_SYNTAX; ERR_CRYPTO;
+ * ERR_NOMEM. */
+int amt_cert_hash(struct slice base64, char *out);
+/* Its end; {0} when it cannot be read. */
+struct wall amt_cert_not_after(struct slice base64);
+/* The same certificate? Blanks and line breaks of the texts do not count. */
+bool amt_cert_eq(struct slice a, struct slice b);
+/* SetAdminAclEntryEx: base64 of the 16 bytes of MD5(user:realm:password) into out[AMT_DIGEST64_CAP].
+ * ERR_CRYPTO. */
+enum { AMT_DIGEST64_CAP = 25 };
+int amt_digest64(const char *user, const char *realm, const char *password, char *out);
+/* InstanceID, Name … of the endpoint reference that a method returned as that property (or an instance has);
+ * false when there is none, or it is too long for out. */
+bool amt_epr_key(const struct wsman_msg *m, uint32_t parent, const char *property, const char *selector,
+                 char *out, size_t cap);
+/* Append <p:name> with an endpoint reference. */
+int amt_put_epr(struct buf *out, const char *name, enum wsman_class cls,
+                const struct wsman_selector *selectors);
+/* Sentence for a ReturnValue other than 0 of a method of set-up. Static text; an unknown method's values are
+ * read as PT_STATUS. Source: reference protocol-cira-wsman 3.6, 4.13. */
+const char *amt_setup_return_text(const char *method, int64_t value);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sentences for the numbers that firmware returns. Source: reference protocol-cira-wsman 3.6. */
-#include "proto/amt.h"
+#include "proto/amt_setup.h"
+
+#include <string.h>
 
 enum { VENDOR_BASE = 32768 /* RequestPowerStateChange: 32768 + PT_STATUS */ };
 
@@ -95,4 +97,62 @@ const char *amt_power_return_text(int64_t value) {
         return amt_pt_status_text(value - VENDOR_BASE);
     const char *text = find(POWER_RETURNS, sizeof POWER_RETURNS / sizeof POWER_RETURNS[0], value);
     return text ? text : amt_pt_status_text(value);
+}
+
+/* What the methods of host set-up return: not PT_STATUS (protocol-redir-activation 5.4). */
+static const struct row SETUP_RETURNS[] = {
+    {1, "internal error of the firmware"},
+    {2, "not possible in this state of the firmware: it is set up already, or its set-up is under way"},
+    {3, "the firmware does not accept a parameter"},
+    {4, "the firmware has host-based setup disabled"},
+    {5, "the firmware does not accept the signature"},
+    {6, "the flash write limit is reached; try again later"},
+};
+static const struct row CHAIN_RETURNS[] = {
+    {1, "the firmware does not accept a parameter"},
+    {2, "internal error of the firmware"},
+    {3,
+     "not possible in this state of the firmware: the chain is complete, or the firmware is set up already"},
+    {4, "the firmware does not trust the certificate chain"},
+    {5, "the certificate chain has too many certificates"},
+};
+/* RequestStateChange and its like; 3.6 */
+static const struct row STATE_RETURNS[] = {
+    {1, "the firmware does not support this"},
+    {2, "unknown error of the firmware"},
+    {3, "the firmware gave up waiting (timeout)"},
+    {4, "the change failed"},
+    {5, "the firmware does not accept a parameter"},
+    {6, "the service is in use"},
+    {4096, "the firmware started a job"},
+    {4097, "not possible from the present state"},
+    {4098, "the firmware does not take a timeout"},
+    {4099, "the firmware is busy"},
+};
+
+static const struct {
+    const char *method;
+    const struct row *rows;
+    size_t n;
+} METHODS[] = {
+#define M(method, rows)                                                                                      \
+    { method, rows, sizeof rows / sizeof rows[0] }
+    M("Setup", SETUP_RETURNS),
+    M("AdminSetup", SETUP_RETURNS),
+    M("UpgradeClientToAdmin", SETUP_RETURNS),
+    M("AddNextCertInChain", CHAIN_RETURNS),
+    M("RequestStateChange", STATE_RETURNS),
+#undef M
+};
+
+const char *amt_setup_return_text(const char *method, int64_t value) {
+    if (value < 0)
+        return "the firmware told no result";
+    for (size_t i = 0; method && i < sizeof METHODS / sizeof METHODS[0]; i++) {
+        const char *text =
+            strcmp(METHODS[i].method, method) ? NULL : find(METHODS[i].rows, METHODS[i].n, value);
+        if (text)
+            return text;
+    }
+    return amt_pt_status_text(value);
 }

@@ -36,6 +36,7 @@ enum {
     APF_USER_MAX = 64,  /* user name; reference 1.2 */
     APF_PASSWORD_MAX = 256,
     APF_REQUESTS_MAX = 256,   /* stops a device role that asks faster than it is answered */
+    APF_MESSAGE_MIN = 512,    /* all but DATA fit into it */
     APF_MESSAGE_LOCAL = 2048, /* longest message of a local role, unless apf_message_max() says otherwise */
     APF_WINDOW_MAX = 0x7fffffff, /* credit is clamped here: 32-bit overflow, reference 1.5 */
 };
@@ -122,7 +123,7 @@ void apf_sent(struct apf *a, size_t n_bytes);
 struct mono apf_deadline(const struct apf *a);
 int apf_tick(struct apf *a, struct mono now, struct apf_ev *ev);
 
-/* Local roles: no message is longer (MEI's max_msg_length); at least APF_MESSAGE_LOCAL. */
+/* Local roles: no message is longer (MEI's max_msg_length); at least APF_MESSAGE_MIN. */
 void apf_message_max(struct apf *a, uint32_t n_bytes);
 
 /* --- server role; what it says of forwards is the host's, too --- */

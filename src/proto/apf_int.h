@@ -78,7 +78,7 @@ enum apf_msg_row {
 
 #define APF_SVC_AUTH "auth@amt.intel.com"
 #define APF_SVC_PFWD "pfwd@amt.intel.com"
-enum { APF_MSG_OUT_CAP = 512, APF_CHUNK_MAX = 16384, APF_DATA_HEAD = 9 };
+enum { APF_MSG_OUT_CAP = APF_MESSAGE_MIN, APF_CHUNK_MAX = 16384, APF_DATA_HEAD = 9 };
 
 enum apf_chan_state {
     CHAN_OFFERED,   /* the peer's 90 waits for apf_accept()/apf_refuse() */

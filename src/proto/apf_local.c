@@ -12,7 +12,7 @@ int apf_host_hello(struct apf *a) {
 }
 
 void apf_message_max(struct apf *a, uint32_t n_bytes) {
-    assert(a->local && n_bytes >= APF_MESSAGE_LOCAL);
+    assert(a->local && n_bytes >= APF_MESSAGE_MIN);
     a->chunk_max = n_bytes - APF_DATA_HEAD < APF_CHUNK_MAX ? n_bytes - APF_DATA_HEAD : APF_CHUNK_MAX;
 }
 

@@ -18,7 +18,7 @@ enum {
     RPS_PASSWORD_CAP = 72,
     RPS_USER_CAP = 40,
     RPS_PROFILE_CAP = 64,
-    RPS_TEXT_CAP = 256, /* of status texts */
+    RPS_TEXT_CAP = 704, /* of status texts: a sentence and a remedy */
     RPS_ADDRESS_CAP = 48
 };
 #define RPS_PROTOCOL_VERSION "4.0.0"

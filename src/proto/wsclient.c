@@ -81,7 +81,22 @@ static void job_free(struct wsclient *c, struct wsc_job *job) {
     card_release(&job->card);
     buf_free(&job->context);
     buf_free(&job->body);
+    wsc_work_free(&job->work);
     free(job);
+}
+
+/* What the result points to lives as long as the waiter. */
+static void give_card(struct wsc_waiter *w, struct wsc_card *card) {
+    w->card = card;
+    card->refs++;
+    if (w->result.kind == WSC_INFO_READ)
+        w->result.info = &card->info;
+    else if (w->result.kind == WSC_SETUP_READ)
+        w->result.setup = &card->setup;
+    else if (w->result.kind == WSC_CIRA_READ)
+        w->result.cira = &card->cira;
+    else
+        w->result.text = card->text;
 }
 
 static void give_result(struct wsclient *c, struct wsc_job *job, struct wsc_waiter *w, struct mono now,
@@ -90,14 +105,12 @@ static void give_result(struct wsclient *c, struct wsc_job *job, struct wsc_wait
     r->err = err;
     snprintf(r->why, sizeof r->why, "%s", why);
     r->return_value = job->return_value;
+    r->method = job->method;
     r->maybe_sent = err != 0 && job->maybe_sent;
     r->power = job->power;
     r->optin = job->optin;
-    if (err == 0 && job->card) {
-        w->card = job->card;
-        job->card->refs++;
-        r->info = &w->card->info;
-    }
+    if (err == 0 && job->card)
+        give_card(w, job->card);
     if (!mono_is_never(job->first_out))
         r->rtt_us = now.us - job->first_out.us;
     list_remove(&job->waiters, &w->node);
@@ -324,11 +337,14 @@ static struct wsc_job *shareable(const struct wsc_busy *b, enum wsc_job_kind kin
     return NULL;
 }
 
+/* Takes *work, when there is one. */
 static struct wsc_job *job_new(struct wsclient *c, enum wsc_job_kind kind, uint32_t arg,
-                               enum wsc_priority prio, struct mono now) {
+                               struct wsc_work **work, enum wsc_priority prio, struct mono now) {
     struct wsc_job *job = calloc(1, sizeof *job);
     if (!job)
         return NULL;
+    job->work = *work;
+    *work = NULL;
     job->kind = kind;
     job->arg = arg;
     job->prio = prio;
@@ -344,12 +360,21 @@ static struct wsc_job *job_new(struct wsclient *c, enum wsc_job_kind kind, uint3
 
 int wsc_submit(struct wsclient *c, enum wsc_job_kind kind, uint32_t arg, enum wsc_priority prio,
                uint32_t deadline_ms, struct mono now, void *user) {
+    return wsc_submit_with(c, kind, arg, NULL, prio, deadline_ms, now, user);
+}
+
+int wsc_submit_with(struct wsclient *c, enum wsc_job_kind kind, uint32_t arg, const struct wsc_args *args,
+                    enum wsc_priority prio, uint32_t deadline_ms, struct mono now, void *user) {
+    struct wsc_work *work = NULL;
+    struct wsc_waiter *w = NULL;
+    int err = wsc_kind_has_work(kind) ? wsc_work_new(kind, args, &work) : 0;
+    if (err)
+        return err;
+    err = ERR_NOMEM;
     enter(c);
     struct wsc_busy *b = busy_of(c);
     if (!b)
-        return ERR_NOMEM;
-    int err = ERR_NOMEM;
-    struct wsc_waiter *w = NULL;
+        goto out;
     struct wsc_job *job = shareable(b, kind, arg);
     if (job ? job->waiters.count >= WSC_SHARERS_MAX : b->waiting >= c->lim.queue_max) {
         err = ERR_FULL;
@@ -358,7 +383,7 @@ int wsc_submit(struct wsclient *c, enum wsc_job_kind kind, uint32_t arg, enum ws
     w = calloc(1, sizeof *w);
     if (!w)
         goto out;
-    if (!job && !(job = job_new(c, kind, arg, prio, now)))
+    if (!job && !(job = job_new(c, kind, arg, &work, prio, now)))
         goto out;
     if (prio < job->prio)
         job->prio = prio;
@@ -371,6 +396,7 @@ int wsc_submit(struct wsclient *c, enum wsc_job_kind kind, uint32_t arg, enum ws
     schedule(c, now);
 out:
     free(w);
+    wsc_work_free(&work);
     settle(c);
     return err;
 }

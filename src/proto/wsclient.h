@@ -89,10 +89,13 @@ struct wsc_result {
     void *user;
     int err;       /* 0, or why: ERR_TIMEOUT, ERR_CLOSED, ERR_AUTH, ERR_FAULT, ERR_REFUSED, ERR_PROTO … */
     char why[160]; /* sentence for err */
-    /* of RequestPowerStateChange, StartOptIn, SendOptInCode, CancelOptIn; -1 when it was not reached */
+    /* of RequestPowerStateChange, StartOptIn, SendOptInCode, CancelOptIn; -1 when it was not reached. Set-up:
+     * of the method that answered last (0 after a job without one); another value than 0 ended the job with
+     * err 0: see amt_setup_return_text() */
     int64_t return_value;
-    bool maybe_sent; /* POWER_CHANGE failed without an answer after the request may have reached the firmware
-                      */
+    const char *method; /* whose return_value it is; static text; set-up only, NULL: none was reached */
+    bool maybe_sent;    /* it failed without an answer after a request that must not be sent twice may have
+                           reached the firmware */
     struct amt_power power;        /* POWER_READ */
     struct amt_optin optin;        /* OPTIN_…, as read last */
     const struct amt_info *info;   /* INFO_READ; valid until the next wsc_* call */
@@ -125,7 +128,8 @@ NODISCARD int wsc_set_password(struct wsclient *c, const char *user, const char 
  * id gets its own result at its own deadline. Id (> 0); ERR_FULL; ERR_NOMEM. */
 NODISCARD int wsc_submit(struct wsclient *c, enum wsc_job_kind kind, uint32_t arg, enum wsc_priority prio,
                          uint32_t deadline_ms, struct mono now, void *user);
-/* The same for a job with texts; args is copied, its secrets are wiped when the job ends. NULL: none. */
+/* The same for a job with texts; args is copied, its secrets are wiped when the job ends. NULL: none.
+ * ERR_INVALID when a text that the kind needs is missing or empty; ERR_LIMIT: more than 64 KiB of texts. */
 NODISCARD int wsc_submit_with(struct wsclient *c, enum wsc_job_kind kind, uint32_t arg,
                               const struct wsc_args *args, enum wsc_priority prio, uint32_t deadline_ms,
                               struct mono now, void *user);

@@ -105,7 +105,7 @@ static int put_http(struct wsclient *c, struct wsc_chan *ch, struct buf *out) {
     if (err == 0 && auth.failed)
         err = ERR_NOMEM;
     buf_free(&auth);
-    buf_free(&envelope);
+    buf_wipe(&envelope);
     return err;
 }
 
@@ -141,6 +141,8 @@ static void send_request(struct wsclient *c, struct wsc_chan *ch, struct mono no
     chan_set_state(ch, WSC_CHAN_BUSY, now);
     if (!ch->http)
         ch->http = http1_new(HTTP1_RESPONSES, &lim);
+    if (job->work)
+        buf_room(&out, 2 * WSC_SECRET_ROOM);
     int err = ch->http ? put_http(c, ch, &out) : ERR_NOMEM;
     if (err) {
         wsc_chan_drop(c, ch, true);
@@ -156,7 +158,7 @@ static void send_request(struct wsclient *c, struct wsc_chan *ch, struct mono no
     if (err < 0)
         broken(c, ch, false, err, now);
 out:
-    buf_free(&out);
+    buf_wipe(&out);
 }
 
 /* --- channels open --- */

@@ -9,10 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-uint8_t wsc_must_not_fault(struct wsc_job *job) {
-    return WSC_STEP_FAULT;
-}
-
 /* --- POWER_READ --- */
 
 static uint8_t on_power(struct wsc_job *job, const struct wsman_msg *m) {
@@ -22,7 +18,7 @@ static uint8_t on_power(struct wsc_job *job, const struct wsman_msg *m) {
 }
 
 static const struct wsc_step POWER_READ[] = {
-    {WSMAN_CIM_AssociatedPowerManagementService, WSMAN_GET, NULL, false, NULL, on_power, wsc_must_not_fault},
+    WSC_GET(CIM_AssociatedPowerManagementService, on_power, NULL),
 };
 const struct wsc_plan WSC_PLAN_POWER_READ = WSC_PLAN(POWER_READ);
 
@@ -31,15 +27,11 @@ const struct wsc_plan WSC_PLAN_POWER_READ = WSC_PLAN(POWER_READ);
 static uint8_t on_info(struct wsc_job *job, const struct wsman_msg *m);
 
 static uint8_t next_class(struct wsc_job *job) {
-    buf_free(&job->context);
-    job->pulls = job->instances = 0;
     return (uint8_t)(job->step + 1);
 }
 
-#define GET(cls)                                                                                             \
-    { WSMAN_##cls, WSMAN_GET, NULL, false, NULL, on_info, next_class }
-#define ENUMERATE(cls)                                                                                       \
-    { WSMAN_##cls, WSMAN_ENUMERATE, NULL, false, NULL, on_info, next_class }
+#define GET(cls)       WSC_GET(cls, on_info, next_class)
+#define ENUMERATE(cls) WSC_ENUMERATE(cls, on_info, next_class)
 static const struct wsc_step INFO_READ[] = {
     ENUMERATE(CIM_SoftwareIdentity),
     GET(AMT_GeneralSettings),
@@ -59,25 +51,16 @@ static const struct wsc_step INFO_READ[] = {
 #undef ENUMERATE
 const struct wsc_plan WSC_PLAN_INFO_READ = WSC_PLAN(INFO_READ);
 
-/* An answer to Get, Enumerate or Pull. A class that answers with something else is passed over. */
+/* A class that answers with something else is passed over. */
+static bool take_info(struct wsc_job *job, const struct wsman_msg *m, uint32_t instance) {
+    struct wsc_card *card = wsc_card_of(job);
+    if (card && instance && amt_decode_info(m, instance, &card->info) == 0 && job->answered < UINT16_MAX)
+        job->answered++;
+    return card != NULL;
+}
+
 static uint8_t on_info(struct wsc_job *job, const struct wsman_msg *m) {
-    bool pull = job->context.len > 0;
-    bool enumerate = INFO_READ[job->step].op == WSMAN_ENUMERATE && !pull;
-    if (!job->card && !(job->card = calloc(1, sizeof *job->card)))
-        return WSC_STEP_NOMEM;
-    job->card->refs = 1;
-    for (uint32_t i = enumerate ? 0 : wsman_first_instance(m); i && job->instances < WSC_INSTANCES_MAX;
-         i = m->nodes[i].next_sibling) {
-        job->instances++;
-        if (amt_decode_info(m, i, &job->card->info) == 0 && job->answered < UINT16_MAX)
-            job->answered++;
-    }
-    struct slice context = enumerate || pull ? wsman_enum_context(m) : SLICE_EMPTY;
-    if (!context.n || job->instances >= WSC_INSTANCES_MAX || job->pulls >= WSC_PULLS_MAX)
-        return next_class(job);
-    job->pulls++;
-    buf_clear(&job->context);
-    return buf_put(&job->context, context) == 0 ? job->step : WSC_STEP_NOMEM;
+    return wsc_walk(job, m, take_info, next_class);
 }
 
 /* --- POWER_CHANGE (4.1, 4.6) --- */
@@ -132,10 +115,6 @@ static uint8_t on_order(struct wsc_job *job, const struct wsman_msg *m) {
     return CLEAR_BOOT;
 }
 
-static int put_cleared(const struct wsc_job *job, struct buf *out) {
-    return buf_put(out, buf_slice(&job->body));
-}
-
 static uint8_t on_cleared(struct wsc_job *job, const struct wsman_msg *m) {
     return REQUEST;
 }
@@ -154,15 +133,14 @@ static uint8_t on_requested(struct wsc_job *job, const struct wsman_msg *m) {
 }
 
 static const struct wsc_step POWER_CHANGE[] = {
-    [READ_SAVING] = {WSMAN_IPS_PowerManagementService, WSMAN_GET, NULL, false, NULL, on_saving, to_read_boot},
-    [WAKE_OS] = {WSMAN_IPS_PowerManagementService, WSMAN_INVOKE, "RequestOSPowerSavingStateChange", false,
-                 put_wake, on_wake, to_read_boot},
-    [READ_BOOT] = {WSMAN_AMT_BootSettingData, WSMAN_GET, NULL, false, NULL, on_boot, to_request},
-    [CLEAR_ORDER] = {WSMAN_CIM_BootConfigSetting, WSMAN_INVOKE, "ChangeBootOrder", false, put_order, on_order,
-                     to_clear_boot},
-    [CLEAR_BOOT] = {WSMAN_AMT_BootSettingData, WSMAN_PUT, NULL, false, put_cleared, on_cleared, not_cleared},
-    [REQUEST] = {WSMAN_CIM_PowerManagementService, WSMAN_INVOKE, "RequestPowerStateChange", true, put_power,
-                 on_requested, wsc_must_not_fault},
+    [READ_SAVING] = WSC_GET(IPS_PowerManagementService, on_saving, to_read_boot),
+    [WAKE_OS] = WSC_CALL(IPS_PowerManagementService, "RequestOSPowerSavingStateChange", put_wake, on_wake,
+                         to_read_boot),
+    [READ_BOOT] = WSC_GET(AMT_BootSettingData, on_boot, to_request),
+    [CLEAR_ORDER] = WSC_CALL(CIM_BootConfigSetting, "ChangeBootOrder", put_order, on_order, to_clear_boot),
+    [CLEAR_BOOT] = WSC_PUT(AMT_BootSettingData, wsc_put_body, on_cleared, not_cleared),
+    [REQUEST] =
+        WSC_CALL_ONCE(CIM_PowerManagementService, "RequestPowerStateChange", put_power, on_requested, NULL),
 };
 const struct wsc_plan WSC_PLAN_POWER_CHANGE = WSC_PLAN(POWER_CHANGE);
 
@@ -199,23 +177,37 @@ static const struct wsc_step *step_of(const struct wsc_job *job) {
     return &KINDS[job->kind].plan->steps[job->step];
 }
 
+const char *wsc_method_of(const struct wsc_job *job) {
+    return step_of(job)->method;
+}
+
 bool wsc_step_safe(const struct wsc_job *job) {
     return !step_of(job)->unsafe;
 }
 
 int wsc_put_step(const struct wsc_job *job, struct buf *out) {
     const struct wsc_step *s = step_of(job);
-    struct buf body = {0};
-    struct wsman_request rq = {.op = s->op, .cls = s->cls, .method = s->method};
+    struct buf body = {0}, selectors = {0};
+    const struct wsman_selector by_key[] = {{s->key, s->key && !s->value ? wsc_name_first(job) : s->value},
+                                            {NULL, NULL}};
+    struct wsman_request rq = {.op = s->op, .cls = s->cls, .method = s->method, .selectors = by_key};
     if (job->context.len) {
         rq.op = WSMAN_PULL;
         rq.enum_context = buf_slice(&job->context);
     }
+    if (job->work) {
+        buf_room(&body, WSC_SECRET_ROOM);
+        buf_room(out, WSC_SECRET_ROOM);
+    }
     int err = s->put_body ? s->put_body(job, &body) : 0;
+    if (err == 0 && s->put_selectors)
+        err = s->put_selectors(job, &selectors);
     rq.body = buf_slice(&body);
+    rq.epr_selectors = buf_slice(&selectors);
     if (err == 0)
         err = wsman_put_request(out, &rq, job->message_id);
-    buf_free(&body);
+    buf_wipe(&body);
+    buf_free(&selectors);
     return err;
 }
 
@@ -225,7 +217,44 @@ void wsc_step_again(struct wsc_job *job) {
     buf_free(&job->context);
 }
 
+int wsc_put_params(const struct wsc_job *job, struct buf *out, const struct wsc_param *params, size_t n) {
+    const struct wsc_step *s = step_of(job);
+    amt_put_input(out, s->cls, s->method);
+    for (size_t i = 0; i < n; i++)
+        if (params[i].value)
+            wsman_put_element(out, "p", params[i].name, slice_str(params[i].value));
+    return buf_putf(out, "</p:%s_INPUT>", s->method);
+}
+
 /* --- answers --- */
+
+struct wsc_card *wsc_card_of(struct wsc_job *job) {
+    if (!job->card && (job->card = calloc(1, sizeof *job->card)))
+        job->card->refs = 1;
+    return job->card;
+}
+
+uint8_t wsc_walk(struct wsc_job *job, const struct wsman_msg *m,
+                 bool (*each)(struct wsc_job *job, const struct wsman_msg *m, uint32_t instance),
+                 uint8_t (*after)(struct wsc_job *job)) {
+    bool pull = job->context.len > 0;
+    bool enumerate = step_of(job)->op == WSMAN_ENUMERATE && !pull;
+    if (!pull)
+        job->pulls = job->instances = 0;
+    bool ok = pull || each(job, m, 0);
+    for (uint32_t i = enumerate ? 0 : wsman_first_instance(m); ok && i && job->instances < WSC_INSTANCES_MAX;
+         i = m->nodes[i].next_sibling) {
+        job->instances++;
+        ok = each(job, m, i);
+    }
+    struct slice context = enumerate || pull ? wsman_enum_context(m) : SLICE_EMPTY;
+    bool more = context.n && job->instances < WSC_INSTANCES_MAX && job->pulls++ < WSC_PULLS_MAX;
+    buf_clear(&job->context);
+    if (ok && more)
+        return buf_put(&job->context, context) == 0 ? job->step : WSC_STEP_NOMEM;
+    buf_free(&job->context);
+    return ok ? after(job) : WSC_STEP_NOMEM;
+}
 
 /* ERR_… and a sentence when the answer is none to our request. */
 static int check_answer(const struct wsc_job *job, const struct wsc_answer *a, char *why, size_t cap) {
@@ -261,13 +290,27 @@ static void keep_fault(struct wsc_job *job, const struct wsman_msg *m) {
     snprintf(job->fault, sizeof job->fault, "%s: %s", code[0] ? code : "fault", text);
 }
 
+bool wsc_fault_is(const struct wsc_job *job, const char *subcode) {
+    size_t n = strlen(subcode);
+    return strncmp(job->fault, subcode, n) == 0 && job->fault[n] == ':';
+}
+
+/* What the step at hand asks, in words: "AddMpServer" or the class. */
+static const char *step_name(const struct wsc_job *job) {
+    const struct wsc_step *s = step_of(job);
+    return s->method ? s->method : wsman_class_name(s->cls);
+}
+
 static void finish(struct wsclient *c, struct wsc_job *job, uint8_t next, struct mono now) {
     switch (next) {
     case WSC_STEP_DONE:
+        if (job->work && job->return_value < 0) /* a plan without methods */
+            job->return_value = 0;
         wsc_job_done(c, job, now);
         break;
     case WSC_STEP_FAULT:
-        wsc_job_failed(c, job, now, ERR_FAULT, "the firmware answered with a fault: %s", job->fault);
+        wsc_job_failed(c, job, now, ERR_FAULT, "the firmware answered with a fault: %s%s%s%s", job->fault,
+                       job->work ? " (" : "", job->work ? step_name(job) : "", job->work ? ")" : "");
         break;
     case WSC_STEP_REFUSED:
         wsc_job_failed(c, job, now, ERR_REFUSED, "the firmware refused (%lld): %s",
@@ -279,6 +322,13 @@ static void finish(struct wsclient *c, struct wsc_job *job, uint8_t next, struct
     default:
         wsc_job_failed(c, job, now, ERR_PROTO, "the answer does not hold what was asked for");
     }
+}
+
+/* All steps are through. A device that knows none of the card's classes has not told anything. */
+static uint8_t at_end(const struct wsc_job *job) {
+    if (job->work || job->answered)
+        return WSC_STEP_DONE;
+    return job->fault[0] ? WSC_STEP_FAULT : WSC_STEP_NO_SENSE;
 }
 
 void wsc_step_answered(struct wsclient *c, struct wsc_job *job, const struct wsc_answer *a, struct mono now) {
@@ -297,17 +347,18 @@ void wsc_step_answered(struct wsclient *c, struct wsc_job *job, const struct wsc
             snprintf(job->fault, sizeof job->fault, "%.100s", why);
         else
             keep_fault(job, a->msg);
-        next = s->fault(job);
+        next = s->fault ? s->fault(job) : WSC_STEP_FAULT;
+        buf_free(&job->context);
     } else {
         next = s->answer(job, a->msg);
     }
-    /* the card is read; a device that knows none of its classes has not told anything */
     if (next == KINDS[job->kind].plan->n)
-        next = job->answered ? WSC_STEP_DONE : job->fault[0] ? WSC_STEP_FAULT : WSC_STEP_NO_SENSE;
+        next = at_end(job);
     if (next >= WSC_STEP_NOMEM) {
         finish(c, job, next, now);
         return;
     }
+    uint16_t pause_ms = next != job->step ? KINDS[job->kind].plan->steps[next].pause_ms : 0;
     job->step = next;
-    wsc_job_ready(c, job, now);
+    wsc_job_ready(c, job, mono_add_ms(now, pause_ms));
 }

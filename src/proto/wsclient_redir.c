@@ -28,10 +28,8 @@ static int put_cancel(const struct wsc_job *job, struct buf *out) {
     return buf_puts(out, "</p:CancelOptIn_INPUT>");
 }
 
-#define READ                                                                                                 \
-    { WSMAN_IPS_OptInService, WSMAN_GET, NULL, false, NULL, on_optin, wsc_must_not_fault }
-#define CALL(method, put)                                                                                    \
-    { WSMAN_IPS_OptInService, WSMAN_INVOKE, method, true, put, on_method, wsc_must_not_fault }
+#define READ              WSC_GET(IPS_OptInService, on_optin, NULL)
+#define CALL(method, put) WSC_CALL_ONCE(IPS_OptInService, method, put, on_method, NULL)
 static const struct wsc_step OPTIN_READ[] = {READ};
 static const struct wsc_step OPTIN_START[] = {CALL("StartOptIn", put_start), READ};
 static const struct wsc_step OPTIN_SEND[] = {CALL("SendOptInCode", put_send), READ};
@@ -51,17 +49,12 @@ static uint8_t on_kvm_settings(struct wsc_job *job, const struct wsman_msg *m) {
     return amt_put_kvm_timeout(&job->body, m, job->arg) == 0 ? 1 : WSC_STEP_NOMEM;
 }
 
-static int put_kvm_settings(const struct wsc_job *job, struct buf *out) {
-    return buf_put(out, buf_slice(&job->body));
-}
-
 static uint8_t on_kvm_put(struct wsc_job *job, const struct wsman_msg *m) {
     return WSC_STEP_DONE;
 }
 
 static const struct wsc_step KVM_TIMEOUT[] = {
-    {WSMAN_IPS_KVMRedirectionSettingData, WSMAN_GET, NULL, false, NULL, on_kvm_settings, wsc_must_not_fault},
-    {WSMAN_IPS_KVMRedirectionSettingData, WSMAN_PUT, NULL, false, put_kvm_settings, on_kvm_put,
-     wsc_must_not_fault},
+    WSC_GET(IPS_KVMRedirectionSettingData, on_kvm_settings, NULL),
+    WSC_PUT(IPS_KVMRedirectionSettingData, wsc_put_body, on_kvm_put, NULL),
 };
 const struct wsc_plan WSC_PLAN_KVM_TIMEOUT = WSC_PLAN(KVM_TIMEOUT);

@@ -185,6 +185,7 @@ struct wsman_request {
     enum wsman_class cls;
     const char *method;                     /* WSMAN_INVOKE */
     const struct wsman_selector *selectors; /* NULL-name terminated, or NULL */
+    struct slice epr_selectors;             /* further ones, built with wsman_put_epr_selector() */
     struct slice body;         /* inner XML of the body as it goes out (built with wsman_put_*) */
     struct slice enum_context; /* WSMAN_PULL, WSMAN_RELEASE */
 };
@@ -213,3 +214,6 @@ int wsman_put_escaped(struct buf *out, struct slice text);
 /* An endpoint reference's inside: Address, ReferenceParameters{ResourceURI, SelectorSet}. The prefixes a and
  * w must be bound to addressing and wsman where it stands (they are, in wsman_put_request's envelope). */
 int wsman_put_epr(struct buf *out, enum wsman_class cls, const struct wsman_selector *selectors);
+/* A selector whose value is an endpoint reference, as associations have them. */
+int wsman_put_epr_selector(struct buf *out, const char *name, enum wsman_class cls,
+                           const struct wsman_selector *selectors);

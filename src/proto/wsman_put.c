@@ -60,17 +60,18 @@ int wsman_put_element(struct buf *out, const char *prefix, const char *name, str
     return result(out);
 }
 
-static void put_selectors(struct buf *out, const struct wsman_selector *s) {
-    if (!s || !s->name)
+static void put_selectors(struct buf *out, const struct wsman_selector *s, struct slice more) {
+    if ((!s || !s->name) && !more.n)
         return;
     buf_puts(out, "<w:SelectorSet>");
-    for (; s->name; s++) {
+    for (; s && s->name; s++) {
         buf_puts(out, "<w:Selector Name=\"");
         wsman_put_escaped(out, slice_str(s->name));
         buf_puts(out, "\">");
         wsman_put_escaped(out, slice_str(s->value));
         buf_puts(out, "</w:Selector>");
     }
+    buf_put(out, more);
     buf_puts(out, "</w:SelectorSet>");
 }
 
@@ -78,9 +79,16 @@ int wsman_put_epr(struct buf *out, enum wsman_class cls, const struct wsman_sele
     buf_puts(out, "<a:Address>" URI_ANONYMOUS "</a:Address><a:ReferenceParameters><w:ResourceURI>");
     buf_puts(out, wsman_class_uri(cls));
     buf_puts(out, "</w:ResourceURI>");
-    put_selectors(out, selectors);
+    put_selectors(out, selectors, SLICE_EMPTY);
     buf_puts(out, "</a:ReferenceParameters>");
     return result(out);
+}
+
+int wsman_put_epr_selector(struct buf *out, const char *name, enum wsman_class cls,
+                           const struct wsman_selector *selectors) {
+    buf_putf(out, "<w:Selector Name=\"%s\"><a:EndpointReference>", name);
+    wsman_put_epr(out, cls, selectors);
+    return buf_puts(out, "</a:EndpointReference></w:Selector>");
 }
 
 /* --- requests --- */
@@ -125,7 +133,7 @@ int wsman_put_request(struct buf *out, const struct wsman_request *rq, uint64_t 
     buf_putf(out, "</w:ResourceURI><a:MessageID>%" PRIu64 "</a:MessageID>", message_id);
     buf_puts(out, "<a:ReplyTo><a:Address>" URI_ANONYMOUS "</a:Address></a:ReplyTo>"
                   "<w:OperationTimeout>PT60S</w:OperationTimeout>");
-    put_selectors(out, rq->selectors);
+    put_selectors(out, rq->selectors, rq->epr_selectors);
     buf_puts(out, "</Header><Body>");
     put_body(out, rq);
     buf_puts(out, "</Body></Envelope>");

@@ -57,6 +57,7 @@ void api_consent_request(struct request *r);
 void api_consent_code(struct request *r);
 void api_consent_cancel(struct request *r);
 void api_session_stream(struct request *r);
+void api_activate(struct request *r);
 void api_webrelay(struct request *r);
 extern const struct schema SCHEMA_SESSION, SCHEMA_CONSENT_CODE;
 
@@ -80,8 +81,8 @@ void api_agent_shutdown(struct request *r);
 void api_agent_progress(struct request *r);
 void api_agent_result(struct request *r);
 void api_agent_revoke(struct request *r);
-extern const struct schema SCHEMA_AGENT_ENROL, SCHEMA_AGENT_RENEW, SCHEMA_AGENT_REPORT, SCHEMA_AGENT_HEARTBEAT,
-    SCHEMA_AGENT_SHUTDOWN, SCHEMA_AGENT_PROGRESS, SCHEMA_AGENT_RESULT;
+extern const struct schema SCHEMA_AGENT_ENROL, SCHEMA_AGENT_RENEW, SCHEMA_AGENT_REPORT,
+    SCHEMA_AGENT_HEARTBEAT, SCHEMA_AGENT_SHUTDOWN, SCHEMA_AGENT_PROGRESS, SCHEMA_AGENT_RESULT;
 
 /* events.c, health.c, page.c */
 void api_events(struct request *r);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* api_provisioning: what is under way with a node's firmware; and the barrier that deauthorizing and deleting are:
- * deactivate, see it done, then forget. Source: docs/activation.md */
+/* api_provisioning: what is under way with a node's firmware; and the barrier that deauthorizing and deleting
+ * are: deactivate, see it done, then forget. Source: docs/activation.md */
 #include "server/api.h"
 
 #include "server/agents.h"
@@ -30,7 +30,8 @@ struct order {
 };
 
 /* NULL: r is answered. */
-static struct order *order_new(struct request *r, enum prov_goal goal, void (*done)(struct provisioning_order *o)) {
+static struct order *order_new(struct request *r, enum prov_goal goal,
+                               void (*done)(struct provisioning_order *o)) {
     struct order *od = arena_alloc(&r->arena, sizeof *od);
     if (!od) {
         reply_fail(r, ERR_BUSY, "", "out of memory");

@@ -9,6 +9,7 @@
 #include "server/peers.h"
 #include "server/quarantine.h"
 #include "server/relay.h"
+#include "server/rps_door.h"
 #include "server/settings.h"
 #include "server/tunnel.h"
 
@@ -26,6 +27,7 @@ static struct shard *shard_new(struct app *a, unsigned index, struct loop *l) {
     s->hosts.seed = a->instance;
     list_init(&s->later);
     list_init(&s->relays);
+    list_init(&s->rps);
     if (!(s->tunnels = tunnels_new(s)) || !(s->wsc_pool = wsc_pool_new())) {
         tunnels_free(&s->tunnels);
         free(s);
@@ -45,6 +47,7 @@ static void shard_free(struct shard **sp) {
     }
     tunnels_free(&s->tunnels);
     relays_free(s); /* after their channels */
+    rps_free(s);    /* after what served them */
     wsc_pool_free(&s->wsc_pool);
     map_free(&s->hosts);
     actions_free(&s->actions);
@@ -81,12 +84,16 @@ void app_apply_settings(struct app *a) {
     a->wsc_limits = WSC_LIMITS_DEFAULT;
     a->apf_limits = APF_LIMITS_DEFAULT;
     a->tunnel_limits = TUNNEL_LIMITS_DEFAULT;
+    a->rps_limits = RPS_LIMITS_DEFAULT;
     if (!s)
         return;
     settings_host_policy(s, &a->policy);
     a->policy.started = a->started;
     settings_wsc_limits(s, &a->wsc_limits);
     settings_apf_limits(s, &a->apf_limits);
+    a->rps_limits = (struct rps_limits){.silence_ms = s->activate_silence_ms,
+                                        .clients_max = s->activate_clients_max,
+                                        .anonymous = s->activate_anonymous};
     struct tunnel_limits *t = &a->tunnel_limits;
     t->handshakes_max = s->cira_handshakes_max;
     t->pending_max = s->cira_handshakes_max * 4;
@@ -186,8 +193,9 @@ void app_set_cira_tls(struct shard *s, size_t i, struct tls_ctx *tls) {
 void app_drain_shard(struct shard *s) {
     LOOP_ASSERT(s->loop);
     relays_drain(s);
+    rps_drain(s);
     tunnels_drain(s->tunnels, LINK_WHY_SERVER_STOP);
 }
 bool app_shard_busy(const struct shard *s) {
-    return tunnels_held(s->tunnels) > 0 || relays_held(s) > 0;
+    return tunnels_held(s->tunnels) > 0 || relays_held(s) > 0 || rps_held(s) > 0;
 }

@@ -64,6 +64,14 @@ struct tunnel_limits {
                             .backlog_bytes = 65536,                                                          \
                             .wsman_idle_ms = 40000})
 
+/* Limits of /activate, beside what they stop. */
+struct rps_limits {
+    uint32_t silence_ms;  /* without a sign of life, or the answer that is due */
+    uint32_t clients_max; /* a shard: stops crowds */
+    bool anonymous;       /* clients that do not say who they are may set up hosts that are wanted so */
+};
+#define RPS_LIMITS_DEFAULT ((struct rps_limits){.silence_ms = 60000, .clients_max = 500})
+
 /* One loop and everything that lives on it. Only its thread touches it, but metrics (relaxed atomics). */
 struct shard {
     struct app *app;
@@ -76,6 +84,7 @@ struct shard {
     struct httpd *httpd;
     struct tls_ctx *amt_tls; /* client context for port 16993; NULL: not offered */
     struct wsc_pool *wsc_pool;
+    struct list rps;     /* clients of /activate: struct rps_conn */
     struct list relays;  /* sessions with a viewer: struct relay */
     struct list later;   /* events for host machines that arose while one was being fed */
     bool feeding;        /* actions of a host machine are being done */
@@ -106,6 +115,7 @@ struct app {
     struct wsc_limits wsc_limits;
     struct apf_limits apf_limits;
     struct tunnel_limits tunnel_limits;
+    struct rps_limits rps_limits;
     _Atomic uint32_t cira_port; /* of the first CIRA listener; 0: none yet */
     _Atomic int draining;       /* SIGTERM came: no new sessions, readyz says no */
     _Atomic int ready;          /* hosts loaded and listeners open */
@@ -117,12 +127,12 @@ struct app_opts {
     struct loop *loops[SHARDS_MAX]; /* one a shard */
     struct store *store;            /* NULL: nothing is kept (tests) */
     struct seal_key *seal;
-    struct settings *settings; /* may be NULL; defaults are used then */
-    struct slice ca_pem;       /* copied */
+    struct settings *settings;                /* may be NULL; defaults are used then */
+    struct slice ca_pem;                      /* copied */
     struct slice agent_ca_pem, agent_key_pem; /* copied; empty: none */
-    const char *server_name;   /* first name of the server certificate; NULL: localhost. Copied */
-    uint64_t instance;         /* random */
-    uint64_t last_event;       /* store_last_event() */
+    const char *server_name; /* first name of the server certificate; NULL: localhost. Copied */
+    uint64_t instance;       /* random */
+    uint64_t last_event;     /* store_last_event() */
 };
 /* Everything but hosts, auth and listeners. Before the loops run. NULL and ei filled. */
 struct app *app_new(const struct app_opts *o, struct errinfo *ei);

@@ -35,5 +35,9 @@ void audit_request(struct request *r, int status, const struct errinfo *ei) {
                          : *r->params[1]                    ? r->params[1]
                          : r->route->scope == SCOPE_PROJECT ? ""
                                                             : r->params[0];
-    audit_add(r->shard, r->who.user, r->route->action, target, result, ei ? ei->text : r->detail ? r->detail : "", r->id, r->peer);
+    audit_add(r->shard, r->who.user, r->route->action, target, result,
+              ei          ? ei->text
+              : r->detail ? r->detail
+                          : "",
+              r->id, r->peer);
 }

@@ -92,10 +92,15 @@ static void user_leave(struct directory *d, struct entry *x) {
         first->next_of_user = next;
 }
 
-static void entry_free(struct directory *d, struct entry *x) {
-    map_remove(&d->ids, &x->by_id);
+/* Places under which an entry is found, but the id. Put back, they cannot fail: they were just freed. */
+static void unindex(struct directory *d, struct entry *x) {
     map_remove(&d->names, &x->by_name);
     user_leave(d, x);
+}
+
+static void entry_free(struct directory *d, struct entry *x) {
+    map_remove(&d->ids, &x->by_id);
+    unindex(d, x);
     free(x);
 }
 
@@ -172,21 +177,27 @@ static int index_entry(struct directory *d, struct entry *x) {
     return r;
 }
 
-int directory_add(struct directory *d, const struct directory_entry *e, struct errinfo *ei) {
+/* With the write lock held. */
+static int enter(struct directory *d, const struct directory_entry *e, struct errinfo *ei) {
     struct entry *x = calloc(1, sizeof *x);
     if (!x)
         return err_set(ei, ERR_NOMEM, "", "out of memory");
     x->e = *e;
-    pthread_rwlock_wrlock(&d->lock);
     int r = by_id(d, e->id) ? err_set(ei, ERR_EXISTS, "id", "the id %s is taken", e->id)
                             : check_free(d, e, NULL, ei);
     if (r == 0 && (r = map_put(&d->ids, &x->by_id, slice_str(x->e.id))) == 0 && (r = index_entry(d, x)) < 0)
         map_remove(&d->ids, &x->by_id);
-    pthread_rwlock_unlock(&d->lock);
     if (r < 0)
         free(x);
     if (r == ERR_NOMEM)
         err_set(ei, r, "", "out of memory");
+    return r;
+}
+
+int directory_add(struct directory *d, const struct directory_entry *e, struct errinfo *ei) {
+    pthread_rwlock_wrlock(&d->lock);
+    int r = enter(d, e, ei);
+    pthread_rwlock_unlock(&d->lock);
     return r;
 }
 
@@ -195,8 +206,7 @@ int directory_change(struct directory *d, const struct directory_entry *e, struc
     struct entry *x = by_id(d, e->id);
     int r = x ? check_free(d, e, x, ei) : err_set(ei, ERR_NOT_FOUND, "id", "there is no host %s", e->id);
     if (r == 0) {
-        map_remove(&d->names, &x->by_name);
-        user_leave(d, x);
+        unindex(d, x);
         x->e = *e;
         r = index_entry(d, x); /* cannot fail: two places were just freed, and nobody else has the keys */
     }
@@ -216,6 +226,38 @@ void directory_remove(struct directory *d, const char *id, char left[HOST_ID_CAP
     if (x)
         entry_free(d, x);
     pthread_rwlock_unlock(&d->lock);
+}
+
+int directory_replace(struct directory *d, const struct directory_entry *change, const char *drop_id,
+                      const struct directory_entry *add, char left[HOST_ID_CAP], struct errinfo *ei) {
+    tell(left, NULL);
+    pthread_rwlock_wrlock(&d->lock);
+    struct entry *x = by_id(d, change->id), *drop = drop_id ? by_id(d, drop_id) : NULL;
+    if (!x || (drop_id && !drop)) {
+        pthread_rwlock_unlock(&d->lock);
+        return err_set(ei, ERR_NOT_FOUND, "id", "there is no host %s", x ? drop_id : change->id);
+    }
+    struct directory_entry before = x->e;
+    unindex(d, x);
+    if (drop)
+        unindex(d, drop);
+    int r = check_free(d, change, NULL, ei), put_back = 0;
+    x->e = r == 0 ? *change : before;
+    put_back |= index_entry(d, x);
+    if (r == 0 && add && (r = enter(d, add, ei)) < 0) {
+        unindex(d, x);
+        x->e = before;
+        put_back |= index_entry(d, x);
+    }
+    if (drop && r < 0)
+        put_back |= index_entry(d, drop);
+    (void)put_back; /* cannot fail, see unindex() */
+    if (drop && r == 0) {
+        tell(left, unsee(d, drop));
+        entry_free(d, drop);
+    }
+    pthread_rwlock_unlock(&d->lock);
+    return r;
 }
 
 static int copy_out(struct directory *d, const struct entry *x, struct directory_entry *out) {

@@ -27,6 +27,12 @@ NODISCARD int directory_add(struct directory *d, const struct directory_entry *e
 /* Change name, CIRA user and what is recorded of the node. Same errors, and then nothing is changed;
  * ERR_NOT_FOUND. */
 NODISCARD int directory_change(struct directory *d, const struct directory_entry *e, struct errinfo *ei);
+/* Several hosts become others in one step, for merge and split: drop_id (NULL: none) goes, change becomes as
+ * said, add (NULL: none) comes. left: as in directory_remove. Errors as directory_add, and then nothing is
+ * changed. */
+NODISCARD int directory_replace(struct directory *d, const struct directory_entry *change,
+                                const char *drop_id, const struct directory_entry *add,
+                                char left[HOST_ID_CAP], struct errinfo *ei);
 /* Forget the host. left: the host that is now alone with the UUID both had, "" when none; may be NULL. */
 void directory_remove(struct directory *d, const char *id, char left[HOST_ID_CAP]);
 /* Whose tunnel is this? The CIRA user, and where several hosts share it, the UUID of message 192, too: the

@@ -10,6 +10,7 @@
 #include "server/persist.h"
 #include "server/provisioning.h"
 #include "server/relay.h"
+#include "server/rps_door.h"
 #include "server/tunnel.h"
 
 #include <assert.h>
@@ -288,6 +289,7 @@ void fleet_host_free(struct fleet_host **fhp, int err) {
     if (!fh)
         return;
     relay_host_gone(fh);
+    rps_host_gone(fh);
     provisioning_free(fh, err ? err : ERR_CANCELLED);
     agents_drop(fh, err);
     if (fh->joining)

@@ -155,6 +155,8 @@ void fleet_host_event(struct fleet_host *fh, enum host_event kind, const char *t
 NODISCARD int fleet_load(struct app *a, struct errinfo *ei);
 /* Fresh random ids: "op-xxxxxxxxxxxx". */
 void fleet_new_op_id(struct loop *l, char out[OP_ID_CAP]);
+/* "host-xxxxxxxx", of no host yet. ERR_INTERNAL. */
+NODISCARD int fleet_new_host_id(struct shard *s, char id[HOST_ID_CAP]);
 
 /* --- between the files of the fleet --- */
 /* A host object of this row, not yet in shard->hosts. NULL when out of memory. */
@@ -176,5 +178,10 @@ void fleet_host_do_actions(struct fleet_host *fh);
 /* The host of this row, as the directory knows it. */
 struct directory_entry;
 void fleet_directory_entry(const struct store_host *row, struct directory_entry *e);
+/* Another write of this host is under way: call->run comes again when it is done. */
+bool fleet_must_wait(struct fleet_host *fh, struct fleet_call *call);
+/* What the row says of identity and secrets was written and is now true; bits: what has changed; text: of the
+ * event. */
+void fleet_apply_row(struct fleet_host *fh, unsigned bits, const struct store_host *row, const char *text);
 /* Run the changes that waited for a write. */
 void fleet_run_deferred(struct fleet_host *fh);

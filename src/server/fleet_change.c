@@ -24,8 +24,7 @@ static void no_host(struct fleet_call *call) {
     refuse(call, ERR_NOT_FOUND);
 }
 
-/* Another write of this host is under way: c->run comes again when it is done. */
-static bool must_wait(struct fleet_host *fh, struct fleet_call *call) {
+bool fleet_must_wait(struct fleet_host *fh, struct fleet_call *call) {
     if (!fh->h.journal && !fh->patching)
         return false;
     list_push(&fh->deferred, &call->node);
@@ -84,8 +83,7 @@ static int patch_row(const struct fleet_host *fh, const struct fleet_patch *c, s
     return r;
 }
 
-/* What the row says of identity is now true. */
-static void apply_row(struct fleet_host *fh, unsigned bits, const struct store_host *row) {
+void fleet_apply_row(struct fleet_host *fh, unsigned bits, const struct store_host *row, const char *text) {
     struct host *h = &fh->h;
     memcpy(h->name, row->name, sizeof h->name);
     memcpy(h->serial, row->serial, sizeof h->serial);
@@ -99,7 +97,7 @@ static void apply_row(struct fleet_host *fh, unsigned bits, const struct store_h
     h->version = row->version;
     fh->cira_secret = row->cira_secret;
     fh->amt_secret = row->amt_secret;
-    fleet_host_event(fh, HOST_EVENT_CHANGED, "The host was changed");
+    fleet_host_event(fh, HOST_EVENT_CHANGED, text);
     if ((bits & PATCH_AMT_SECRET) && fh->tunnel)
         tunnel_forget_amt_secret(fh->tunnel);
     if (bits & PATCH_CIRA_SECRET) {
@@ -130,7 +128,7 @@ static void patch_written(struct persist_wait *w) {
                 w->why[0] ? w->why : err_text(w->err));
         refuse(&c->call, w->err);
     } else {
-        apply_row(fh, c->bits, &pw->row);
+        fleet_apply_row(fh, c->bits, &pw->row, "The host was changed");
         fleet_answer(&c->call);
     }
     if (fh)
@@ -174,7 +172,7 @@ static void patch_run(struct shard *s, struct fleet_host *fh, struct fleet_call 
         no_host(call);
         return;
     }
-    if (must_wait(fh, call))
+    if (fleet_must_wait(fh, call))
         return;
     if (c->if_version && c->if_version != fh->h.version) {
         err_set(&call->error, ERR_STATE, "If-Match",
@@ -270,7 +268,7 @@ static void delete_run(struct shard *s, struct fleet_host *fh, struct fleet_call
         no_host(call);
         return;
     }
-    if (must_wait(fh, call))
+    if (fleet_must_wait(fh, call))
         return;
     struct delete_wait *dw = calloc(1, sizeof *dw);
     if (!dw) {

@@ -151,13 +151,13 @@ static void rows_written(struct persist_wait *w) {
 
 /* --- checking and sealing --- */
 
-static int fresh_id(struct fleet_create *c, char id[HOST_ID_CAP]) {
+int fleet_new_host_id(struct shard *s, char id[HOST_ID_CAP]) {
     for (int tries = 0; tries < 100; tries++) {
         uint8_t r[4];
         char hex[9];
-        loop_random(c->from->loop, r, sizeof r);
+        loop_random(s->loop, r, sizeof r);
         snprintf(id, HOST_ID_CAP, "host-%s", text_hex(slice_of(r, sizeof r), hex));
-        if (directory_by_id(c->from->app->directory, id, NULL) == ERR_NOT_FOUND)
+        if (directory_by_id(s->app->directory, id, NULL) == ERR_NOT_FOUND)
             return 0;
     }
     return ERR_INTERNAL;
@@ -185,7 +185,7 @@ static int reserve(struct fleet_create *c, size_t i, char id[HOST_ID_CAP]) {
     const struct host_new *v = &c->rows[i];
     struct directory_entry e = {.cira_shared = v->cira_shared,
                                 .ids = {.smbios = v->smbios_uuid, .amt = v->amt_uuid}};
-    int r = fresh_id(c, id);
+    int r = fleet_new_host_id(c->from, id);
     if (r < 0)
         return r;
     memcpy(e.id, id, sizeof e.id);

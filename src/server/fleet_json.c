@@ -3,8 +3,8 @@
  * last known value stands beside it with its age. */
 #include "base/json.h"
 #include "core/diagnose.h"
-#include "server/agents.h"
 #include "core/identity.h"
+#include "server/agents.h"
 #include "server/field.h"
 #include "server/fleet.h"
 #include "server/provisioning.h"

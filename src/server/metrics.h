@@ -34,6 +34,11 @@
     M(SUBSCRIBERS, "outband_event_subscribers", "gauge", "Event stream subscribers now")                     \
     M(SESSIONS, "outband_sessions", "gauge", "KVM, SOL and IDE-R sessions with a viewer now")                \
     M(SESSION_BYTES, "outband_session_bytes_total", "counter", "Bytes of sessions, from nodes to viewers")   \
+    M(RPS_CLIENTS, "outband_activation_clients", "gauge", "Clients of /activate connected now")              \
+    M(RPS_DONE, "outband_activation_done_total", "counter", "Commands of /activate that succeeded")          \
+    M(RPS_FAILED, "outband_activation_failed_total", "counter", "Commands of /activate that failed")         \
+    M(RPS_LIMITED, "outband_activation_limited_total", "counter",                                            \
+      "Clients of /activate refused by activate.clients_max")                                                \
     M(LOGIN_FAILURES, "outband_user_login_failures_total", "counter", "Failed user logins")
 
 enum metric {

@@ -142,11 +142,8 @@ static const struct {
     unsigned bit;
     enum store_write_kind kind;
 } lazy_kinds[] = {
-    {PERSIST_LINK, STORE_HOST_LINK},
-    {PERSIST_POWER, STORE_HOST_POWER},
-    {PERSIST_INFO, STORE_HOST_INFO},
-    {PERSIST_INTENT, STORE_HOST_INTENT},
-    {PERSIST_AMT, STORE_HOST_AMT},
+    {PERSIST_LINK, STORE_HOST_LINK},     {PERSIST_POWER, STORE_HOST_POWER}, {PERSIST_INFO, STORE_HOST_INFO},
+    {PERSIST_INTENT, STORE_HOST_INTENT}, {PERSIST_AMT, STORE_HOST_AMT},
 };
 
 /* Hand over a transaction nobody waits for. */

@@ -15,6 +15,7 @@
 /* --- life --- */
 
 static void on_timer(struct loop_timer *t);
+static void arm(struct provisioning *pv);
 
 struct provisioning *provisioning_of(struct fleet_host *fh) {
     if (fh->prov)
@@ -26,7 +27,8 @@ struct provisioning *provisioning_of(struct fleet_host *fh) {
     pv->timer.fn = on_timer;
     list_init(&pv->orders);
     list_init(&pv->later);
-    provision_init(&pv->m, &(struct provision){0}, link_usable(&fh->h.link));
+    provision_init(&pv->m, &fh->shard->app->prov_rules, &(struct provision){0}, link_usable(&fh->h.link),
+                   loop_now(fh->shard->loop));
     fh->prov = pv;
     return pv;
 }
@@ -35,7 +37,8 @@ int provisioning_restore(struct fleet_host *fh, const struct provision *p) {
     struct provisioning *pv = provisioning_of(fh);
     if (!pv)
         return ERR_NOMEM;
-    provision_init(&pv->m, p, false);
+    provision_init(&pv->m, &fh->shard->app->prov_rules, p, false, loop_now(fh->shard->loop));
+    arm(pv);
     return 0;
 }
 

@@ -67,7 +67,7 @@ struct request {
     struct slice headers[REQUEST_H_COUNT]; /* empty when absent; in the arena */
     char params[REQUEST_PARAMS_MAX][REQUEST_PARAM_CAP];
     struct query_value query[QUERY_COUNT];
-    struct principal who; /* role NONE: nobody */
+    struct principal who;         /* role NONE: nobody */
     char agent_host[HOST_ID_CAP]; /* the host that an agent speaks for, by its certificate; "" none */
     uint8_t agent_cert[32];       /* SHA-256 of that certificate */
     const char *agent_why;        /* why a certificate that was shown is not taken; NULL: none was shown */
@@ -79,7 +79,7 @@ struct request {
     struct buf extra;            /* header lines of the answer */
     struct buf member;           /* a member of a problem beside the usual ones: "name":value */
     unsigned problem_line;       /* of a file that was refused: "line" of the problem; 0: none */
-    const char *detail; /* what an audit line adds to a success; NULL: nothing. In the arena */
+    const char *detail;          /* what an audit line adds to a success; NULL: nothing. In the arena */
     char target[STORE_USER_CAP]; /* what an audit line names; "" = the first parameter */
     void (*on_gone)(
         struct request *r); /* a streaming request: the client left, or the server closes. May be NULL */

@@ -126,6 +126,11 @@ const struct route ROUTES[] = {
                QBIT(RELAY_MODE),
       .action = "session.open"),
 
+    R("GET", "/activate", NONE, OPEN, api_activate, 101,
+      "The RPS protocol, for clients at the nodes: an agent's certificate, an enrolment key or an admin's "
+      "token.",
+      .action = "activate.open"),
+
     R("GET", "/healthz", NONE, OPEN, api_healthz, 200, "Alive."),
     R("GET", "/readyz", NONE, OPEN, api_readyz, 200, "Able to serve.", .query = QBIT(VERBOSE)),
     R("GET", "/metrics", VIEWER, LOCAL, api_metrics, 200, "Prometheus metrics."),

@@ -260,7 +260,8 @@ int serve_run(const struct serve_opts *o, struct errinfo *ei) {
         notify_send("READY=1");
         log_info("serve", "outbandd " OUTBAND_VERSION " is ready: %u loops", sv->nworkers);
         if (!sv->app->agent_ca)
-            log_warn("serve", "the agents' door is shut: %s has no " DATADIR_AGENT_CERT
+            log_warn("serve",
+                     "the agents' door is shut: %s has no " DATADIR_AGENT_CERT
                      "; make it with outbandd init --agent-ca, then start the server again",
                      sv->settings->data_dir);
         serve_until_end(sv);

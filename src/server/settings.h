@@ -44,6 +44,11 @@ enum { SETTING_TEXT_CAP = 256 };
     BOOL(activate_anonymous, "activate.anonymous", "false", true,                                            \
          "Let clients of the activation protocol in that show no key, for hosts that are in the list and "   \
          "wanted provisioned")                                                                               \
+    DURATION(activate_silence, "activate.silence", "60s", "5s", "10m", true,                                 \
+             "A client of /activate without a sign of life, or without the answer that is due, is given up " \
+             "after this time")                                                                              \
+    COUNT(activate_clients_max, "activate.clients_max", "500", 1, 20000, true,                               \
+          "Clients of /activate at once, per loop")                                                          \
     COUNT(agent_certificate_days, "agent.certificate_days", "30", 1, 825, true,                              \
           "Days that an agent's certificate is valid; it renews it after two thirds of them")                \
     DURATION(agent_heartbeat, "agent.heartbeat", "30s", "5s", "10m", true,                                   \

@@ -38,7 +38,10 @@ int sim_cmd_help(struct buf *out) {
         snprintf(head, sizeof head, "%s %s", sim_fault_name((enum sim_fault)f), name ? name : "");
         buf_putf(out, "  %-42s %s\n", head, sim_fault_help((enum sim_fault)f));
     }
-    buf_puts(out, "faults of KVM:\n");
+    buf_puts(out, "steps of set-up (or a class, a method, Class.Method):\n ");
+    for (size_t i = 0; sim_step_name(i); i++)
+        buf_putf(out, " %s", sim_step_name(i));
+    buf_puts(out, "\nfaults of KVM:\n");
     for (int f = 0; f < SIM_KVM_FAULT_COUNT; f++)
         buf_putf(out, "  %-42s %s\n", sim_kvm_fault_name((enum sim_kvm_fault)f),
                  sim_kvm_fault_help((enum sim_kvm_fault)f));

@@ -46,3 +46,11 @@ int run_kvm(struct run *r);
 int run_kvm_fault(struct run *r);
 int run_session(struct run *r);
 int run_ider(struct run *r);
+
+/* command_prov.c */
+int run_prov(struct run *r);
+int run_step_fault(struct run *r);
+int run_foreign(struct run *r);
+int run_smbios(struct run *r);
+int run_board(struct run *r);
+int run_amt(struct run *r);

@@ -124,13 +124,13 @@ static int run_bios(struct run *r) {
 
 static int run_uuid(struct run *r) {
     struct uuid u = sim_node_config(r->node)->id.uuid;
-    if (sim_cmd_is(sim_cmd_arg(r, 0), "swap"))
+    if (sim_cmd_is(sim_cmd_arg(r, 0), "swapped") || sim_cmd_is(sim_cmd_arg(r, 0), "swap"))
         u = uuid_swap(u);
     else if (!uuid_parse(slice_str(sim_cmd_is(sim_cmd_arg(r, 0), "placeholder")
                                        ? "03000200-0400-0500-0006-000700080009"
                                        : sim_cmd_arg(r, 0)),
                          &u))
-        return sim_cmd_bad(r, 0, "a UUID, placeholder, swap");
+        return sim_cmd_bad(r, 0, "a UUID, placeholder, swapped");
     sim_node_set_uuid(r->node, u);
     return 0;
 }
@@ -201,8 +201,23 @@ const struct sim_command SIM_COMMANDS[] = {
     {"fault", MUST_NODES, 1, 2, "NAME|none [ARG|on|off]", "switch a fault, see below", run_fault, 0},
     {"bios", MUST_NODES, 1, 1, "KEY=VALUE",
      "me-in-sleep=on|off, sleep-drop=reset|close|silent, after-power-loss=last|on|off", run_bios, 0},
-    {"uuid", MUST_NODES, 1, 1, "UUID|placeholder|swap", "change the firmware's UUID; reconnects", run_uuid,
+    {"uuid", MUST_NODES, 1, 1, "UUID|placeholder|swapped", "change the firmware's UUID; reconnects", run_uuid,
      0},
+    {"smbios", MUST_NODES, 1, 1, "UUID", "change the UUID that the operating system sees", run_smbios, 0},
+    {"board", MUST_NODES, 2, 2, "VENDOR NAME", "change the board that the operating system sees", run_board,
+     0},
+    {"amt", MUST_NODES, 1, 1, "on|off|bios-on|bios-off", "AMT enabled by the host, by BIOS", run_amt, 0},
+    {"prov", MUST_NODES, 0, 0, "", "what is set up, and how often each step was executed", run_prov, 0},
+    {"foreign", MUST_NODES, 1, 2, "HOST[:PORT] [ccm|acm]", "set up by somebody else, with a server there",
+     run_foreign, 0},
+    {"prov-drop", MUST_NODES, 1, 3, "STEP|none [before|after] [TIMES]",
+     "the connection is gone before, or after, STEP was executed", run_step_fault, SIM_STEP_DROP},
+    {"prov-mute", MUST_NODES, 1, 3, "STEP|none [before|after] [TIMES]",
+     "the answer of STEP never comes; before: it was not executed either", run_step_fault, SIM_STEP_MUTE},
+    {"prov-wrong", MUST_NODES, 1, 3, "STEP|none [VALUE] [TIMES]",
+     "STEP is not executed and returns VALUE (a fault when it is no method)", run_step_fault, SIM_STEP_WRONG},
+    {"prov-garbage", MUST_NODES, 1, 2, "STEP|none [TIMES]",
+     "STEP is executed and answered with bytes that are no XML", run_step_fault, SIM_STEP_GARBAGE},
     {"lms", MUST_NODES, 1, 1, "on|off", "LMS and agent in the operating system", run_lms, 0},
     {"latency", MUST_NODES, 1, 1, "MIN-MAX|default", "milliseconds until firmware answers", run_latency, 0},
     {"consent", MUST_NODES, 0, 1, "[show|code]", "consent and its clocks; code: the six digits alone",

@@ -63,9 +63,10 @@ static size_t conns_of(struct sim_node *n, enum port_kind kind) {
 }
 
 static void accept_conn(struct sim_node *n, struct stream *s, enum port_kind kind) {
-    bool off = !node_me_runs(n) || sim_fault_on(&n->faults, SIM_FAULT_HALF_OPEN);
+    bool off = !node_me_runs(n) || !node_amt_on(n) || node_control_mode(n) == 0 ||
+               sim_fault_on(&n->faults, SIM_FAULT_HALF_OPEN);
     struct direct_conn *c = off || conns_of(n, kind) >= CONNS_MAX ? NULL : calloc(1, sizeof *c);
-    if (!c || !port_side_open(&c->side, n, kind, false, node_now(n))) {
+    if (!c || !port_side_open(&c->side, n, kind, false, false, node_now(n))) {
         free(c);
         refuse(s);
         return;

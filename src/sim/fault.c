@@ -10,7 +10,7 @@ static const struct {
     SIM_FAULT_TABLE(F)
 #undef F
 };
-_Static_assert(SIM_FAULT_COUNT <= 32, "one bit a fault");
+_Static_assert(SIM_FAULT_COUNT <= 64, "one bit a fault");
 
 const char *sim_fault_name(enum sim_fault id) {
     return FAULTS[id].name;

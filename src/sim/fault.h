@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/slice.h"
+#include "sim/step_fault.h"
 
 /* F(name, text, argument: name or NULL, default argument, help) */
 #define SIM_FAULT_TABLE(F)                                                                                   \
@@ -25,6 +26,7 @@
     F(KEEPALIVE_STORM, "keepalive-storm", "N", 100, "N keepalive requests every 100 ms")                     \
     F(DUPLICATE_LOGIN, "duplicate-login", NULL, 0, "opens a second tunnel with the same credentials (once)") \
     F(REFUSE_POWER, "refuse-power", "VALUE", 2, "RequestPowerStateChange answers VALUE")                     \
+    F(MEI_SLOW, "mei-slow", "MS", 1000, "answers of the host interface (MEI) come MS later")                 \
     F(REDIR_STATUS, "redir-status", "STATUS", 255, "a redirection start is answered with STATUS")            \
     F(LIE, "lie", NULL, 0, "power requests answer 0 and do nothing")                                         \
     F(STALE_POWER, "stale-power", NULL, 0, "the power state read is that of the moment of this fault")       \
@@ -38,7 +40,9 @@
     F(SOL_EMPTY, "sol-empty", NULL, 0, "an empty data message before each with data")                        \
     F(SOL_NO_CONSENT, "sol-no-consent", NULL, 0, "SOL opens without consent whatever the policy")            \
     F(KVM_PROMPT, "kvm-prompt", NULL, 0, "KVM opens without consent, shows the code, waits for it")          \
-    F(IDER_REFUSE, "ider-refuse", NULL, 0, "IDE-R opens, and refuses to enable its drives")
+    F(IDER_REFUSE, "ider-refuse", NULL, 0, "IDE-R opens, and refuses to enable its drives")                  \
+    F(MEI_BUSY, "mei-busy", NULL, 0, "somebody else has every MEI client that is for one only")              \
+    F(MEI_RESET, "mei-reset", NULL, 0, "the firmware resets: all MEI connections are gone (once)")
 
 enum sim_fault {
 #define F(name, text, arg, def, help) SIM_FAULT_##name,
@@ -49,12 +53,13 @@ enum sim_fault {
 };
 
 struct sim_faults {
-    uint32_t on; /* bit a fault */
+    uint64_t on; /* bit a fault */
     uint32_t arg[SIM_FAULT_ARGS];
+    struct sim_step_fault step;
 };
 
 static inline bool sim_fault_on(const struct sim_faults *f, enum sim_fault id) {
-    return (f->on & (1u << id)) != 0;
+    return (f->on & (UINT64_C(1) << id)) != 0;
 }
 const char *sim_fault_name(enum sim_fault id);
 /* NULL when it takes none. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sim/firmware.h"
 
+#include "base/text.h"
+
 #include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -64,6 +66,13 @@ void fw_put_bool(struct fw_call *c, const char *name, bool v) {
     fw_put_text(c, name, v ? "true" : "false");
 }
 
+void fw_put_base64(struct fw_call *c, const char *name, struct slice raw) {
+    struct buf b64 = {0};
+    text_base64(&b64, raw);
+    wsman_put_element(c->out, c->pfx, name, buf_slice(&b64));
+    buf_free(&b64);
+}
+
 void fw_put_epr(struct fw_call *c, const char *name, enum wsman_class cls, const char *const *selectors) {
     tag(c, "<", name);
     buf_puts(c->out, "<b:Address>http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous</b:Address>"
@@ -90,8 +99,8 @@ void fw_put_managed_system(struct fw_call *c, const char *name) {
 /* --- classes --- */
 
 const struct fw_class *fw_class_find(const struct sim_node *n, enum wsman_class cls) {
-    static const struct fw_class *const TABLES[] = {FW_POWER, FW_SETTINGS, FW_HARDWARE,
-                                                    FW_BOOT,  FW_REDIR,    FW_SETUP};
+    static const struct fw_class *const TABLES[] = {FW_POWER, FW_SETTINGS, FW_HARDWARE, FW_BOOT, FW_REDIR,
+                                                    FW_SETUP, FW_REMOTE,   FW_NETWORK,  FW_CERTS};
     if (cls == WSMAN_CLASS_NONE)
         return NULL;
     for (size_t t = 0; t < FW_LEN(TABLES); t++)
@@ -197,7 +206,7 @@ static void op_invoke(struct fw_call *c, const struct fw_class *k) {
     if (c->fault != FW_OK)
         return;
     buf_putf(c->out, "<g:%s_OUTPUT>", m->name);
-    uint32_t rv = m->fn(c);
+    uint32_t rv = c->wrong ? c->wrong->value : m->fn(c);
     fw_put_uint(c, "ReturnValue", rv);
     buf_putf(c->out, "</g:%s_OUTPUT>", m->name);
 }
@@ -329,6 +338,13 @@ int fw_answer_as(struct sim_node *n, enum fw_user who, const struct wsman_msg *r
     n->fleet->counters.requests++;
     if (sim_fault_on(&n->faults, SIM_FAULT_WRONG_RELATESTO))
         rq.message_id = SLICE_LIT("86868686");
+    enum sim_step_fault_kind step = sim_step_fault_take(&n->faults.step, &rq);
+    bool unanswered = step == SIM_STEP_DROP || step == SIM_STEP_MUTE;
+    int unsaid = step == SIM_STEP_DROP ? FW_DROP : FW_MUTE;
+    if (unanswered && !n->faults.step.after)
+        return unsaid;
+    if (step == SIM_STEP_WRONG)
+        c.wrong = &n->faults.step;
     uint64_t counter = ++n->fleet->message_counter;
     assert(out->len == 0);
     wsman_put_response_open(out, &rq, counter);
@@ -337,8 +353,17 @@ int fw_answer_as(struct sim_node *n, enum fw_user who, const struct wsman_msg *r
         fw_fault(&c, FW_FAULT_DESTINATION);
     else if (!allowed(&c, k))
         fw_fault(&c, FW_FAULT_ACCESS);
-    else
+    else if (c.wrong && rq.op != WSMAN_INVOKE)
+        fw_fault(&c, FW_FAULT_INTERNAL);
+    else if (!k->prov || fw_prov(&c))
         OPS[rq.op](&c, k);
+    if (unanswered)
+        return unsaid;
+    if (step == SIM_STEP_GARBAGE) {
+        buf_clear(out);
+        buf_puts(out, "<a:Envelope\x01 this is no XML");
+        return 200;
+    }
     if (c.fault == FW_OK) {
         wsman_put_response_close(out);
         return 200;

@@ -31,8 +31,28 @@ enum fw_fault_id {
         FW_FAULT_COUNT
 };
 
-/* Who asks. $$OsAdmin (reference protocol-redir-activation 5.3) does host set-up and a few reads, no more. */
-enum fw_user { FW_ADMIN, FW_OS_ADMIN };
+/* PT_STATUS (3.6), the ReturnValue of AMT_ methods */
+enum fw_pt {
+    PT_OK = 0,
+    PT_INTERNAL = 1,
+    PT_NOT_READY = 2,
+    PT_NAME = 12,
+    PT_NOT_PERMITTED = 16,
+    PT_MAX_LIMIT = 23,
+    PT_IP = 27,
+    PT_PROVISIONING_STATE = 32,
+    PT_PARAMETER = 36,
+    PT_PASSWORD = 2054,
+    PT_DUPLICATE = 2058,
+    PT_CERT = 2063,
+    PT_KEY_NOT_MATCH = 2064,
+    PT_UNSUPPORTED = 2066
+};
+
+/* Who asks. $$OsAdmin (reference protocol-redir-activation 5.3) exists at the local interface only; it does
+ * host set-up and a few reads, no more. */
+enum fw_user { FW_NOBODY, FW_ADMIN, FW_OS_ADMIN };
+#define FW_OS_ADMIN_NAME "$$OsAdmin"
 
 /* One request while it is answered. */
 struct fw_call {
@@ -46,6 +66,7 @@ struct fw_call {
     uint32_t payload; /* first element of the request's body */
     enum fw_fault_id fault;
     const char *detail;
+    const struct sim_step_fault *wrong; /* its value is returned, and nothing executed; NULL: honest */
 };
 /* Answer with a fault; the first one counts. */
 void fw_fault(struct fw_call *c, enum fw_fault_id f);
@@ -89,6 +110,7 @@ struct fw_class {
     /* NULL: not supported. create writes the selectors' EPR: fw_put_epr(c, "ResourceCreated", …). */
     void (*create)(struct fw_call *c), (*del)(struct fw_call *c);
     enum fw_os_admin os_admin;
+    bool prov; /* its functions find node->prov made */
     const struct fw_method *methods;
     size_t nmethods;
     bool (*present)(const struct sim_node *n); /* NULL: on every SKU */
@@ -98,9 +120,12 @@ struct fw_class {
 #define FW_METHODS(a) .methods = (a), .nmethods = FW_LEN(a)
 
 /* The tables of the wsman_*.c files, each ended by a row without class. */
-extern const struct fw_class FW_POWER[], FW_SETTINGS[], FW_HARDWARE[], FW_BOOT[], FW_REDIR[], FW_SETUP[];
+extern const struct fw_class FW_POWER[], FW_SETTINGS[], FW_HARDWARE[], FW_BOOT[], FW_REDIR[], FW_SETUP[],
+    FW_REMOTE[], FW_NETWORK[], FW_CERTS[];
 
-/* Answer one request: append the envelope to out and return the HTTP status. */
+/* No HTTP status: nothing is answered, or the connection just closes (step_fault.h). */
+enum { FW_MUTE = 0, FW_DROP = -1 };
+/* Answer one request: append the envelope to out and return the HTTP status, FW_MUTE or FW_DROP. */
 int fw_answer(struct sim_node *n, const struct wsman_msg *rq, struct mono now, struct buf *out);
 /* fw_answer() is for the administrator; the same for another user. */
 int fw_answer_as(struct sim_node *n, enum fw_user who, const struct wsman_msg *rq, struct mono now,
@@ -114,15 +139,25 @@ void fw_booted(struct sim_node *n);
 void fw_put_text(struct fw_call *c, const char *name, const char *text);
 void fw_put_uint(struct fw_call *c, const char *name, uint64_t v);
 void fw_put_bool(struct fw_call *c, const char *name, bool v);
+void fw_put_base64(struct fw_call *c, const char *name, struct slice raw);
 /* <p:name><b:Address/>…</p:name> with selectors name, value, …, NULL. */
 void fw_put_epr(struct fw_call *c, const char *name, enum wsman_class cls, const char *const *selectors);
 /* The EPR of the managed computer system. */
 void fw_put_managed_system(struct fw_call *c, const char *name);
 
 /* --- digest --- */
-/* MD5(user:realm:password) of the node's user, in hex; NULL when out of memory. Valid with the node. */
+/* MD5(user:realm:password) of the node's user, in hex; "" while nothing is set up; NULL when out of memory.
+ * Valid until the set-up changes. */
 const char *fw_ha1(struct sim_node *n);
+/* Of $$OsAdmin: made at the first need. "" when out of memory. */
+const char *fw_os_admin_password(struct sim_node *n);
 /* A WWW-Authenticate value with a fresh nonce. */
 int fw_challenge(struct sim_node *n, struct mono now, struct buf *out);
-/* Is the Authorization value right? */
-bool fw_authorized(struct sim_node *n, struct slice authorization, const char *method, struct mono now);
+/* Whose Authorization value is this? local: the host itself asks. */
+enum fw_user fw_login(struct sim_node *n, struct slice authorization, const char *method, bool local,
+                      struct mono now);
+/* Is it the administrator's? */
+static inline bool fw_authorized(struct sim_node *n, struct slice authorization, const char *method,
+                                 struct mono now) {
+    return fw_login(n, authorization, method, false, now) == FW_ADMIN;
+}

@@ -37,7 +37,8 @@ struct http_conn {
     struct mono at; /* of the state */
     enum conn_state state;
     enum verdict verdict;
-    bool close_after;
+    enum fw_user user;
+    bool close_after, local;
 };
 
 struct http_conn *http_conn_new(struct sim_node *n, bool tls, struct mono now) {
@@ -67,6 +68,10 @@ void http_conn_free(struct http_conn **cp) {
     buf_free(&c->backlog);
     free(c);
     *cp = NULL;
+}
+
+void http_conn_local(struct http_conn *c) {
+    c->local = true;
 }
 
 static void conn_set_state(struct http_conn *c, enum conn_state s, struct mono at) {
@@ -195,9 +200,14 @@ static void answer_wsman(struct http_conn *c, struct mono now) {
         return;
     }
     struct buf xml = {0};
-    int status = fw_answer(n, rq, now, &xml);
+    int status = fw_answer_as(n, c->user, rq, now, &xml);
     wsman_msg_free(&rq);
-    answer_soap(c, status, buf_slice(&xml));
+    if (status > 0)
+        answer_soap(c, status, buf_slice(&xml));
+    else if (status == FW_MUTE)
+        conn_set_state(c, CONN_MUTE, MONO_NEVER);
+    else
+        finish(c);
     buf_free(&xml);
 }
 
@@ -223,6 +233,8 @@ static void answer(struct http_conn *c, struct mono now) {
         break;
     }
     buf_free(&c->body);
+    if (c->state == CONN_MUTE || c->state == CONN_FINISHED)
+        return; /* a step went wrong on purpose */
     if (sim_fault_on(&n->faults, SIM_FAULT_CLOSE_EARLY)) {
         struct buf half = {0};
         buf_put(&half, slice_head(buf_slice(&c->out), c->out.len / 2));
@@ -247,10 +259,11 @@ static void judge(struct http_conn *c, struct mono now) {
     struct slice target = http1_target(c->parser), method = http1_method(c->parser);
     c->close_after = !http1_keep_alive(c->parser) || sim_profile_info(c->node->cfg.profile)->tls_only;
     if (slice_is(method, "POST") && slice_is(target, "/wsman")) {
-        bool right = fw_authorized(c->node, http1_header(c->parser, "Authorization"), "POST", now);
+        struct slice answer = http1_header(c->parser, "Authorization");
+        c->user = fw_login(c->node, answer, "POST", c->local, now);
         if (sim_fault_on(&c->node->faults, SIM_FAULT_UNAUTHORIZED))
-            right = false;
-        c->verdict = right ? SAY_WSMAN : SAY_UNAUTHORIZED;
+            c->user = FW_NOBODY;
+        c->verdict = c->user != FW_NOBODY ? SAY_WSMAN : SAY_UNAUTHORIZED;
     } else {
         c->verdict = slice_is(method, "GET") && slice_is(target, "/") ? SAY_LOGON : SAY_NOT_FOUND;
     }

@@ -11,6 +11,8 @@ struct http_conn;
 /* tls: the firmware's TLS (port 16993) starts first. NULL when out of memory. */
 struct http_conn *http_conn_new(struct sim_node *n, bool tls, struct mono now);
 void http_conn_free(struct http_conn **c);
+/* The peer is the host itself: $$OsAdmin may log in. */
+void http_conn_local(struct http_conn *c);
 /* Take all of raw. What is wrong with it shows as an answer and http_conn_finished(). */
 void http_conn_input(struct http_conn *c, struct slice raw, struct mono now);
 /* Bytes to send; take them with buf_consume(). */

@@ -5,6 +5,7 @@
 #include "net/pki.h"
 #include "net/tls.h"
 #include "sim/ctl.h"
+#include "sim/nodefs.h"
 #include "sim/options.h"
 
 #include <errno.h>
@@ -35,6 +36,7 @@ struct amtsim {
     struct ctl_shard *parts;
     size_t nshards;
     struct tls_ctx *device_tls;
+    uint8_t device_sha256[32], root_sha256[32];
     struct buf ca;
     _Atomic uint32_t connected;
     _Atomic bool all_said;
@@ -68,18 +70,34 @@ static int read_file(const char *path, struct buf *out, struct errinfo *ei) {
 /* One certificate for the firmware of all nodes: making thousands would take minutes. */
 static int make_device_tls(struct amtsim *s, struct errinfo *ei) {
     struct buf key = {0}, cert = {0};
+    struct pki_facts facts;
     struct wall from = wall_add_ms(wall_clock(), -86400000);
     int r = pki_make_key(PKI_P256, &key, ei);
     if (r == 0)
         r = pki_make_root(buf_slice(&key), "Intel(R) AMT (simulated)", from, 3650, &cert, ei);
+    if (r == 0)
+        r = pki_read(buf_slice(&cert), &facts, ei);
     if (r == 0) {
         s->device_tls = tls_server_ctx(buf_slice(&cert), buf_slice(&key), TLS_MODERN, ei);
         r = s->device_tls ? 0 : ERR_TLS;
+        memcpy(s->device_sha256, facts.sha256, sizeof s->device_sha256);
     }
     if (key.mem)
         explicit_bzero(key.mem, key.cap);
     buf_free(&key);
     buf_free(&cert);
+    return r;
+}
+
+static int read_provisioning_root(struct amtsim *s, struct errinfo *ei) {
+    struct buf pem = {0};
+    struct pki_facts facts;
+    int r = read_file(s->opt.provisioning_root, &pem, ei);
+    if (r == 0)
+        r = pki_read(buf_slice(&pem), &facts, ei);
+    if (r == 0)
+        memcpy(s->root_sha256, facts.sha256, sizeof s->root_sha256);
+    buf_free(&pem);
     return r;
 }
 
@@ -90,6 +108,13 @@ static void on_link(void *ctx, struct sim_node *n, bool up) {
         return;
     printf("amtsim: all %u nodes are connected\n", now);
     fflush(stdout);
+}
+
+static void on_identity(void *ctx, struct sim_node *n) {
+    struct amtsim *s = ctx;
+    struct errinfo ei = {0};
+    if (s->opt.mei && nodefs_write(s->opt.mei, n, &ei) < 0)
+        log_warn("mei", "%s", ei.text);
 }
 
 /* --- one loop and its nodes --- */
@@ -114,10 +139,15 @@ static int shard_open(struct amtsim *s, size_t index, struct errinfo *ei) {
                                    .tls = tls,
                                    .device_tls = s->device_tls,
                                    .verify_name = o->verify_name,
+                                   .legacy_tls = o->legacy_tls,
+                                   .root_sha256 = o->provisioning_root ? s->root_sha256 : NULL,
+                                   .dns_suffix = o->dns_suffix,
                                    .times = o->times,
                                    .seed = o->plan.seed + index,
                                    .ctx = s,
-                                   .on_link = on_link};
+                                   .on_link = on_link,
+                                   .on_identity = on_identity};
+    memcpy(cfg.device_sha256, s->device_sha256, sizeof cfg.device_sha256);
     h->fleet = sim_fleet_new(&cfg);
     tls_ctx_unref(&tls);
     h->part.nodes = calloc(o->plan.count / o->threads + 1, sizeof *h->part.nodes);
@@ -129,9 +159,23 @@ static int shard_open(struct amtsim *s, size_t index, struct errinfo *ei) {
         h->part.nodes[h->part.n] = sim_node_new(h->fleet, &node);
         if (!h->part.nodes[h->part.n])
             return err_set(ei, ERR_NOMEM, "", "out of memory");
+        if (i <= o->plan.foreign_first) {
+            int r = sim_node_foreign(h->part.nodes[h->part.n], o->plan.foreign, 2, ei);
+            if (r < 0)
+                return r;
+        }
         h->part.n++;
     }
     return 0;
+}
+
+/* What programs at the nodes find. */
+static int open_mei(struct amtsim *s, struct errinfo *ei) {
+    int r = nodefs_dir(s->opt.mei, ei);
+    for (size_t i = 0; r == 0 && i < s->nshards; i++)
+        for (size_t k = 0; r == 0 && k < s->shards[i].part.n; k++)
+            r = nodefs_open(s->opt.mei, s->shards[i].part.nodes[k], ei);
+    return r;
 }
 
 static void shard_close(struct shard *h) {
@@ -212,6 +256,8 @@ static int sim_open(struct amtsim *s, struct errinfo *ei) {
     int r = 0;
     if (o->ca)
         r = read_file(o->ca, &s->ca, ei);
+    if (r == 0 && o->provisioning_root)
+        r = read_provisioning_root(s, ei);
     if (r == 0 && o->csv_out)
         r = sim_plan_write_csv(&o->plan, o->csv_out, ei);
     if (r == 0)
@@ -229,6 +275,8 @@ static int sim_open(struct amtsim *s, struct errinfo *ei) {
         r = open_direct(s, o->listen_direct, sim_node_listen, ei);
     if (r == 0 && o->redirection_listen)
         r = open_direct(s, o->redirection_listen, sim_node_listen_redirection, ei);
+    if (r == 0 && o->mei)
+        r = open_mei(s, ei);
     if (r == 0 && o->control) {
         s->ctl = ctl_open(s->shards[0].part.loop, o->control, s->parts, s->nshards, ei);
         r = s->ctl ? 0 : ERR_IO;

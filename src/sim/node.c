@@ -5,6 +5,8 @@
 #include "net/tls.h"
 #include "sim/direct.h"
 #include "sim/firmware.h"
+#include "sim/life.h"
+#include "sim/mei_side.h"
 #include "sim/node_int.h"
 #include "sim/redir_conn.h"
 #include "sim/tunnel_side.h"
@@ -50,6 +52,7 @@ void sim_fleet_free(struct sim_fleet **fp) {
         tls_ctx_unref(&f->cfg.device_tls);
     wsman_parser_free(&f->parser);
     EVP_PKEY_free(f->key);
+    life_fleet_free(f);
     free(f->dns_suffix);
     free(f->server);
     free(f);
@@ -90,6 +93,21 @@ const char *node_realm(const struct sim_node *n, char *out) {
 
 bool node_me_in_sleep(const struct sim_node *n) {
     return n->scheme_override ? n->scheme_override == 2 : n->cfg.me_in_sleep;
+}
+
+void node_switch(struct sim_node *n, bool on) {
+    n->switched_off = !on;
+    n->life_at = node_now(n);
+}
+
+void node_mac(const struct sim_node *n, uint8_t out[6]) {
+    out[0] = 2; /* locally administered */
+    for (int i = 1; i < 6; i++)
+        out[i] = (uint8_t)(n->index_seed >> (8 * i));
+}
+
+bool node_tls_local(const struct sim_node *n) {
+    return sim_profile_info(n->cfg.profile)->tls_only || (n->prov && n->prov->tls.local);
 }
 
 bool node_me_runs(const struct sim_node *n) {
@@ -142,7 +160,7 @@ static void link_down(struct sim_node *n) {
         if (cfg->on_link)
             cfg->on_link(cfg->ctx, n, false);
     }
-    if (n->running && !n->unprovisioned && node_me_runs(n))
+    if (n->running && node_me_runs(n) && node_dials(n))
         schedule_connect(n);
 }
 
@@ -169,11 +187,13 @@ static void drop_all(struct sim_node *n, enum sim_tunnel_drop how) {
 static void machine_changed(struct sim_node *n) {
     static const enum sim_tunnel_drop HOW[] = {
         [SIM_DROP_RESET] = TUNNEL_RST, [SIM_DROP_CLOSE] = TUNNEL_FIN, [SIM_DROP_SILENT] = TUNNEL_SILENT};
+    if (!node_screen(n))
+        mei_drop(n); /* its programs sleep, or are gone */
     if (n->host.state == MACHINE_G3)
         drop_all(n, TUNNEL_SILENT);
     else if (!node_me_runs(n))
         drop_all(n, HOW[n->cfg.sleep_drop]);
-    else if (n->running && !n->tunnel && mono_is_never(n->connect_at) && !n->unprovisioned)
+    else if (n->running && !n->tunnel && mono_is_never(n->connect_at) && node_dials(n))
         schedule_connect(n);
 }
 
@@ -199,10 +219,11 @@ static bool in_the_dark(const struct sim_node *n) {
 
 static void settle_link(struct sim_node *n) {
     struct mono now = node_now(n);
-    if (n->unprovisioned)
+    life_settle(n);
+    if (node_control_mode(n) == 0 || !node_amt_on(n))
         drop_all(n, TUNNEL_FIN);
     bury_ended(n);
-    if (!node_me_runs(n) || !n->running || n->unprovisioned)
+    if (!node_me_runs(n) || !n->running || !node_dials(n))
         n->connect_at = MONO_NEVER;
     if (mono_due(n->connect_at, now) && !in_the_dark(n)) {
         n->connect_at = MONO_NEVER;
@@ -228,6 +249,7 @@ static void flush_all(struct sim_node *n) {
     if (n->twin)
         sim_tunnel_flush(n->twin);
     direct_flush(n);
+    mei_flush(n);
 }
 
 void node_settle(struct sim_node *n) {
@@ -242,7 +264,7 @@ void node_settle(struct sim_node *n) {
         at = mono_min(at, sim_tunnel_deadline(n->tunnel));
     if (n->twin)
         at = mono_min(at, sim_tunnel_deadline(n->twin));
-    at = mono_min(at, direct_deadline(n));
+    at = mono_min(mono_min(at, direct_deadline(n)), mono_min(mei_deadline(n), life_deadline(n)));
     loop_timer_set(n->fleet->cfg.loop, &n->timer, at);
 }
 
@@ -254,6 +276,7 @@ static void on_timer(struct loop_timer *timer) {
     if (n->twin)
         sim_tunnel_tick(n->twin, now);
     direct_tick(n, now);
+    mei_tick(n, now);
     node_settle(n);
 }
 
@@ -285,7 +308,8 @@ struct sim_node *sim_node_new(struct sim_fleet *f, const struct sim_node_config 
     n->redir.kvm.session_timeout_min = 3;
     n->redir.kvm.opt_in_timeout_s = 300;
     n->latency_min_ms = 1; /* min > max: the fleet's */
-    n->connect_at = n->graves_until = MONO_NEVER;
+    n->connect_at = n->graves_until = n->life_at = MONO_NEVER;
+    n->unprovisioned = cfg->unprovisioned;
     n->backoff_ms = t->reconnect_ms;
     list_init(&n->graves);
     list_init(&n->conns);
@@ -295,10 +319,11 @@ struct sim_node *sim_node_new(struct sim_fleet *f, const struct sim_node_config 
 }
 
 void sim_node_start(struct sim_node *n) {
-    if (n->running && !n->unprovisioned)
+    bool lost = node_control_mode(n) == 0 && !n->cfg.unprovisioned;
+    if (n->running && !lost)
         return;
     n->running = true;
-    if (n->unprovisioned) {
+    if (lost) {
         n->unprovisioned = false;
         node_prov_restore(n);
     }
@@ -323,6 +348,7 @@ void sim_node_free(struct sim_node **np) {
     bury_ended(n);
     sim_tunnel_graves_free(n);
     direct_close(n);
+    mei_close(n);
     machine_done(&n->host);
     prov_free(&n->prov);
     free(n->auth);

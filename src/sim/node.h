@@ -21,8 +21,11 @@ struct sim_node;
 /* P(name, firmware version, build) — what differs is in the table of profile.c (reference 7). */
 #define SIM_PROFILE_TABLE(P)                                                                                 \
     P(A11, "11.8.93", "4323")                                                                                \
+    P(A12, "12.0.90", "2072")                                                                                \
+    P(A14, "14.1.70", "2228")                                                                                \
     P(A15, "15.0.23", "1706")                                                                                \
     P(A16, "16.1.25", "1885")                                                                                \
+    P(A18, "18.0.10", "2285")                                                                                \
     P(A19, "19.0.5", "1992")
 enum sim_profile {
 #define P(name, version, build) SIM_##name,
@@ -33,13 +36,15 @@ enum sim_profile {
 /* SIM_PROFILE_COUNT when unknown ("A15"). */
 enum sim_profile sim_profile_find(struct slice name);
 const char *sim_profile_name(enum sim_profile p);
+/* As the driver tells it: "0:15.0.23.1706". */
+const char *sim_profile_firmware(enum sim_profile p);
 
 enum sim_mode { SIM_ACM, SIM_CCM };
 
 /* What the tunnel does when the host reaches Sx and BIOS has "ME on in Host Sleep States" off (5.4). */
 enum sim_sleep_drop { SIM_DROP_RESET, SIM_DROP_CLOSE, SIM_DROP_SILENT };
 
-enum { SIM_NAME_CAP = 40, SIM_SECRET_CAP = 34, SIM_SERIAL_CAP = 20 };
+enum { SIM_NAME_CAP = 40, SIM_SECRET_CAP = 34, SIM_SERIAL_CAP = 20, SIM_BOARD_CAP = 32 };
 struct sim_identity {
     char name[SIM_NAME_CAP];
     char serial[SIM_SERIAL_CAP];
@@ -59,10 +64,12 @@ struct sim_node_config {
     enum machine_state start;
     enum machine_after_loss after_loss;
     enum sim_sleep_drop sleep_drop;
-    bool me_in_sleep; /* BIOS: ME on in Host Sleep States */
-    bool no_lms;      /* no LMS and agent in the operating system */
-    bool modern;      /* Modern Standby platform */
-    bool no_kvm;      /* a SKU without KVM */
+    bool me_in_sleep;                                       /* BIOS: ME on in Host Sleep States */
+    bool no_lms;                                            /* no LMS and agent in the operating system */
+    bool modern;                                            /* Modern Standby platform */
+    bool no_kvm;                                            /* a SKU without KVM */
+    char board_vendor[SIM_BOARD_CAP], board[SIM_BOARD_CAP]; /* what SMBIOS tells */
+    bool unprovisioned; /* begins without set-up, and dials nobody until it has one */
 };
 
 struct sim_times {
@@ -70,6 +77,7 @@ struct sim_times {
     uint32_t latency_min_ms, latency_max_ms;    /* firmware answering HTTP; 0 = at once */
     uint32_t reconnect_ms, reconnect_max_ms;    /* first pause; doubles up to the second */
     uint32_t connect_timeout_ms;                /* TCP + TLS + APF login */
+    uint32_t commit_ms;                         /* a changed set-up takes effect after this long */
     uint32_t keepalive_s;                       /* until message 210 says otherwise; 0 = none */
     uint32_t sprite_ms;                         /* consent requested -> code on the screen */
     uint32_t consent_code_s, consent_display_s; /* OptInCodeTimeout, OptInDisplayTimeout */
@@ -83,6 +91,7 @@ struct sim_times {
                         .reconnect_ms = 1000,                                                                \
                         .reconnect_max_ms = 300000,                                                          \
                         .connect_timeout_ms = 30000,                                                         \
+                        .commit_ms = 1000,                                                                   \
                         .keepalive_s = 60,                                                                   \
                         .sprite_ms = 500,                                                                    \
                         .consent_code_s = 120,                                                               \
@@ -104,7 +113,9 @@ struct sim_fleet_config {
     struct tls_ctx *tls;        /* client context towards the server; NULL: plain (tests/sim). Referenced */
     struct tls_ctx *device_tls; /* server context of the firmware's own TLS (port 16993), one certificate for
                                    all; NULL: A19 nodes offer no WS-MAN. Referenced */
+    uint8_t device_sha256[32];  /* of that certificate */
     const char *verify_name;    /* see connect_opts; NULL: chain only */
+    bool legacy_tls;            /* TLS 1.0 up, towards servers that a set-up names, too */
     /* of every firmware: SHA-256 of a provisioning root certificate (NULL: none, copied) and its PKI DNS
      * suffix
      * ("" or NULL: unset) */
@@ -116,6 +127,8 @@ struct sim_fleet_config {
     void (*before_connect)(void *ctx, struct sim_node *n); /* e.g. sim_next_source() */
     void (*on_link)(void *ctx, struct sim_node *n, bool up);
     void (*on_host)(void *ctx, struct sim_node *n); /* the host's power state changed or it booted */
+    /* what its operating system can see of the machine changed (SMBIOS, board) */
+    void (*on_identity)(void *ctx, struct sim_node *n);
     /* a redirection session was opened or closed; number: never the same twice in a fleet */
     void (*on_session)(void *ctx, struct sim_node *n, enum redir_kind k, uint64_t number, bool open);
     /* what one says after its login, to its client (also its last words, when it is closed) or from it */
@@ -157,7 +170,8 @@ struct sim_times *sim_fleet_times(struct sim_fleet *f); /* may be changed at run
 
 /* NULL when out of memory. cfg is copied. */
 struct sim_node *sim_node_new(struct sim_fleet *f, const struct sim_node_config *cfg);
-/* Connect, and keep connecting; a node that was unprovisioned is provisioned again, as it was before. */
+/* Connect, and keep connecting. A node that was unprovisioned is provisioned again, as it was before, unless
+ * it began without set-up: such a one connects when it gets one. */
 void sim_node_start(struct sim_node *n);
 /* Close the tunnel and stay off-line. */
 void sim_node_stop(struct sim_node *n);
@@ -166,6 +180,8 @@ void sim_node_free(struct sim_node **n);
 NODISCARD int sim_node_listen(struct sim_node *n, const char *address, struct errinfo *ei);
 /* The same for redirection; closed while the firmware's listener is off. */
 NODISCARD int sim_node_listen_redirection(struct sim_node *n, const char *address, struct errinfo *ei);
+/* The host interface (MEI) on a Unix socket, "unix:PATH" (docs/activation.md). */
+NODISCARD int sim_node_listen_mei(struct sim_node *n, const char *address, struct errinfo *ei);
 /* "" when it does not listen. */
 const char *sim_node_listen_address(const struct sim_node *n);
 const char *sim_node_redirection_address(const struct sim_node *n);
@@ -200,6 +216,22 @@ void sim_node_after_loss(struct sim_node *n, enum machine_after_loss a);
 void sim_node_lms(struct sim_node *n, bool on);
 /* Takes effect with a new tunnel, which this causes. */
 void sim_node_set_uuid(struct sim_node *n, struct uuid u);
+/* What SMBIOS tells from now on: the UUID alone, or the board. */
+void sim_node_set_smbios(struct sim_node *n, struct uuid u);
+void sim_node_set_board(struct sim_node *n, struct slice vendor, struct slice name);
+/* AMT is disabled or enabled: by BIOS (its MEI clients go, too), or by the host as the watchdog client does.
+ */
+void sim_node_bios_amt(struct sim_node *n, bool on);
+void sim_node_switch(struct sim_node *n, bool on);
+/* Set up by somebody else: mode 1 CCM, 2 ACM, another administrator's password, and a tunnel to server
+ * ("HOST" or "HOST:PORT"). ERR_INVALID with ei filled. */
+NODISCARD int sim_node_foreign(struct sim_node *n, struct slice server, uint8_t mode, struct errinfo *ei);
+/* What is set up, and how often each step was executed, in one line. */
+int sim_node_prov_describe(struct sim_node *n, struct buf *out);
+/* Is this the administrator's password? For invariants. */
+bool sim_node_admin_is(struct sim_node *n, const char *password);
+/* What goes wrong at a step of the set-up (step_fault.h); copied. */
+void sim_node_step_fault(struct sim_node *n, const struct sim_step_fault *f);
 /* Override the fleet's latency; min > max: back to the fleet's. */
 void sim_node_latency(struct sim_node *n, uint32_t min_ms, uint32_t max_ms);
 /* Pretend a KVM/SOL session is open (blocks power-off, 5.2, as a true one does); queue: the firmware queues

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a person, a test or the control socket does to a node. */
+#include "sim/mei_side.h"
 #include "sim/node_int.h"
 #include "sim/redir_conn.h"
 #include "sim/tunnel_side.h"
@@ -53,6 +54,10 @@ static bool once(struct sim_node *n, enum sim_fault f) {
             sim_tunnel_send_garbage(n->tunnel);
         return true;
     }
+    if (f == SIM_FAULT_MEI_RESET) {
+        mei_drop(n);
+        return true;
+    }
     if (f == SIM_FAULT_DUPLICATE_LOGIN) {
         if (n->tunnel && sim_tunnel_ready(n->tunnel) && !n->twin)
             n->twin = sim_tunnel_new(n);
@@ -75,7 +80,8 @@ void sim_node_fault(struct sim_node *n, enum sim_fault f, bool on, uint32_t arg)
         node_settle(n);
         return;
     }
-    n->faults.on = on ? n->faults.on | (1u << f) : n->faults.on & ~(1u << f);
+    uint64_t bit = UINT64_C(1) << f;
+    n->faults.on = on ? n->faults.on | bit : n->faults.on & ~bit;
     if (f < SIM_FAULT_ARGS)
         n->faults.arg[f] = arg ? arg : sim_fault_default(f);
     if (f == SIM_FAULT_STALE_POWER && on)
@@ -85,6 +91,7 @@ void sim_node_fault(struct sim_node *n, enum sim_fault f, bool on, uint32_t arg)
 
 void sim_node_faults_clear(struct sim_node *n) {
     n->faults.on = 0;
+    n->faults.step.kind = SIM_STEP_NONE;
     faults_changed(n);
 }
 

@@ -33,6 +33,7 @@ struct sim_fleet {
     uint64_t message_counter;    /* of MessageIDs and enumeration contexts */
     struct rng rng;
     size_t nnodes;
+    struct life_ctxs *ctxs; /* life.c */
     void *key; /* EVP_PKEY that GenerateKeyPair of every node yields: a key each would take seconds */
 };
 
@@ -93,6 +94,7 @@ struct node_redir {
 };
 
 struct sim_tunnel;
+struct node_mei;
 
 struct sim_node {
     struct sim_fleet *fleet;
@@ -108,8 +110,13 @@ struct sim_node {
     struct list graves;               /* tunnels of before a power cut: never closed, never answered */
     struct mono connect_at;           /* next attempt; MONO_NEVER: none is due */
     struct mono graves_until;         /* when they are dropped; MONO_NEVER: not yet */
+    struct mono life_at;              /* a changed set-up takes effect; MONO_NEVER: none did */
+    uint64_t dial_key;                /* of the server that the last tunnel was for (life.h) */
     uint32_t backoff_ms, logins;
-    bool running, unprovisioned, link_up;
+    bool running, link_up;
+    bool unprovisioned; /* while there is no prov: nothing is set up */
+    bool switched_off;  /* AMT is disabled, by the host */
+    bool bios_off;      /* … by BIOS: its MEI clients are not there either */
     /* firmware */
     struct prov *prov;    /* made by node_prov() at the first need */
     struct fw_auth *auth; /* made at the first challenge */
@@ -122,8 +129,9 @@ struct sim_node {
     int32_t clock_offset_s;                  /* device clock minus wall clock */
     uint32_t latency_min_ms, latency_max_ms; /* min > max: the fleet's */
     struct listener *direct, *direct_redir;
-    char *redir_address; /* of direct_redir, also while that is closed */
-    struct list conns;   /* direct connections */
+    char *redir_address;  /* of direct_redir, also while that is closed */
+    struct list conns;    /* direct connections */
+    struct node_mei *mei; /* NULL: no host interface */
     struct node_redir redir;
     char consent_text[8];
     uint32_t next_code; /* 1 + the consent code that is shown next; 0: a random one */
@@ -142,6 +150,16 @@ uint8_t node_control_mode(const struct sim_node *n);
 void node_prov_restore(struct sim_node *n);
 /* Control mode changed: the consent policy follows (4.8). */
 void node_mode_changed(struct sim_node *n);
+/* AMT is enabled, by BIOS and the host. */
+static inline bool node_amt_on(const struct sim_node *n) {
+    return !n->switched_off && !n->bios_off;
+}
+/* Disabled, AMT keeps its set-up and has no tunnel. Settle afterwards. */
+void node_switch(struct sim_node *n, bool on);
+/* The MAC address, constant for the machine. */
+void node_mac(const struct sim_node *n, uint8_t out[6]);
+/* TLS is enforced on the local port, too: by release or by its settings. */
+bool node_tls_local(const struct sim_node *n);
 /* ME runs: the tunnel may exist. */
 bool node_me_runs(const struct sim_node *n);
 /* ME wakes in Sx: of the active power scheme or BIOS. */

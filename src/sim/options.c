@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sim/options.h"
 
+#include "base/text.h"
+
 #include <getopt.h>
 #include <stdio.h>
 
@@ -13,12 +15,19 @@
     O(csv_out, "FILE", "write the rows for `create host --import-from-csv` there, mode 0600")                \
     O(seed, "S", "number that names and secrets come from (1); the same seed is the same fleet")             \
     O(name_prefix, "P", "nodes are called P1, P2, … (node)")                                                 \
-    O(profile, "A11|A15|A16|A19", "firmware (A15)")                                                          \
+    O(profile, "A11|A12|A14|A15|A16|A18|A19", "firmware (A15)")                                              \
     O(start_state, "on|off", "the hosts' power state at the start (on)")                                     \
     O(desired, "on|off", "DesiredPowerState in the CSV file (as the start state)")                           \
     O(cira, "USER:PASSWORD",                                                                                 \
       "CIRA login of all nodes, for servers that know one a group (each has its own)")                       \
     O(ccm, "K", "the first K nodes are in client control mode")                                              \
+    O(unprovisioned, NULL, "the nodes have no set-up and dial nobody until they get one")                    \
+    O(unprovisioned_first, "K", "… the first K of them")                                                     \
+    O(foreign, "K:HOST[:PORT]", "the first K nodes were set up by somebody else, whose server that is")      \
+    O(provisioning_root, "PEM",                                                                              \
+      "root of provisioning certificates that the firmware trusts, as if added in MEBx")                     \
+    O(dns_suffix, "S", "PKI DNS suffix in the firmware: what a provisioning certificate must be for")        \
+    O(mei, "DIR", "for programs at the nodes: DIR/NAME is the host interface, DIR/NAME.sys a tree as /sys")  \
     O(bios, "me-in-sleep=off[:K]", "BIOS switch of all nodes, or of the first K")                            \
     O(uuid, "placeholder:K|same:K", "the first K nodes have a placeholder UUID, or share one")               \
     O(no_lms, NULL, "no LMS and agent: no graceful operations")                                              \
@@ -51,7 +60,7 @@ static const struct {
     OPTION_TABLE(O)
 #undef O
 };
-enum { NAME_CAP = 24, COUNT_MAX = 1000000, THREADS_MAX = 64 };
+enum { NAME_CAP = 24, COUNT_MAX = 1000000, THREADS_MAX = 64, SUFFIX_MAX = 127 };
 
 /* csv_out -> "csv-out" */
 static const char *dashed(const char *name, char *out) {
@@ -155,6 +164,16 @@ static int take_plan(struct sim_options *o, enum option_id id, const char *v, st
                    : bad(ei, id, v);
     case OPT_ccm:
         return number(ei, id, slice_str(v), UINT32_MAX, &p->ccm_first);
+    case OPT_unprovisioned:
+        p->unprovisioned_first = UINT32_MAX;
+        return 0;
+    case OPT_unprovisioned_first:
+        return number(ei, id, slice_str(v), UINT32_MAX, &p->unprovisioned_first);
+    case OPT_foreign:
+        p->foreign = slice_str(v);
+        return number(ei, id, slice_cut(&p->foreign, ':'), UINT32_MAX, &p->foreign_first) == 0 && p->foreign.n
+                   ? 0
+                   : bad(ei, id, v);
     case OPT_bios:
         return first_k(v, "me-in-sleep=off", true, &p->me_off_first) || strcmp(v, "me-in-sleep=on") == 0
                    ? 0
@@ -219,6 +238,15 @@ static int take(struct sim_options *o, enum option_id id, const char *v, struct 
         return number(ei, id, slice_str(v), 1000, &o->direct);
     case OPT_control:
         o->control = v;
+        return 0;
+    case OPT_provisioning_root:
+        o->provisioning_root = v;
+        return 0;
+    case OPT_dns_suffix:
+        o->dns_suffix = v;
+        return text_in_set(slice_str(v), TEXT_ALNUM "-.", 1, SUFFIX_MAX) ? 0 : bad(ei, id, v);
+    case OPT_mei:
+        o->mei = v;
         return 0;
     case OPT_threads:
         r = number(ei, id, slice_str(v), THREADS_MAX, &o->threads);

@@ -8,7 +8,8 @@
 struct sim_options {
     struct sim_plan plan;
     struct sim_times times;
-    const char *server, *ca, *csv_out, *control, *verify_name, *listen_direct, *redirection_listen;
+    const char *server, *ca, *csv_out, *control, *verify_name, *listen_direct, *redirection_listen, *mei,
+        *provisioning_root, *dns_suffix;
     uint32_t direct, connect_rate, threads;
     bool wait, hold, legacy_tls, help;
 };

@@ -15,6 +15,9 @@ void sim_plan_node(const struct sim_plan *p, uint32_t number, struct sim_node_co
                                     .mode = number <= p->ccm_first ? SIM_CCM : SIM_ACM,
                                     .start = p->start_off ? MACHINE_S5 : MACHINE_S0,
                                     .me_in_sleep = number > p->me_off_first,
+                                    .unprovisioned = number <= p->unprovisioned_first,
+                                    .board_vendor = "Simulated",
+                                    .board = "SIM-1",
                                     .no_lms = p->no_lms,
                                     .modern = p->modern};
     sim_identity_make(&out->id, p->seed, p->prefix, number);

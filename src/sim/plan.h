@@ -16,6 +16,9 @@ struct sim_plan {
     uint32_t me_off_first;         /* … have "ME on in Host Sleep States" off */
     uint32_t placeholder_first;    /* … have a placeholder UUID in the firmware */
     uint32_t same_first;           /* … share one UUID */
+    uint32_t unprovisioned_first;  /* … have no set-up, and dial nobody */
+    uint32_t foreign_first;        /* … were set up by somebody else, whose server is: */
+    struct slice foreign;          /* HOST or HOST:PORT */
     bool no_lms, modern;
     struct slice cira_user, cira_password; /* of every node; empty: each has its own */
 };

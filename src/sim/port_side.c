@@ -24,10 +24,22 @@ enum port_kind port_kind_of(const struct sim_node *n, uint32_t port, bool *tls) 
     return PORT_NONE;
 }
 
-bool port_side_open(struct port_side *p, struct sim_node *n, enum port_kind kind, bool tls, struct mono now) {
+enum port_kind port_kind_of_local(const struct sim_node *n, uint32_t port, bool *tls) {
+    *tls = port == 16993;
+    if (!node_amt_on(n))
+        return PORT_NONE;
+    if (*tls ? !n->fleet->cfg.device_tls : port != 16992 || node_tls_local(n))
+        return PORT_NONE;
+    return PORT_WSMAN;
+}
+
+bool port_side_open(struct port_side *p, struct sim_node *n, enum port_kind kind, bool tls, bool local,
+                    struct mono now) {
     *p = (struct port_side){0};
     if (kind == PORT_WSMAN)
         p->http = http_conn_new(n, tls, now);
+    if (p->http && local)
+        http_conn_local(p->http);
     if (kind == PORT_REDIRECTION)
         p->redir = redir_conn_new(n, tls, now);
     return p->http || p->redir;

@@ -9,14 +9,17 @@
 enum port_kind { PORT_NONE, PORT_WSMAN, PORT_REDIRECTION };
 /* What the firmware has at this port, and whether its own TLS comes first. */
 enum port_kind port_kind_of(const struct sim_node *n, uint32_t port, bool *tls);
+/* The same, asked by the host itself (LME): WS-MAN alone, and also while nothing is set up. */
+enum port_kind port_kind_of_local(const struct sim_node *n, uint32_t port, bool *tls);
 
 /* One of the two is set. */
 struct port_side {
     struct http_conn *http;
     struct redir_conn *redir;
 };
-/* False when out of memory. */
-bool port_side_open(struct port_side *p, struct sim_node *n, enum port_kind kind, bool tls, struct mono now);
+/* local: the peer is the host itself. False when out of memory. */
+bool port_side_open(struct port_side *p, struct sim_node *n, enum port_kind kind, bool tls, bool local,
+                    struct mono now);
 void port_side_close(struct port_side *p);
 void port_side_input(struct port_side *p, struct slice in, struct mono now);
 /* Bytes to send, some at a time: take them with buf_consume() and ask again. */

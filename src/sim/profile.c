@@ -15,8 +15,11 @@ static const uint32_t PORTS_A19[] = {16993, 664, 16995};
 static const struct sim_profile_info PROFILES[] = {
 #define P(n, v, b)  [SIM_##n] = {.name = #n, .version = v, .build = b, PROFILE_##n},
 #define PROFILE_A11 PORTS(PORTS_A11)
+#define PROFILE_A12 PORTS(PORTS_A11)
+#define PROFILE_A14 PORTS(PORTS_A15), .qop_both = true
 #define PROFILE_A15 PORTS(PORTS_A15), .qop_both = true, .has_ocr = true
 #define PROFILE_A16 PORTS(PORTS_A15), .qop_both = true, .has_ocr = true, .has_rpe = true
+#define PROFILE_A18 PROFILE_A16
 #define PROFILE_A19 PORTS(PORTS_A19), .qop_both = true, .has_ocr = true, .has_rpe = true, .tls_only = true
     SIM_PROFILE_TABLE(P)
 #undef P
@@ -28,6 +31,15 @@ const struct sim_profile_info *sim_profile_info(enum sim_profile p) {
 
 const char *sim_profile_name(enum sim_profile p) {
     return PROFILES[p].name;
+}
+
+const char *sim_profile_firmware(enum sim_profile p) {
+    static const char *const TEXTS[] = {
+#define P(n, v, b) [SIM_##n] = "0:" v "." b,
+        SIM_PROFILE_TABLE(P)
+#undef P
+    };
+    return TEXTS[p];
 }
 
 enum sim_profile sim_profile_find(struct slice name) {

@@ -92,12 +92,11 @@ static void end(struct redir_conn *c, enum redir_conn_state how, const char *why
 
 static struct redir_side *side_make(struct sim_node *n) {
     struct redir_side_config cfg = {.user = n->cfg.id.amt_user,
-                                    .password = n->cfg.id.amt_password,
                                     .legacy = n->cfg.profile == SIM_A11,
                                     .no_digest = sim_fault_on(&n->faults, SIM_FAULT_REDIR_NO_DIGEST),
                                     .bare_reject = sim_fault_on(&n->faults, SIM_FAULT_REDIR_BARE_REJECT),
                                     .bad_length = sim_fault_on(&n->faults, SIM_FAULT_REDIR_BAD_LENGTH)};
-    if (!fw_ha1(n))
+    if (!fw_ha1(n) || !*fw_ha1(n))
         return NULL;
     memcpy(cfg.ha1, fw_ha1(n), sizeof cfg.ha1);
     node_realm(n, cfg.realm);

@@ -157,7 +157,14 @@ static int on_plain(struct redir_side *r, struct slice data, struct redir_side_e
     struct slice user = rd_str8(&in), password = rd_str8(&in);
     if (in.bad || rd_left(&in))
         return ERR_PROTO;
-    bool right = slice_is(user, r->cfg.user) && slice_eq_secret(password, slice_str(r->cfg.password));
+    char text[REDIR_SIDE_PASSWORD_CAP], ha1[DIGEST_HA1_CAP];
+    bool right = slice_is(user, r->cfg.user) && password.n < sizeof text;
+    if (right) {
+        slice_to_str(password, text, sizeof text);
+        right = digest_ha1(r->cfg.user, r->cfg.realm, text, ha1) == 0 &&
+                slice_eq_secret(slice_str(ha1), slice_str(r->cfg.ha1));
+        explicit_bzero(text, sizeof text);
+    }
     return right ? accept_login(r, REDIR_AUTH_PLAIN, ev) : reject_login(r, REDIR_AUTH_PLAIN, ev);
 }
 

@@ -12,10 +12,11 @@
 enum {
     REDIR_SIDE_REALM_CAP = 48,
     REDIR_SIDE_NONCE_CAP = 33,
+    REDIR_SIDE_PASSWORD_CAP = 64,
 };
 
 struct redir_side_config {
-    const char *user, *password; /* must outlive the side */
+    const char *user; /* must outlive the side */
     char ha1[DIGEST_HA1_CAP], realm[REDIR_SIDE_REALM_CAP];
     char nonce[REDIR_SIDE_NONCE_CAP]; /* 32 hexadecimal digits, fresh a connection */
     uint8_t major, minor;             /* of the firmware */

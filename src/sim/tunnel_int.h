@@ -4,7 +4,7 @@
 #pragma once
 
 #include "proto/apf.h"
-#include "sim/port_side.h"
+#include "sim/chans.h"
 #include "sim/tunnel_side.h"
 
 enum sim_tunnel_state { TUN_CONNECTING, TUN_LOGIN, TUN_READY, TUN_ENDED };
@@ -13,7 +13,7 @@ struct sim_tunnel {
     struct sim_node *node;
     struct stream *stream; /* NULL once it ended or was dropped */
     struct apf *apf;
-    struct list chans;
+    struct chans chans;
     enum sim_tunnel_state state;
     bool rejected;
     uint8_t unanswered;
@@ -24,21 +24,10 @@ struct sim_tunnel {
     struct mono storm_at;
 };
 
-/* An APF channel with what the firmware has at its port. */
-struct chan {
-    struct list_node link;
-    struct port_side side;
-    uint32_t id;
-    bool closing; /* apf_close() was called */
-};
-
 extern const struct apf_limits SIM_TUNNEL_LIMITS;
 
 static inline bool sim_tunnel_faulty(const struct sim_tunnel *t, enum sim_fault f) {
     return sim_fault_on(&t->node->faults, f);
-}
-static inline struct chan *chan_at(struct list_node *l) {
-    return CONTAINER_OF(l, struct chan, link);
 }
 void sim_tunnel_set_state(struct sim_tunnel *t, enum sim_tunnel_state s);
 /* At most so many bytes of what APF has to say. */

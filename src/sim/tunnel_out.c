@@ -69,43 +69,10 @@ void sim_tunnel_send_bytes(struct sim_tunnel *t, size_t most) {
     apf_sent(t->apf, n);
 }
 
-/* What the channel takes. Of a redirection session no more than the peer's window: what its client does not
- * take stays in the session, which knows what to do about it. */
-static size_t chan_room(struct sim_tunnel *t, const struct chan *c) {
-    size_t room = apf_room(t->apf, c->id), queue = SIM_TUNNEL_LIMITS.queue_bytes;
-    if (c->side.http)
-        return room;
-    return room > queue ? room - queue : 0;
-}
-
-/* From the port into its channel, as far as that takes it. */
-static void pump_chan(struct sim_tunnel *t, struct chan *c, struct mono now) {
-    struct buf *out;
-    for (;;) {
-        out = port_side_output(&c->side, now);
-        size_t room = chan_room(t, c), n = out->len < room ? out->len : room;
-        if (n == 0 || apf_send(t->apf, c->id, slice_head(buf_slice(out), n)) < 0)
-            break;
-        buf_consume(out, n);
-    }
-    /* room of a whole queue: nothing waits for credit, so a close loses nothing */
-    bool drained = out->len == 0 && apf_room(t->apf, c->id) >= SIM_TUNNEL_LIMITS.queue_bytes;
-    if (port_side_broken(&c->side) || (port_side_finished(&c->side) && drained)) {
-        c->closing = true;
-        apf_close(t->apf, c->id);
-    }
-}
-
-static void pump_chans(struct sim_tunnel *t) {
-    LIST_EACH (l, &t->chans)
-        if (!chan_at(l)->closing)
-            pump_chan(t, chan_at(l), node_now(t->node));
-}
-
 void sim_tunnel_flush(struct sim_tunnel *t) {
     if (t->state == TUN_ENDED || !t->apf)
         return;
-    pump_chans(t);
+    chans_pump(&t->chans);
     if (!t->stream || t->state == TUN_CONNECTING || sim_tunnel_faulty(t, SIM_FAULT_BLACKHOLE))
         return;
     struct mono now = node_now(t->node);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "sim/life.h"
 #include "sim/tunnel_int.h"
 
 #include <stdlib.h>
@@ -17,12 +18,6 @@ const struct apf_limits SIM_TUNNEL_LIMITS = {.channels_max = 8,
                                              .output_bytes = 262144,
                                              .preauth_bytes = 8192,
                                              .open_timeout_ms = 10000};
-
-static void chan_free(struct sim_tunnel *t, struct chan *c) {
-    list_remove(&t->chans, &c->link);
-    port_side_close(&c->side);
-    free(c);
-}
 
 void sim_tunnel_set_state(struct sim_tunnel *t, enum sim_tunnel_state s) {
     struct sim_counters *k = &t->node->fleet->counters;
@@ -56,8 +51,7 @@ void sim_tunnel_free(struct sim_tunnel **tp) {
     if (!t)
         return;
     sim_tunnel_drop(t, TUNNEL_RST);
-    LIST_EACH (l, &t->chans)
-        chan_free(t, chan_at(l));
+    chans_free(&t->chans);
     apf_free(&t->apf);
     free(t);
     *tp = NULL;
@@ -71,31 +65,15 @@ static bool busy(struct sim_tunnel *t) {
     if (!sim_tunnel_faulty(t, SIM_FAULT_OPEN_BUSY))
         return false;
     if (--f->arg[SIM_FAULT_OPEN_BUSY] == 0)
-        f->on &= ~(1u << SIM_FAULT_OPEN_BUSY);
+        f->on &= ~(UINT64_C(1) << SIM_FAULT_OPEN_BUSY);
     return true;
 }
 
 static void on_open(struct sim_tunnel *t, const struct apf_ev *ev) {
-    uint32_t id = ev->chan, port = ev->port;
-    if (busy(t)) {
-        apf_refuse(t->apf, id, APF_OPEN_PROHIBITED);
-        return;
-    }
-    bool tls;
-    enum port_kind kind = port_kind_of(t->node, port, &tls);
-    if (sim_tunnel_faulty(t, SIM_FAULT_HALF_OPEN) || kind == PORT_NONE) {
-        apf_refuse(t->apf, id, APF_OPEN_CONNECT_FAILED);
-        return;
-    }
-    struct chan *c = calloc(1, sizeof *c);
-    if (!c || !port_side_open(&c->side, t->node, kind, tls, node_now(t->node))) {
-        free(c);
-        apf_refuse(t->apf, id, APF_OPEN_NO_RESOURCE);
-        return;
-    }
-    c->id = id;
-    list_push(&t->chans, &c->link);
-    apf_accept(t->apf, id, c);
+    if (busy(t))
+        apf_refuse(t->apf, ev->chan, APF_OPEN_PROHIBITED);
+    else
+        chans_open(&t->chans, ev->chan, ev->port);
 }
 
 static void on_keepalive_reply(struct sim_tunnel *t) {
@@ -111,7 +89,6 @@ static void on_options(struct sim_tunnel *t, const struct apf_ev *ev) {
 }
 
 static void on_event(struct sim_tunnel *t, const struct apf_ev *ev) {
-    struct chan *c = ev->user;
     switch (ev->kind) {
     case APF_EV_READY:
         sim_tunnel_set_state(t, TUN_READY);
@@ -124,17 +101,11 @@ static void on_event(struct sim_tunnel *t, const struct apf_ev *ev) {
     case APF_EV_OPEN:
         on_open(t, ev);
         break;
-    case APF_EV_DATA: {
-        size_t n = ev->data.n;
-        if (sim_tunnel_faulty(t, SIM_FAULT_ZERO_WINDOW))
-            break;
-        if (!c->closing)
-            port_side_input(&c->side, ev->data, node_now(t->node));
-        apf_consumed(t->apf, c->id, n);
+    case APF_EV_DATA:
+        chans_data(&t->chans, ev);
         break;
-    }
     case APF_EV_CLOSED:
-        chan_free(t, c);
+        chans_closed(&t->chans, ev->user);
         break;
     case APF_EV_KEEPALIVE_OPTIONS:
         on_options(t, ev);
@@ -182,8 +153,13 @@ static bool is_redirection(uint32_t port) {
 }
 
 static void login(struct sim_tunnel *t) {
-    const struct sim_node *n = t->node;
+    struct sim_node *n = t->node;
     const struct sim_profile_info *p = sim_profile_info(n->cfg.profile);
+    struct node_dial d;
+    if (!node_dial(n, &d)) {
+        sim_tunnel_drop(t, TUNNEL_RST);
+        return;
+    }
     uint32_t ports[16];
     size_t nports = 0;
     for (size_t i = 0; i < p->nports && !sim_tunnel_faulty(t, SIM_FAULT_FORWARDS_MISSING); i++)
@@ -191,8 +167,8 @@ static void login(struct sim_tunnel *t) {
             ports[nports++] = p->ports[i];
     struct apf_login l = {.uuid = n->cfg.id.uuid,
                           .trigger = 4,
-                          .user = n->cfg.id.cira_user,
-                          .password = n->cfg.id.cira_password,
+                          .user = d.user,
+                          .password = d.password,
                           .ports = ports,
                           .nports = nports};
     if (apf_login(t->apf, &l) < 0)
@@ -229,19 +205,24 @@ struct sim_tunnel *sim_tunnel_new(struct sim_node *n) {
     if (!t)
         return NULL;
     t->node = n;
-    list_init(&t->chans);
     t->interval_s = cfg->times.keepalive_s;
     t->keepalive_at = t->out_at = t->storm_at = t->reply_by = MONO_NEVER;
     t->connect_until = mono_add_ms(node_now(n), cfg->times.connect_timeout_ms);
     t->apf = apf_new(APF_DEVICE, &SIM_TUNNEL_LIMITS);
-    struct connect_opts o = {.address = n->fleet->server,
-                             .tls = cfg->tls,
-                             .verify_name = cfg->verify_name,
+    chans_init(&t->chans, n, t->apf, SIM_TUNNEL_LIMITS.queue_bytes, false);
+    struct node_dial d;
+    bool trusted = node_dial(n, &d);
+    struct connect_opts o = {.address = d.address,
+                             .tls = d.tls,
+                             .verify_name = d.verify,
                              .timeout_ms = cfg->times.connect_timeout_ms};
+    n->dial_key = d.key;
     if (cfg->before_connect)
         cfg->before_connect(cfg->ctx, n);
     n->fleet->counters.connects++;
-    if (t->apf)
+    if (!trusted)
+        n->fleet->counters.connect_failed++; /* no root that it trusts signs for that server */
+    if (t->apf && trusted)
         t->stream = stream_connect(cfg->loop, &o, &HANDLER, t);
     if (!t->stream)
         sim_tunnel_free(&t);
@@ -255,10 +236,7 @@ struct mono sim_tunnel_deadline(const struct sim_tunnel *t) {
         return MONO_NEVER;
     struct mono at = mono_min(mono_min(t->connect_until, t->keepalive_at), mono_min(t->out_at, t->storm_at));
     at = mono_min(at, mono_min(t->reply_by, apf_deadline(t->apf)));
-    LIST_EACH (l, &t->chans)
-        if (!chan_at(l)->closing)
-            at = mono_min(at, port_side_deadline(&chan_at(l)->side));
-    return at;
+    return mono_min(at, chans_deadline(&t->chans));
 }
 
 static void keepalive(struct sim_tunnel *t, struct mono now) {
@@ -289,9 +267,7 @@ void sim_tunnel_tick(struct sim_tunnel *t, struct mono now) {
                 break;
         t->storm_at = mono_add_ms(now, STORM_EVERY_MS);
     }
-    LIST_EACH (l, &t->chans)
-        if (!chan_at(l)->closing)
-            port_side_tick(&chan_at(l)->side, now);
+    chans_tick(&t->chans, now);
     struct apf_ev ev;
     while (t->state != TUN_ENDED && apf_tick(t->apf, now, &ev) == 1)
         on_event(t, &ev);

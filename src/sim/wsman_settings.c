@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* General settings, time, network, the consent service (reference 4.2, 4.8, 4.9, 5.6). */
+/* General settings, time, the consent service (reference 4.2, 4.8, 4.9, 5.6). */
 #include "sim/firmware.h"
-
-#include <stdio.h>
 
 /* --- AMT_GeneralSettings --- */
 
@@ -102,30 +100,6 @@ static const struct fw_method TIME_METHODS[] = {
     {"SetHighAccuracyTimeSynch", set_time},
 };
 
-/* --- AMT_EthernetPortSettings --- */
-
-static void mac_address(struct fw_call *c, const char *name) {
-    const uint8_t *u = c->node->cfg.id.smbios.b; /* any constant of the machine will do */
-    char text[18];
-    snprintf(text, sizeof text, "02-%02x-%02x-%02x-%02x-%02x", u[11], u[12], u[13], u[14], u[15]);
-    fw_put_text(c, name, text);
-}
-static const struct fw_prop ETHERNET[] = {
-    FW_TEXT("DHCPEnabled", "true"),
-    FW_TEXT("ElementName", "Intel(r) AMT Ethernet Port Settings"),
-    FW_TEXT("InstanceID", "Intel(r) AMT Ethernet Port Settings 0"),
-    FW_TEXT("IpSyncEnabled", "true"),
-    FW_TEXT("LinkIsUp", "true"),
-    FW_TEXT("LinkPolicy", "1"),
-    FW_TEXT("LinkPolicy", "14"),
-    FW_FN("MACAddress", mac_address),
-    FW_TEXT("PhysicalConnectionType", "0"),
-    FW_TEXT("SharedDynamicIP", "true"),
-    FW_TEXT("SharedMAC", "true"),
-    FW_TEXT("SharedStaticIp", "false"),
-    FW_TEXT("VLANTag", "0"),
-};
-
 /* --- IPS_OptInService --- */
 
 static void can_modify(struct fw_call *c, const char *name) {
@@ -196,7 +170,6 @@ static const struct fw_method OPTIN_METHODS[] = {
 const struct fw_class FW_SETTINGS[] = {
     {.cls = WSMAN_AMT_GeneralSettings, FW_PROPS(GENERAL), .put = put_general, .os_admin = FW_OS_READS},
     {.cls = WSMAN_AMT_TimeSynchronizationService, FW_PROPS(TIME), FW_METHODS(TIME_METHODS)},
-    {.cls = WSMAN_AMT_EthernetPortSettings, FW_PROPS(ETHERNET)},
     {.cls = WSMAN_IPS_OptInService, FW_PROPS(OPTIN), .put = put_optin, FW_METHODS(OPTIN_METHODS)},
     {.cls = WSMAN_CLASS_NONE},
 };

@@ -9,19 +9,9 @@
 enum { CERT_MAX = 8192, SIGNATURE_MAX = 1024, MD5_BYTES = 16, ENCRYPTION_DIGEST = 2, SIGNED_SHA256 = 2 };
 /* ReturnValue of the host set-up methods */
 enum { SET_OK, SET_INTERNAL, SET_STATE, SET_PARAMETER, SET_DISABLED, SET_AUTH };
-/* PT_STATUS (3.6) */
-enum { PT_OK, PT_INTERNAL, PT_NOT_READY, PT_NAME = 12, PT_NOT_PERMITTED = 16, PT_PROVISIONING_STATE = 32 };
-enum { PT_PARAMETER = 36, PT_PASSWORD = 2054 };
 
 static int64_t device_time(const struct sim_node *n) {
     return loop_wall(n->fleet->cfg.loop).us / 1000000 + n->clock_offset_s;
-}
-
-static void put_base64(struct fw_call *c, const char *name, struct slice raw) {
-    struct buf b64 = {0};
-    text_base64(&b64, raw);
-    wsman_put_element(c->out, c->pfx, name, buf_slice(&b64));
-    buf_free(&b64);
 }
 
 /* A member in base64; its bytes, or -1. */
@@ -60,7 +50,7 @@ static const struct fw_prop SETUP[] = {
 
 static uint32_t get_uuid(struct fw_call *c) {
     struct uuid raw = uuid_swap(c->node->cfg.id.uuid);
-    put_base64(c, "UUID", slice_of(raw.b, sizeof raw.b));
+    fw_put_base64(c, "UUID", slice_of(raw.b, sizeof raw.b));
     return PT_OK;
 }
 
@@ -155,7 +145,7 @@ static void chain_status(struct fw_call *c, const char *name) {
 static void nonce(struct fw_call *c, const char *name) {
     const struct prov *p = fw_prov(c);
     if (p)
-        put_base64(c, name, slice_of(p->nonce, sizeof p->nonce));
+        fw_put_base64(c, name, slice_of(p->nonce, sizeof p->nonce));
 }
 static const struct fw_prop HOST_SETUP[] = {
     FW_TEXT("AllowedControlModes", "2"),

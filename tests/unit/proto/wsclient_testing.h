@@ -56,7 +56,10 @@ struct fake {
     int opens, closes, requests, unauthorized, open_now, open_max, executed;
     char log[FAKE_LOG][64]; /* "GET CIM_Chassis", "RequestPowerStateChange" … as executed */
     struct wsc_result results[FAKE_RESULTS];
-    struct amt_info info; /* of the last result that had one */
+    struct amt_info info; /* of the last result that had one … */
+    struct amt_setup setup;
+    struct amt_cira cira;
+    char text[1100];
     int nresults;
     uint64_t last_id;
     uint32_t nonce;
@@ -296,6 +299,12 @@ static inline void fake_results(struct fake *f) {
         assert_true(f->nresults < FAKE_RESULTS);
         if (r.info)
             f->info = *r.info;
+        if (r.setup)
+            f->setup = *r.setup;
+        if (r.cira)
+            f->cira = *r.cira;
+        if (r.text)
+            snprintf(f->text, sizeof f->text, "%s", r.text);
         assert_true((r.err == 0) == (r.why[0] == 0));
         f->results[f->nresults++] = r;
     }

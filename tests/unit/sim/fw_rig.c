@@ -5,7 +5,7 @@
 #include "unit.h"
 
 struct bench bench_made(enum sim_profile profile, enum sim_mode mode) {
-    struct bench b = {.loop = loop_new()};
+    struct bench b = {.loop = loop_new(), .who = FW_ADMIN};
     assert_non_null(b.loop);
     struct sim_fleet_config f = {
         .loop = b.loop, .server = "127.0.0.1:1", .times = SIM_TIMES_INSTANT, .seed = 1};

@@ -66,6 +66,27 @@ static X509 *cert(enum pki_rank r, enum pki_rank issuer, X509 *by, const struct 
     return x;
 }
 
+static char *base64_of(struct slice raw) {
+    struct buf b = {0};
+    text_base64(&b, raw);
+    char *r = strdup(buf_cstr(&b));
+    buf_free(&b);
+    assert_non_null(r);
+    return r;
+}
+
+static char *encoded(X509 *x, uint8_t sha256[32]) {
+    uint8_t *der = NULL;
+    int n = i2d_X509(x, &der);
+    assert_true(n > 0);
+    char *r = base64_of(slice_of(der, (size_t)n));
+    if (sha256)
+        EVP_Q_digest(NULL, "SHA256", NULL, der, (size_t)n, sha256, NULL);
+    OPENSSL_free(der);
+    X509_free(x);
+    return r;
+}
+
 struct prov_pki prov_pki_of(const struct pki_wish *w) {
     struct prov_pki p = {0};
     X509 *x[PKI_RANKS];
@@ -75,19 +96,8 @@ struct prov_pki prov_pki_of(const struct pki_wish *w) {
     x[PKI_MIDDLE] = cert(PKI_MIDDLE, PKI_ROOT, x[PKI_ROOT], w);
     x[PKI_LEAF] = cert(PKI_LEAF, PKI_MIDDLE, x[PKI_MIDDLE], w);
     x[PKI_OTHER_ROOT] = cert(PKI_OTHER_ROOT, PKI_OTHER_ROOT, NULL, w);
-    for (int r = 0; r < PKI_RANKS; r++) {
-        uint8_t *der = NULL;
-        int n = i2d_X509(x[r], &der);
-        assert_true(n > 0);
-        struct buf b = {0};
-        text_base64(&b, slice_of(der, (size_t)n));
-        p.b64[r] = strdup(buf_cstr(&b));
-        if (r == PKI_ROOT)
-            EVP_Q_digest(NULL, "SHA256", NULL, der, (size_t)n, p.root_sha256, NULL);
-        buf_free(&b);
-        OPENSSL_free(der);
-        X509_free(x[r]);
-    }
+    for (int r = 0; r < PKI_RANKS; r++)
+        p.b64[r] = encoded(x[r], r == PKI_ROOT ? p.root_sha256 : NULL);
     return p;
 }
 
@@ -96,18 +106,27 @@ void prov_pki_free(struct prov_pki *p) {
         free(p->b64[r]);
 }
 
+char *prov_pki_leaf_for(void *key) {
+    X509 *x = X509_new();
+    X509_set_version(x, X509_VERSION_3);
+    ASN1_INTEGER_set(X509_get_serialNumber(x), 7);
+    X509_gmtime_adj(X509_getm_notBefore(x), 0);
+    X509_gmtime_adj(X509_getm_notAfter(x), DAY_S);
+    entry(X509_get_subject_name(x), "CN", "node");
+    X509_set_issuer_name(x, X509_get_subject_name(x));
+    X509_set_pubkey(x, key);
+    assert_true(X509_sign(x, key, EVP_sha256()) > 0);
+    return encoded(x, NULL);
+}
+
 char *prov_pki_sign(enum pki_rank rank, struct slice a, struct slice b) {
     EVP_MD_CTX *md = EVP_MD_CTX_new();
     uint8_t sig[512];
     size_t n = sizeof sig;
-    struct buf text = {0};
     assert_int_equal(EVP_DigestSignInit(md, NULL, EVP_sha256(), NULL, key_of(rank)), 1);
     assert_int_equal(EVP_DigestSignUpdate(md, a.p, a.n), 1);
     assert_int_equal(EVP_DigestSignUpdate(md, b.p, b.n), 1);
     assert_int_equal(EVP_DigestSignFinal(md, sig, &n), 1);
     EVP_MD_CTX_free(md);
-    text_base64(&text, slice_of(sig, n));
-    char *r = strdup(buf_cstr(&text));
-    buf_free(&text);
-    return r;
+    return base64_of(slice_of(sig, n));
 }

@@ -22,5 +22,7 @@ struct prov_pki {
 
 struct prov_pki prov_pki_of(const struct pki_wish *w);
 void prov_pki_free(struct prov_pki *p);
+/* A certificate for an EVP_PKEY, signed with it, DER in base64; free() it. */
+char *prov_pki_leaf_for(void *key);
 /* base64 of the signature of that rank's key over both texts; free() it. */
 char *prov_pki_sign(enum pki_rank rank, struct slice a, struct slice b);

@@ -97,7 +97,7 @@ static void bad_words_get_a_sentence(void **state) {
         {"fault 1 refuse-power 0",
          "error node001: fault refuse-power takes a number above 0, on or off, not \"0\"\n"},
         {"fault * warp", "error 3 of 3 nodes failed; node001: there is no fault \"warp\"; help lists them\n"},
-        {"uuid 1 xyz", "error node001: uuid: \"xyz\" is not one of a UUID, placeholder, swap\n"},
+        {"uuid 1 xyz", "error node001: uuid: \"xyz\" is not one of a UUID, placeholder, swapped\n"},
         {"latency 1 9-1", "error node001: latency: \"9-1\" is not one of MIN-MAX with MIN <= MAX\n"},
         {"consent-policy 1 some", "error node001: consent-policy: \"some\" is not one of none, kvm, all\n"},
         {"consent 1 policy", "error node001: consent: \"policy\" is not one of show, code\n"},

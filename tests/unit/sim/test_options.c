@@ -66,6 +66,9 @@ static void everything_is_taken(void **state) {
     assert_int_equal(o.direct, 2);
     assert_int_equal(o.threads, 3);
     assert_true(o.plan.no_lms && o.wait && o.hold);
+    assert_int_equal(parse(&o, &ei, "--server h:1 --provisioning-root r.pem --dns-suffix acme.example"), 0);
+    assert_string_equal(o.provisioning_root, "r.pem");
+    assert_string_equal(o.dns_suffix, "acme.example");
     assert_int_equal(parse(&o, &ei, "--server h:1 --latency 0 --transition 100"), 0);
     assert_int_equal(o.times.latency_max_ms, 0);
     assert_int_equal(o.times.host.cycle_ms, 200);
@@ -82,12 +85,13 @@ static void wrong_ones_are_named(void **state) {
         {"--server nowhere", "--server takes HOST:PORT, not \"nowhere\""},
         {"--server h:1 --count many", "--count takes N, not \"many\""},
         {"--server h:1 --count 0", "--count must be above 0"},
-        {"--server h:1 --profile A99", "--profile takes A11|A15|A16|A19, not \"A99\""},
+        {"--server h:1 --profile A99", "--profile takes A11|A12|A14|A15|A16|A18|A19, not \"A99\""},
         {"--server h:1 --latency 9-1", "--latency takes MIN-MAX, not \"9-1\""},
         {"--server h:1 --uuid same", "--uuid takes placeholder:K|same:K, not \"same\""},
         {"--server h:1 --bios me-in-sleep=maybe",
          "--bios takes me-in-sleep=off[:K], not \"me-in-sleep=maybe\""},
         {"--server h:1 --start-state up", "--start-state takes on|off, not \"up\""},
+        {"--server h:1 --dns-suffix a,b", "--dns-suffix takes S, not \"a,b\""},
         {"--server h:1 --threads 0", "--threads takes N, not \"0\""},
         {"--server h:1 --name-prefix a,b", "--name-prefix takes P, not \"a,b\""},
     };

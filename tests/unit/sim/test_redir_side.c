@@ -8,7 +8,7 @@
 
 static struct redir_side_config config(void) {
     struct redir_side_config c = {
-        .user = "admin", .password = "P@ssw0rd", .realm = REALM, .nonce = NONCE, .major = 15};
+        .user = "admin", .realm = REALM, .nonce = NONCE, .major = 15};
     assert_int_equal(digest_ha1("admin", REALM, "P@ssw0rd", c.ha1), 0);
     return c;
 }
