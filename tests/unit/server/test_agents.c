@@ -500,6 +500,51 @@ static void a_heartbeat_waits_for_an_order(void **s) {
     desk_close(&d);
 }
 
+#define HOSTS "/v1/projects/default/compute/hosts"
+/* By an operator: it is no change of identity. */
+static int patch_console(struct desk *d, const char *host, const char *body) {
+    char token[TOKEN_MAX_BYTES], path[100];
+    struct client *c = client_open(d->g);
+    snprintf(path, sizeof path, HOSTS "/%s", host);
+    int status = client_ask(c, rig_token(d->g, "operator", token), "PATCH", path, NULL, body);
+    client_close(&c);
+    return status;
+}
+
+static void the_serial_console_is_an_order(void **s) {
+    struct desk d;
+    struct agent a;
+    char id[AGENT_ORDER_ID_CAP], body[300];
+    desk_open(&d);
+    rig_host(d.g, "default", "bare");
+    assert_int_equal(patch_console(&d, "bare", "{\"serialConsole\":true}"), 409); /* no agent */
+    enrol(&a, &d);
+    assert_int_equal(patch_console(&d, "edge-1", "{\"serialConsole\":true}"), 409); /* no port */
+    assert_int_equal(agent_ask(&a, "/v1/agent/report", "{\"facts\":{\"serialConsole\":{\"tty\":\"ttyS4\"}}}"),
+                     200);
+    assert_int_equal(patch_console(&d, "edge-1", "{\"serialConsole\":true,\"serialNumber\":\"x\"}"), 403);
+    assert_int_equal(patch_console(&d, "edge-1", "{\"serialConsole\":true}"), 200);
+    assert_true(host_of(&a)->h.amt_intent.serial_console);
+    assert_int_equal(agent_ask(&a, "/v1/agent/heartbeat", "{}"), 200);
+    assert_string_equal(order_of(&a, id), "serial-console");
+    snprintf(body, sizeof body, "{\"order\":\"%s\",\"ok\":false,\"text\":\"systemctl failed\"}", id);
+    assert_int_equal(agent_ask(&a, "/v1/agent/result", body), 204);
+    /* it is wanted still: once more, but not at once */
+    assert_int_equal(agent_ask(&a, "/v1/agent/heartbeat", "{}"), 200);
+    assert_string_equal(order_of(&a, id), "");
+    rig_run(d.g, 10 * 60 * 1000);
+    agent_hang_up(&a);
+    agent_dial(&a, &d, buf_slice(&a.cert));
+    assert_int_equal(agent_ask(&a, "/v1/agent/heartbeat", "{}"), 200);
+    assert_string_equal(order_of(&a, id), "serial-console");
+    assert_int_equal(patch_console(&d, "edge-1", "{\"serialConsole\":false}"), 200);
+    assert_int_equal(agent_ask(&a, "/v1/agent/heartbeat", "{}"), 200);
+    assert_string_equal(order_of(&a, id), "serial-console");
+    assert_string_equal(answer_text(a.c, "orders.0.enable"), "false");
+    agent_free(&a);
+    desk_close(&d);
+}
+
 static void an_order_that_is_never_taken_up_is_given_up(void **s) {
     struct desk d;
     struct agent a;
@@ -580,6 +625,7 @@ int main(void) {
         T(revoked_is_out_at_once),
         T(identities_outlive_the_server),
         T(a_heartbeat_waits_for_an_order),
+        T(the_serial_console_is_an_order),
         T(an_order_that_is_never_taken_up_is_given_up),
         T(one_that_is_not_heard_is_gone),
         T(a_deleted_host_answers_the_heartbeat_that_waits),
