@@ -216,8 +216,10 @@ static bool in_the_dark(const struct sim_node *n) {
 static void settle_link(struct sim_node *n) {
     struct mono now = node_now(n);
     life_settle(n);
-    if (node_control_mode(n) == 0 || !node_amt_on(n))
+    if (node_control_mode(n) == 0 || !node_amt_on(n)) {
         drop_all(n, TUNNEL_FIN);
+        direct_end(n);
+    }
     bury_ended(n);
     if (!node_me_runs(n) || !n->running || !node_dials(n))
         n->connect_at = MONO_NEVER;
