@@ -38,6 +38,13 @@ void api_host_rotate(struct request *r);
 void api_host_deauthorize(struct request *r);
 extern const struct schema SCHEMA_ROTATE;
 
+/* api_compliance.c */
+void api_compliance(struct request *r);
+/* api_merge.c */
+void api_host_merge(struct request *r);
+void api_host_split(struct request *r);
+extern const struct schema SCHEMA_MERGE, SCHEMA_SPLIT;
+
 /* api_ops.c */
 void api_op_create(struct request *r);
 void api_ops_list(struct request *r);

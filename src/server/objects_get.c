@@ -65,8 +65,8 @@ static json_t *this_server(const struct app *a) {
     uint16_t port = 0;
     if (a->settings && settings_public_address(a->settings, host, &port, NULL))
         *host = 0;
-    const char *address = *host ? host : a->server_name, *name = a->server_name;
-    struct slice root = buf_slice(&a->ca_pem);
+    const char *address = *host ? host : a->cira_name, *name = a->cira_name;
+    struct slice root = buf_slice(&a->cira_root_pem);
     return json_pack("{s:s,s:i,s:s,s:s,s:s%}", "address", address, "port",
                      port ? port : (int)atomic_load(&a->cira_port), "format", objects_address_format(address),
                      "commonName", name, "rootCertificate", root.n ? (const char *)root.p : "", root.n);
