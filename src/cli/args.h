@@ -22,6 +22,7 @@
     O(GRACEFUL, "graceful", 0, FLAG, "")                                                                     \
     O(FORCE, "force", 0, FLAG, "")                                                                           \
     O(WAIT, "wait", 0, FLAG, "")                                                                             \
+    O(SERIAL_CONSOLE, "serial-console", 0, CHOICE, "enable|disable")                                         \
     O(RECOVERY_POLICY, "recovery-policy", 0, CHOICE, "keep|respect-local|hold")                              \
     O(UNTIL, "until", 0, TEXT, "TIME")                                                                       \
     O(NAME, "name", 0, TEXT, "NAME")                                                                         \

@@ -185,6 +185,7 @@ const struct command commands[] = {
              "keep: bring the wanted power back whenever it is lost; respect-local: obey a clean shutdown at "
              "the host; hold: leave the host alone",
              NULL},
+            {OPT_SERIAL_CONSOLE, "the login on the AMT serial port, which the node's agent sees to", NULL},
             {OPT_UNTIL, "end of hold: a time such as 2026-11-22T18:00:00Z, or from now: 90m, 2h, 3d", NULL},
             {OPT_NAME, "new name (one host)", NULL},
             {OPT_AMT_USER, "user name at the device's firmware (default: as it is)", NULL},
