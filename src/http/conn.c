@@ -67,6 +67,47 @@ int trust_new(struct trust **t, const char *ca_pem, struct errinfo *ei) {
     return rc;
 }
 
+/* The leaf, and what follows it in the same text. */
+static bool use_certificates(SSL_CTX *ctx, const char *pem) {
+    BIO *bio = BIO_new_mem_buf(pem, -1);
+    X509 *x = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+    bool ok = x && SSL_CTX_use_certificate(ctx, x) == 1;
+    X509_free(x);
+    while (ok && (x = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
+        ok = SSL_CTX_add1_chain_cert(ctx, x) == 1;
+        X509_free(x);
+    }
+    BIO_free(bio);
+    return ok;
+}
+
+/* A key with a passphrase is not asked about: it counts as unreadable. */
+static int no_passphrase(char *into, int cap, int writing, void *ctx) {
+    return -1;
+}
+
+static bool use_key(SSL_CTX *ctx, const char *pem) {
+    BIO *bio = BIO_new_mem_buf(pem, -1);
+    EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL) : NULL;
+    bool ok = key && SSL_CTX_use_PrivateKey(ctx, key) == 1;
+    EVP_PKEY_free(key);
+    BIO_free(bio);
+    return ok;
+}
+
+int trust_identity(struct trust *t, const char *cert_pem, const char *key_pem, struct errinfo *ei) {
+    const char *field = NULL, *what = NULL;
+    if (!use_certificates(t->ctx, cert_pem)) {
+        field = "cert";
+        what = "the client certificate is no PEM certificate";
+    } else if (!use_key(t->ctx, key_pem)) {
+        field = "key";
+        what = "the client certificate's key is no PEM private key without passphrase, or another's";
+    }
+    ERR_clear_error();
+    return what ? err_set(ei, ERR_INVALID, field, "%s", what) : 0;
+}
+
 void trust_free(struct trust **t) {
     if (!*t)
         return;

@@ -12,6 +12,9 @@
 struct trust;
 /* ca_pem: PEM certificates to trust alone; NULL: the system's store. ERR_INVALID when it holds none. */
 NODISCARD int trust_new(struct trust **t, const char *ca_pem, struct errinfo *ei);
+/* Show this certificate to servers that ask for one: PEM, the leaf first, and its private key. ERR_INVALID:
+ * unreadable, or they do not belong together. Before the first connection. */
+NODISCARD int trust_identity(struct trust *t, const char *cert_pem, const char *key_pem, struct errinfo *ei);
 void trust_free(struct trust **t);
 
 struct conn;

@@ -27,7 +27,12 @@
     X(ACTIVATION, 102, "the activation failed")                                                              \
     X(CANNOT_DEACTIVATE, 109, "not possible at the node: admin control")                                     \
     X(DEACTIVATION, 110, "the deactivation failed")                                                          \
-    X(NOT_ACTIVATED, 115, "the firmware is not activated")
+    X(NOT_ACTIVATED, 115, "the firmware is not activated")                                                   \
+    X(SYNC_TIME, 150, "the clock was not set")                                                               \
+    X(SYNC_HOST_NAME, 151, "the host name was not set")                                                      \
+    X(SYNC_IP, 152, "the address was not set")                                                               \
+    X(CHANGE_PASSWORD, 153, "the password was not changed")                                                  \
+    X(SYNC_DEVICE_INFO, 154, "the server was not told")
 enum rpc_exit {
 #define X(sym, num, text) RPC_EXIT_##sym = (num),
     RPC_EXIT_TABLE(X)

@@ -68,6 +68,14 @@ void api_activate(struct request *r);
 void api_webrelay(struct request *r);
 extern const struct schema SCHEMA_SESSION, SCHEMA_CONSENT_CODE;
 
+/* api_objects.c; schemas: objectbody.h */
+void api_objects_list(struct request *r);
+void api_object_get(struct request *r);
+void api_object_create(struct request *r);
+void api_object_change(struct request *r);
+void api_object_delete(struct request *r);
+void api_object_revoke(struct request *r);
+
 /* api_quarantine.c */
 void api_quarantine_list(struct request *r);
 void api_quarantine_adopt(struct request *r);

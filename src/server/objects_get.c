@@ -109,9 +109,9 @@ static unsigned word_of(const char *const *words, unsigned n, const char *text) 
 /* --- profiles --- */
 static void profile_fill(const json_t *body, struct profile *p) {
     static const char *const TLS[] = {
-#define T(sym, word) word,
-        PROFILE_TLS_TABLE(T)
-#undef T
+#define L(sym, word) word,
+        PROFILE_TLS_TABLE(L)
+#undef L
     };
     static const char *const CONSENT[] = {
 #define C(sym, word) word,

@@ -118,6 +118,7 @@ struct peer {
     struct served *c;
     struct ws *ws;
     struct buf data; /* binary payload not taken yet */
+    char *text;      /* text message not taken yet; of several the last */
     bool closed;
 };
 
@@ -162,6 +163,10 @@ static void take_frame(struct peer *p, const struct ws_ev *ev) {
     char text[64];
     if (ev->kind == WS_EV_BINARY)
         buf_put(&p->data, ev->data);
+    if (ev->kind == WS_EV_TEXT) {
+        free(p->text);
+        p->text = strndup((const char *)ev->data.p, ev->data.n);
+    }
     if (ev->kind == WS_EV_PONG)
         peer_log(p, "pong");
     if (ev->kind != WS_EV_CLOSE)
@@ -198,6 +203,16 @@ bool peer_read(struct peer *p, uint8_t *into, size_t n) {
     return true;
 }
 
+char *peer_next_text(struct peer *p) {
+    while (!p->text && peer_more(p))
+        ;
+    if (!p->text)
+        peer_log(p, "no text came");
+    char *text = p->text;
+    p->text = NULL;
+    return text;
+}
+
 bool peer_expect(struct peer *p, const char *text) {
     uint8_t got[1024];
     size_t n = strlen(text);
@@ -219,7 +234,7 @@ void peer_wait_close(struct peer *p) {
 static void upgrade(struct served *c, const struct script *r, const char *key) {
     struct buf out = {0};
     char accept[WS_ACCEPT_CAP] = "";
-    struct peer p = {.c = c, .ws = ws_new(WS_SERVER, 65536, NULL)};
+    struct peer p = {.c = c, .ws = ws_new(WS_SERVER, 131072, NULL)};
     if (!p.ws || !ws_accept_key(slice_str(key), accept))
         abort();
     const char *headers[] = {"Connection",
@@ -228,13 +243,14 @@ static void upgrade(struct served *c, const struct script *r, const char *key) {
                              "websocket",
                              "Sec-WebSocket-Accept",
                              r->accept ? r->accept : accept,
-                             "Sec-WebSocket-Protocol",
+                             r->no_protocol ? NULL : "Sec-WebSocket-Protocol",
                              "outband.v1",
                              NULL};
     if (http1_put_response(&out, 101, headers, -1) == 0 && give(c, buf_slice(&out)))
         r->play(&p);
     buf_free(&out);
     buf_free(&p.data);
+    free(p.text);
     ws_free(&p.ws);
 }
 

@@ -17,6 +17,9 @@ void peer_close(struct peer *p, unsigned code, const char *reason);
 bool peer_read(struct peer *p, uint8_t *into, size_t n);
 /* The same, and they must be these. */
 bool peer_expect(struct peer *p, const char *text);
+/* The next text message, NUL-terminated, to be freed; NULL (and logged) when the client ended or none came
+ * for 10 s. */
+char *peer_next_text(struct peer *p);
 /* Until the client closes (its code is logged as "ws: closed CODE") or 10 s have passed. */
 void peer_wait_close(struct peer *p);
 /* Sleep, but not beyond the server's end. */
@@ -37,6 +40,7 @@ struct script {
     bool open_ended;  /* an event stream: chunks of body (split at \f), then the connection breaks */
     void (*play)(
         struct peer *p); /* status 101: upgrade to outband.v1, run this, then the connection breaks */
+    bool no_protocol;    /* with play: upgrade without a sub-protocol */
     const char *accept;  /* with play: a wrong Sec-WebSocket-Accept; NULL: the right one */
 };
 
