@@ -2,7 +2,7 @@
 #include "base/log.h"
 #include "net/tls.h"
 #include "server/datadir.h"
-#include "server/notify.h"
+#include "base/notify.h"
 #include "unit.h"
 
 #include <stdlib.h>
