@@ -67,11 +67,16 @@ void say_uuid_shared(const struct ask *a, struct finding *f) {
 static const char *dialled(const struct agent_facts *f) {
     return f->mps_address[0] ? f->mps_address : f->ras_mps_host;
 }
-static bool other_host(const struct host_policy *p, const struct agent_facts *f) {
-    return p->mps_host[0] && dialled(f)[0] && !mps_host_eq(p->mps_host, dialled(f));
+static bool roots_told(const struct host_policy *p, const struct agent_facts *f) {
+    return p->mps_root[0] && f->mps_root[0];
 }
 static bool other_root(const struct host_policy *p, const struct agent_facts *f) {
-    return p->mps_root[0] && f->mps_root[0] && strcasecmp(p->mps_root, f->mps_root) != 0;
+    return roots_told(p, f) && strcasecmp(p->mps_root, f->mps_root) != 0;
+}
+/* A server has many names and addresses, but one root: where that is known, it decides. */
+static bool other_host(const struct host_policy *p, const struct agent_facts *f) {
+    return (!roots_told(p, f) || other_root(p, f)) && p->mps_host[0] && dialled(f)[0] &&
+           !mps_host_eq(p->mps_host, dialled(f));
 }
 /* Set up, and nobody here did it: no tunnel of it ever came, or we had taken it down. */
 static bool set_up_by_nobody_here(const struct host *h) {

@@ -270,7 +270,7 @@ static void ev_session_report(struct turn *t, const struct host_ev *ev) {
 }
 
 static void ev_end_sessions(struct turn *t, const struct host_ev *ev) {
-    session_force(t, "the deactivation of the node");
+    session_force(t, SESSION_WHY_DEACTIVATED, "the deactivation of the node");
 }
 
 static void (*const handlers[])(struct turn *t, const struct host_ev *ev) = {

@@ -63,7 +63,7 @@ void session_link_gone(struct turn *t, enum link_reason why);
 void session_turn(struct turn *t);
 struct mono session_deadline(const struct host *h, const struct host_policy *p);
 /* End every session whose device's side is open; what for, as people read it. */
-void session_force(struct turn *t, const char *what);
+void session_force(struct turn *t, enum session_reason why, const char *what);
 /* It waits for the firmware's consent state only: nothing of its kind is open at the firmware any more. */
 bool session_may_go_on(const struct host_sessions *hs, const struct session *s);
 /* The consent state was read anew: an OPENING or CONSENT session goes on. */

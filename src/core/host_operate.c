@@ -131,7 +131,7 @@ static void wait_for_session(struct turn *t) {
     session_describe(host_session_blocking(t->h), who, sizeof who);
     snprintf(what, sizeof what, "a forced power operation by %s", o->actor);
     if (o->force)
-        session_force(t, what);
+        session_force(t, SESSION_WHY_POWER_FORCED, what);
     snprintf(text, sizeof text, o->force ? "ends the %s first" : "waits for the end of the %s", who);
     wait_for(t, OP_CODE_SESSION, text);
     o->due = MONO_NEVER; /* SESSION_RELEASED goes on */

@@ -90,7 +90,7 @@ void session_reported(struct turn *t, const struct session_report *r) {
     }
 }
 
-void session_force(struct turn *t, const char *what) {
+void session_force(struct turn *t, enum session_reason why, const char *what) {
     char text[SESSION_TEXT_CAP];
     if (!t->h->sessions)
         return;
@@ -98,7 +98,7 @@ void session_force(struct turn *t, const char *what) {
     for (unsigned k = 0; k < REDIR_KIND_COUNT; k++) {
         struct session *s = t->h->sessions->open[k];
         if (s && s->device_open)
-            session_end_now(t, s, SESSION_WHY_POWER_FORCED, text);
+            session_end_now(t, s, why, text);
     }
 }
 

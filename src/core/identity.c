@@ -87,3 +87,8 @@ struct bios_switch host_bios_switch(const struct host *h) {
         return (struct bios_switch){known_board_switch(b), "board-table", b->note};
     return (struct bios_switch){AGENT_SWITCH_UNKNOWN, "", ""};
 }
+
+enum agent_switch host_firmware_switch(const struct host *h) {
+    const struct agent_facts *f = facts_of(h);
+    return f ? f->firmware_switch : AGENT_SWITCH_UNKNOWN;
+}

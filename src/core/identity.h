@@ -35,6 +35,8 @@ struct bios_switch {
     const char *note;   /* of the table; "" */
 };
 struct bios_switch host_bios_switch(const struct host *h);
+/* Can AMT be switched off by the firmware's own switch, from inside? As the agent found. */
+enum agent_switch host_firmware_switch(const struct host *h);
 /* Vendor, product and board, of the agent or else of the device card; "" not told. */
 const char *host_vendor(const struct host *h);
 const char *host_product(const struct host *h);

@@ -239,6 +239,7 @@ static void forget(struct prov_turn *t, const struct prov_ev *ev) {
         snprintf(m->p.actor, sizeof m->p.actor, "%s", ev->actor);
     }
     m->has = (struct prov_has){0};
+    m->job_out = false;
     prov_journal(t, PROV_DROP_ALL, forgot);
 }
 
@@ -312,7 +313,7 @@ void provision_input(struct prov_machine *m, const struct prov_rules *r, const s
             prov_interrupted(t, "The connection broke at the step \"%s\"", prov_step_text(m->p.step));
         break;
     case PROV_EV_RESULT:
-        if (!m->job_out || m->p.state != PROV_STATE_RUNNING)
+        if (!m->job_out || m->then || m->p.state != PROV_STATE_RUNNING)
             break;
         m->job_out = false;
         prov_step_result(t, ev->result);

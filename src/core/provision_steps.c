@@ -19,7 +19,8 @@ static const char *why_of(const struct wsc_result *r, char *out, size_t cap) {
     if (r->err < 0)
         snprintf(out, cap, "%.150s", r->why[0] ? r->why : err_text(r->err));
     else
-        snprintf(out, cap, "%s (%lld)", amt_pt_status_text(r->return_value), (long long)r->return_value);
+        snprintf(out, cap, "%s (%lld)", amt_setup_return_text(r->method ? r->method : "", r->return_value),
+                 (long long)r->return_value);
     return out;
 }
 

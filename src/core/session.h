@@ -40,6 +40,7 @@ const char *session_state_id(enum session_state s);
     R(DEVICE_CLOSED, "device-closed", 4008, true, "the firmware closed it")                                  \
     R(LINK_LOST, "link-lost", 4009, true, "the AMT link was lost")                                           \
     R(CONSENT, "consent", 4010, false, "consent was not given")                                              \
+    R(DEACTIVATED, "deactivated", 4017, false, "the node was deactivated")                                   \
     R(HOST_DELETED, "host-deleted", 4011, false, "the host was deleted")                                     \
     R(PROTOCOL, "protocol", 4012, false, "the viewer broke the protocol")                                    \
     R(DEVICE_ERROR, "device-error", 4013, false, "the firmware answered with an error")                      \

@@ -85,31 +85,43 @@ int amt_cert_hash(struct slice base64, char *out) {
     return err;
 }
 
-struct wall amt_cert_not_after(struct slice base64) {
-    struct wall at = {0};
+int amt_cert_not_after(struct slice base64, struct wall *out) {
     struct tm tm;
     uint8_t *der;
     size_t n;
-    if (der_of(base64, &der, &n) != 0)
-        return at;
+    *out = WALL_NEVER;
+    int err = der_of(base64, &der, &n);
+    if (err)
+        return err;
     const uint8_t *p = der;
     X509 *cert = d2i_X509(NULL, &p, (long)n);
     if (cert && ASN1_TIME_to_tm(X509_get0_notAfter(cert), &tm) == 1)
-        at.us = (int64_t)timegm(&tm) * 1000000;
+        out->us = (int64_t)timegm(&tm) * 1000000;
+    else
+        err = ERR_SYNTAX;
     X509_free(cert);
     ERR_clear_error();
     free(der);
-    return at;
+    return err;
+}
+
+/* The next character that counts; -1 at the end. */
+static int next_char(struct slice *s) {
+    while (s->n) {
+        uint8_t c = *s->p;
+        *s = slice_skip(*s, 1);
+        if (!memchr(" \t\r\n=", c, 5))
+            return c;
+    }
+    return -1;
 }
 
 bool amt_cert_eq(struct slice a, struct slice b) {
-    uint8_t *x = NULL, *y = NULL;
-    size_t nx, ny;
-    bool same =
-        der_of(a, &x, &nx) == 0 && der_of(b, &y, &ny) == 0 && slice_eq(slice_of(x, nx), slice_of(y, ny));
-    free(x);
-    free(y);
-    return same;
+    int x = next_char(&a), y = next_char(&b);
+    bool any = x >= 0;
+    for (; x == y && x >= 0; x = next_char(&a))
+        y = next_char(&b);
+    return any && x < 0 && y < 0;
 }
 
 /* --- remote access --- */
@@ -126,16 +138,19 @@ static void read_server(const struct wsman_msg *m, uint32_t node, struct amt_cir
         out->port = (uint16_t)port;
 }
 
-static void read_certificate(const struct wsman_msg *m, uint32_t node, const char *leaf,
-                             struct amt_cira *out) {
+/* One that cannot be read is not shown. */
+static int read_certificate(const struct wsman_msg *m, uint32_t node, const char *leaf,
+                            struct amt_cira *out) {
     struct slice text = wsman_text(m, node, "X509Certificate");
     bool root = false;
+    int err = 0;
     if (wsman_bool(m, node, "TrustedRootCertficate", &root) && root) { /* sic */
-        if (out->nroots < AMT_ROOTS_MAX && amt_cert_hash(text, out->roots[out->nroots]) == 0)
+        if (out->nroots < AMT_ROOTS_MAX && (err = amt_cert_hash(text, out->roots[out->nroots])) == 0)
             out->nroots++;
     } else if (leaf && *leaf && slice_is(wsman_text(m, node, "InstanceID"), leaf)) {
-        out->leaf_not_after = amt_cert_not_after(text);
+        err = amt_cert_not_after(text, &out->leaf_not_after);
     }
+    return err == ERR_NOMEM ? err : 0;
 }
 
 int amt_decode_cira(const struct wsman_msg *m, uint32_t instance, const char *leaf, struct amt_cira *out) {
@@ -144,7 +159,7 @@ int amt_decode_cira(const struct wsman_msg *m, uint32_t instance, const char *le
     else if (wsman_is_instance(m, instance, WSMAN_AMT_RemoteAccessPolicyRule))
         out->policies = (uint8_t)(out->policies + (out->policies < UINT8_MAX));
     else if (wsman_is_instance(m, instance, WSMAN_AMT_PublicKeyCertificate))
-        read_certificate(m, instance, leaf, out);
+        return read_certificate(m, instance, leaf, out);
     else
         return ERR_UNSUPPORTED;
     return 0;

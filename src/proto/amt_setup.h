@@ -55,8 +55,8 @@ NODISCARD int amt_decode_cira(const struct wsman_msg *m, uint32_t instance, cons
 /* SHA-256 of a certificate, hex, into out[AMT_CERT_HASH_CAP]; der is its base64 text. ERR_SYNTAX; ERR_CRYPTO;
  * ERR_NOMEM. */
 int amt_cert_hash(struct slice base64, char *out);
-/* Its end; {0} when it cannot be read. */
-struct wall amt_cert_not_after(struct slice base64);
+/* Its end. ERR_SYNTAX (*out is WALL_NEVER); ERR_NOMEM. */
+int amt_cert_not_after(struct slice base64, struct wall *out);
 /* The same certificate? Blanks and line breaks of the texts do not count. */
 bool amt_cert_eq(struct slice a, struct slice b);
 /* SetAdminAclEntryEx: base64 of the 16 bytes of MD5(user:realm:password) into out[AMT_DIGEST64_CAP].

@@ -63,18 +63,18 @@ enum rps_verb {
 #undef V
         RPS_VERB_COUNT
 };
-/* T(symbol, option): what a maintenance is to do */
-#define RPS_TASK_TABLE(T)                                                                                    \
-    T(NONE, "")                                                                                              \
-    T(SYNC_TIME, "synctime")                                                                                 \
-    T(SYNC_IP, "syncip")                                                                                     \
-    T(SYNC_HOST_NAME, "synchostname")                                                                        \
-    T(SYNC_DEVICE_INFO, "syncdeviceinfo")                                                                    \
-    T(CHANGE_PASSWORD, "changepassword")
+/* K(symbol, option): what a maintenance is to do */
+#define RPS_TASK_TABLE(K)                                                                                    \
+    K(NONE, "")                                                                                              \
+    K(SYNC_TIME, "synctime")                                                                                 \
+    K(SYNC_IP, "syncip")                                                                                     \
+    K(SYNC_HOST_NAME, "synchostname")                                                                        \
+    K(SYNC_DEVICE_INFO, "syncdeviceinfo")                                                                    \
+    K(CHANGE_PASSWORD, "changepassword")
 enum rps_task {
-#define T(sym, option) RPS_TASK_##sym,
-    RPS_TASK_TABLE(T)
-#undef T
+#define K(sym, option) RPS_TASK_##sym,
+    RPS_TASK_TABLE(K)
+#undef K
         RPS_TASK_COUNT
 };
 const char *rps_verb_word(enum rps_verb v);

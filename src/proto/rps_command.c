@@ -110,7 +110,7 @@ static int take_option(struct reading *r, const char *name, const char *value) {
         return keep(r->c->password, sizeof r->c->password, value, name, r->ei);
     if (strcmp(name, "f") == 0 || strcmp(name, "force") == 0)
         r->c->force = true;
-    for (int t = RPS_TASK_NONE + 1; t < RPS_TASK_COUNT; t++)
+    for (int t = RPS_TASK_NONE + 1; r->c->verb == RPS_MAINTENANCE && t < RPS_TASK_COUNT; t++)
         if (strcmp(name, rps_task_option(t)) == 0)
             return take_task(r, t, value);
     return 0;

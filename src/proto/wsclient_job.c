@@ -195,7 +195,7 @@ int wsc_put_step(const struct wsc_job *job, struct buf *out) {
         rq.op = WSMAN_PULL;
         rq.enum_context = buf_slice(&job->context);
     }
-    if (job->work) {
+    if (job->work && s->put_body) {
         buf_room(&body, WSC_SECRET_ROOM);
         buf_room(out, WSC_SECRET_ROOM);
     }

@@ -15,9 +15,8 @@
 
 static bool take_cira(struct wsc_job *job, const struct wsman_msg *m, uint32_t instance) {
     struct wsc_card *card = wsc_card_of(job);
-    if (card && instance && amt_decode_cira(m, instance, job->work->instance, &card->cira) == 0)
-        job->answered++;
-    return card != NULL;
+    int err = card && instance ? amt_decode_cira(m, instance, job->work->instance, &card->cira) : 0;
+    return card && err != ERR_NOMEM;
 }
 
 /* Begun anew, each list is counted anew. */
@@ -57,11 +56,16 @@ static uint8_t on_certificates_read(struct wsc_job *job, const struct wsman_msg 
     return wsc_walk(job, m, take_certificate, wsc_pass_over);
 }
 
+/* Denied or absent: nothing is known of it. */
+static uint8_t unknown(struct wsc_job *job) {
+    return wsc_card_of(job) ? wsc_pass_over(job) : WSC_STEP_NOMEM;
+}
+
 static const struct wsc_step CIRA_READ[] = {
-    WSC_ENUMERATE(AMT_ManagementPresenceRemoteSAP, on_servers_read, wsc_pass_over),
-    WSC_ENUMERATE(AMT_RemoteAccessPolicyRule, on_policies_read, wsc_pass_over),
-    WSC_ENUMERATE(AMT_TLSCredentialContext, on_context_read, wsc_pass_over),
-    WSC_ENUMERATE(AMT_PublicKeyCertificate, on_certificates_read, wsc_pass_over),
+    WSC_ENUMERATE(AMT_ManagementPresenceRemoteSAP, on_servers_read, unknown),
+    WSC_ENUMERATE(AMT_RemoteAccessPolicyRule, on_policies_read, unknown),
+    WSC_ENUMERATE(AMT_TLSCredentialContext, on_context_read, unknown),
+    WSC_ENUMERATE(AMT_PublicKeyCertificate, on_certificates_read, unknown),
 };
 const struct wsc_plan WSC_PLAN_CIRA_READ = WSC_PLAN(CIRA_READ);
 

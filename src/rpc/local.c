@@ -46,8 +46,14 @@ void local_free(struct local **lp) {
     *lp = NULL;
 }
 
+/* LMS leads to this machine's firmware: not to the one behind a socket. */
+static bool lms_is_another(const struct local_opts *o) {
+    bool is_socket = o->where && strncmp(o->where, "unix:", 5) == 0;
+    return (o->lms_host && !*o->lms_host) || (is_socket && !o->lms_host && !o->lms_port);
+}
+
 static int lms_try(const struct local *l, uint16_t port) {
-    if (l->o.lms_host && !*l->o.lms_host)
+    if (lms_is_another(&l->o))
         return ERR_NOT_FOUND;
     return lms_connect(l->o.lms_host ? l->o.lms_host : "127.0.0.1", l->o.lms_port ? l->o.lms_port : port,
                        mono_add_ms(now_mono(), LOCAL_CONNECT_MS));

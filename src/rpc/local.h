@@ -20,7 +20,7 @@ enum {
 struct local;
 struct local_opts {
     const char *where;    /* of LME, as in mei_open() */
-    const char *lms_host; /* NULL: 127.0.0.1; "": LMS is not tried */
+    const char *lms_host; /* NULL: 127.0.0.1, unless where is a socket; "": LMS is not tried */
     uint16_t lms_port;    /* 0: the port that is asked for; for tests */
 };
 /* Strings must outlive l. Nothing is opened yet. NULL: no memory. */

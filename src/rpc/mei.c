@@ -16,7 +16,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { LENGTH_BYTES = 4, GREETING_BYTES = 5 };
+enum {
+    LENGTH_BYTES = 4,
+    BUSY_BYTES = 1, /* the answer that another has this client */
+    GREETING_BYTES = 5
+};
 
 struct mei {
     int fd;
@@ -213,6 +217,8 @@ static int connect_socket(struct mei *m, const char *path, struct uuid wire, str
         return rc;
     if (greeting.n == 0)
         return no_client(ei, path);
+    if (greeting.n == BUSY_BYTES)
+        return no_device(ei, path, EBUSY);
     if (greeting.n != GREETING_BYTES)
         return err_set(ei, ERR_PROTO, "mei", "%s does not speak as a management engine does", path);
     struct rd r = rd_of(greeting);

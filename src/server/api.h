@@ -38,6 +38,13 @@ void api_host_rotate(struct request *r);
 void api_host_deauthorize(struct request *r);
 extern const struct schema SCHEMA_ROTATE;
 
+/* api_compliance.c */
+void api_compliance(struct request *r);
+/* api_merge.c */
+void api_host_merge(struct request *r);
+void api_host_split(struct request *r);
+extern const struct schema SCHEMA_MERGE, SCHEMA_SPLIT;
+
 /* api_ops.c */
 void api_op_create(struct request *r);
 void api_ops_list(struct request *r);
@@ -60,6 +67,14 @@ void api_session_stream(struct request *r);
 void api_activate(struct request *r);
 void api_webrelay(struct request *r);
 extern const struct schema SCHEMA_SESSION, SCHEMA_CONSENT_CODE;
+
+/* api_objects.c; schemas: objectbody.h */
+void api_objects_list(struct request *r);
+void api_object_get(struct request *r);
+void api_object_create(struct request *r);
+void api_object_change(struct request *r);
+void api_object_delete(struct request *r);
+void api_object_revoke(struct request *r);
 
 /* api_quarantine.c */
 void api_quarantine_list(struct request *r);

@@ -2,6 +2,8 @@
 #include "server/app.h"
 #include "server/agent_ca.h"
 
+#include "base/text.h"
+#include "net/pki.h"
 #include "server/directory.h"
 #include "server/fleet.h"
 #include "server/hub.h"
@@ -111,12 +113,26 @@ void app_apply_settings(struct app *a) {
         quarantine_set_limits(a->quarantine, &quarantine);
 }
 
+void app_know_owner(struct app *a) {
+    struct host_policy *p = &a->policy;
+    struct pki_facts root;
+    char host[PUBLIC_HOST_CAP] = "";
+    uint16_t port;
+    if (a->settings && settings_public_address(a->settings, host, &port, NULL) < 0)
+        host[0] = 0;
+    snprintf(p->mps_host, sizeof p->mps_host, "%.120s", host[0] ? host : a->cira_name);
+    p->mps_root[0] = 0;
+    if (a->cira_root_pem.len && pki_read(buf_slice(&a->cira_root_pem), &root, NULL) == 0)
+        text_hex(slice_of(root.sha256, sizeof root.sha256), p->mps_root);
+}
+
 static int make_parts(struct app *a, const struct app_opts *o) {
     struct hub_limits hub = hub_limits_of(o->settings);
     struct quarantine_limits quarantine = quarantine_limits_of(o->settings);
     if (!(a->directory = directory_new(o->instance)) || !(a->peers = peers_new(o->instance)) ||
         !(a->quarantine = quarantine_new(&quarantine, o->store)) || !(a->objects = objects_new(a)) ||
-        !(a->hub = hub_new(a, o->last_event, &hub)) || buf_put(&a->ca_pem, o->ca_pem) < 0)
+        !(a->hub = hub_new(a, o->last_event, &hub)) || buf_put(&a->ca_pem, o->ca_pem) < 0 ||
+        buf_put(&a->cira_root_pem, o->cira_root_pem.n ? o->cira_root_pem : o->ca_pem) < 0)
         return ERR_NOMEM;
     if (o->agent_ca_pem.n && !(a->agent_ca = agent_ca_new(o->agent_ca_pem, o->agent_key_pem, o->instance)))
         return ERR_NOMEM;
@@ -141,9 +157,12 @@ struct app *app_new(const struct app_opts *o, struct errinfo *ei) {
     a->settings = o->settings;
     a->instance = o->instance;
     snprintf(a->server_name, sizeof a->server_name, "%s", o->server_name ? o->server_name : "localhost");
+    snprintf(a->cira_name, sizeof a->cira_name, "%s", o->cira_name ? o->cira_name : a->server_name);
     a->started = loop_wall(o->loops[0]);
     app_apply_settings(a);
     int r = make_parts(a, o);
+    if (r == 0)
+        app_know_owner(a);
     if (r < 0) {
         err_set(ei, r, "", "the server could not be set up: %s", err_text(r));
         app_free(&a);
@@ -164,6 +183,7 @@ void app_free(struct app **ap) {
     directory_free(&a->directory);
     agent_ca_free(&a->agent_ca);
     buf_free(&a->ca_pem);
+    buf_free(&a->cira_root_pem);
     free(a);
     *ap = NULL;
 }

@@ -104,8 +104,10 @@ struct app {
     struct quarantine *quarantine;
     struct objects *objects;
     struct peers *peers;
-    struct buf ca_pem;     /* our root, what clients trust */
-    char server_name[256]; /* first name of the server certificate */
+    struct buf ca_pem;        /* our root, what clients trust */
+    struct buf cira_root_pem; /* the root that nodes trust for the CIRA port: ours, or an imported one */
+    char cira_name[256];      /* first name of the CIRA port's certificate */
+    char server_name[256];    /* first name of the server certificate */
     struct wall started;
     uint64_t instance; /* random, new at each start */
     /* replaced by a reload (serve_run.c) while every loop stands still; old settings live until the end */
@@ -129,6 +131,8 @@ struct app_opts {
     struct seal_key *seal;
     struct settings *settings;                /* may be NULL; defaults are used then */
     struct slice ca_pem;                      /* copied */
+    struct slice cira_root_pem;               /* copied; empty: as ca_pem */
+    const char *cira_name;                    /* of the CIRA port's certificate; NULL: as server_name */
     struct slice agent_ca_pem, agent_key_pem; /* copied; empty: none */
     const char *server_name; /* first name of the server certificate; NULL: localhost. Copied */
     uint64_t instance;       /* random */
@@ -139,6 +143,9 @@ struct app *app_new(const struct app_opts *o, struct errinfo *ei);
 /* Fill the copies of the rules from a->settings (settings.c's names are known only there). The loops are not
  * running, or stand still. */
 void app_apply_settings(struct app *a);
+/* Fill what firmware of ours is set up for (policy.mps_host, mps_root) after a name or setting was changed.
+ */
+void app_know_owner(struct app *a);
 /* Frees hosts and what is left of tunnels, without a word to anybody. httpd, auth, settings, loops, store and
  * seal are freed by their owners: httpd before, loops after. The loops must not be running. */
 void app_free(struct app **a);

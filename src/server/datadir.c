@@ -16,7 +16,8 @@ enum { FILE_BYTES_MAX = 1 << 20, ROOT_DAYS = 3650, BACKDATE_MS = 3600 * 1000 };
 
 static const char *const all_files[] = {DATADIR_MASTER_KEY, DATADIR_CA_KEY,    DATADIR_CA_CERT,
                                         DATADIR_LEAF_KEY,   DATADIR_LEAF_CERT, DATADIR_AGENT_KEY,
-                                        DATADIR_AGENT_CERT};
+                                        DATADIR_AGENT_CERT, DATADIR_CIRA_CERT, DATADIR_CIRA_KEY,
+                                        DATADIR_CIRA_LEAF,  DATADIR_CIRA_LEAFK};
 enum { FILE_COUNT = sizeof all_files / sizeof *all_files };
 
 /* --- files --- */
@@ -112,8 +113,16 @@ static void collect_names(struct names *names, const char *hostname) {
     add_name(names, "::1");
 }
 
-static int make_leaf(const char *dir, struct slice ca_pem, struct slice ca_key, const char *hostname,
-                     enum pki_key kind, struct wall now, bool replace, struct errinfo *ei) {
+/* Which files are a certificate and who signs it. */
+struct leaf_files {
+    const char *ca_key, *cert, *key;
+};
+static const struct leaf_files https_files = {DATADIR_CA_KEY, DATADIR_LEAF_CERT, DATADIR_LEAF_KEY},
+                               cira_files = {DATADIR_CIRA_KEY, DATADIR_CIRA_LEAF, DATADIR_CIRA_LEAFK};
+
+static int make_leaf(const char *dir, const struct leaf_files *files, struct slice ca_pem,
+                     struct slice ca_key, const char *hostname, enum pki_key kind, struct wall now,
+                     bool replace, struct errinfo *ei) {
     struct names names;
     struct buf key = {0}, cert = {0};
     collect_names(&names, hostname);
@@ -125,9 +134,9 @@ static int make_leaf(const char *dir, struct slice ca_pem, struct slice ca_key, 
     if (r == 0 && buf_put(&cert, ca_pem) < 0)
         r = err_set(ei, ERR_NOMEM, "", "out of memory");
     if (r == 0)
-        r = write_file(dir, DATADIR_LEAF_KEY, buf_slice(&key), 0600, replace, ei);
+        r = write_file(dir, files->key, buf_slice(&key), 0600, replace, ei);
     if (r == 0)
-        r = write_file(dir, DATADIR_LEAF_CERT, buf_slice(&cert), 0644, replace, ei);
+        r = write_file(dir, files->cert, buf_slice(&cert), 0644, replace, ei);
     wipe(&key);
     buf_free(&cert);
     return r;
@@ -232,7 +241,8 @@ int datadir_make(const char *dir, const char *hostname, enum pki_key leaf_key, s
     if (r == 0)
         r = make_root(dir, now, &key, &cert, ei);
     if (r == 0)
-        r = make_leaf(dir, buf_slice(&cert), buf_slice(&key), hostname, leaf_key, now, false, ei);
+        r = make_leaf(dir, &https_files, buf_slice(&cert), buf_slice(&key), hostname, leaf_key, now, false,
+                      ei);
     if (r == 0)
         r = make_agent_ca(dir, now, ei);
     wipe(&key);
@@ -276,46 +286,124 @@ static bool leaf_is_due(const struct pki_facts *leaf, const char *hostname, stru
            (hostname[0] && strcmp(hostname, name) != 0);
 }
 
-static int renew(struct datadir *d, const char *hostname, enum pki_key leaf_key, struct wall now,
-                 struct errinfo *ei) {
+static int renew(struct datadir *d, const struct leaf_files *files, struct slice ca_pem,
+                 const struct datadir_leaf *leaf, const char *hostname, enum pki_key leaf_key,
+                 struct wall now, struct errinfo *ei) {
     struct buf ca_key = {0};
-    char name[128];
-    leaf_name(&d->leaf, name, sizeof name);
-    int r = read_part(d->dir, DATADIR_CA_KEY, &ca_key, ei);
+    char name[DATADIR_NAME_CAP];
+    leaf_name(&leaf->facts, name, sizeof name);
+    int r = read_part(d->dir, files->ca_key, &ca_key, ei);
     if (r == 0)
-        r = make_leaf(d->dir, buf_slice(&d->ca_pem), buf_slice(&ca_key), hostname[0] ? hostname : name,
-                      leaf_key, now, true, ei);
+        r = make_leaf(d->dir, files, ca_pem, buf_slice(&ca_key), hostname[0] ? hostname : name, leaf_key, now,
+                      true, ei);
     wipe(&ca_key);
     if (r == 0)
-        log_info("tls", "the server certificate was renewed for %s", hostname[0] ? hostname : name);
+        log_info("tls", "the certificate %s was renewed for %s", files->cert, hostname[0] ? hostname : name);
     return r;
 }
 
-static int read_leaf(struct datadir *d, struct errinfo *ei) {
-    struct buf chain = {0}, key = {0};
-    int r = read_part(d->dir, DATADIR_LEAF_CERT, &chain, ei);
+static void leaf_free(struct datadir_leaf *l) {
+    buf_free(&l->chain_pem);
+    wipe(&l->key_pem);
+}
+
+static int read_leaf(const char *dir, const struct leaf_files *files, struct datadir_leaf *out,
+                     struct errinfo *ei) {
+    struct datadir_leaf l = {0};
+    int r = read_part(dir, files->cert, &l.chain_pem, ei);
     if (r == 0)
-        r = read_part(d->dir, DATADIR_LEAF_KEY, &key, ei);
+        r = read_part(dir, files->key, &l.key_pem, ei);
     if (r == 0)
-        r = pki_read(buf_slice(&chain), &d->leaf, ei);
+        r = pki_read(buf_slice(&l.chain_pem), &l.facts, ei);
     if (r < 0) {
-        wipe(&chain);
-        wipe(&key);
+        leaf_free(&l);
         return r;
     }
-    buf_free(&d->chain_pem);
-    wipe(&d->leaf_key_pem);
-    d->chain_pem = chain;
-    d->leaf_key_pem = key;
+    leaf_free(out);
+    *out = l;
     return 0;
+}
+
+/* Read it; renew it when it is due. */
+static int fresh_leaf(struct datadir *d, const struct leaf_files *files, struct slice ca_pem,
+                      struct datadir_leaf *leaf, const char *hostname, enum pki_key leaf_key, struct wall now,
+                      struct errinfo *ei) {
+    int r = read_leaf(d->dir, files, leaf, ei);
+    if (r == 0 && leaf_is_due(&leaf->facts, hostname, now) &&
+        (r = renew(d, files, ca_pem, leaf, hostname, leaf_key, now, ei)) == 0)
+        r = read_leaf(d->dir, files, leaf, ei);
+    return r;
 }
 
 int datadir_reload(struct datadir *d, const char *hostname, enum pki_key leaf_key, struct wall now,
                    struct errinfo *ei) {
-    int r = read_leaf(d, ei);
-    if (r == 0 && leaf_is_due(&d->leaf, hostname, now) && (r = renew(d, hostname, leaf_key, now, ei)) == 0)
-        r = read_leaf(d, ei);
+    int r = fresh_leaf(d, &https_files, buf_slice(&d->ca_pem), &d->leaf, hostname, leaf_key, now, ei);
+    /* the name that nodes were told once stays */
+    if (r == 0 && d->cira_ca_pem.len)
+        r = fresh_leaf(d, &cira_files, buf_slice(&d->cira_ca_pem), &d->cira, "", leaf_key, now, ei);
     return r;
+}
+
+/* --- the authority of another MPS --- */
+
+static int read_cira_ca(struct datadir *d, const char *dir, struct errinfo *ei) {
+    char path[DATADIR_PATH_CAP];
+    return access(path_of(dir, DATADIR_CIRA_CERT, path), F_OK) == 0
+               ? read_part(dir, DATADIR_CIRA_CERT, &d->cira_ca_pem, ei)
+               : 0;
+}
+
+static int check_cira_ca(const char *dir, struct slice cert, struct slice key, struct wall now,
+                         struct errinfo *ei) {
+    char path[DATADIR_PATH_CAP], until[WALL_TEXT_CAP];
+    struct pki_facts f;
+    if (access(path_of(dir, DATADIR_MASTER_KEY, path), F_OK) != 0) {
+        err_set(ei, ERR_NOT_FOUND, "data-dir", "%s is no data directory: it has no " DATADIR_MASTER_KEY, dir);
+        err_remedy(ei, "Make one first: outbandd init");
+        return ERR_NOT_FOUND;
+    }
+    if (access(path_of(dir, DATADIR_CIRA_CERT, path), F_OK) == 0)
+        return err_set(ei, ERR_EXISTS, "cert", "%s exists already: nodes trust it, so it is not replaced",
+                       path);
+    if (memmem(key.p, key.n, "ENCRYPTED", strlen("ENCRYPTED"))) {
+        err_set(ei, ERR_INVALID, "key", "the private key is encrypted");
+        err_remedy(ei, "Decrypt it first: openssl pkey -in KEY -out PLAIN, and delete PLAIN afterwards.");
+        return ERR_INVALID;
+    }
+    int r = pki_read(cert, &f, ei);
+    if (r == 0 && !f.is_ca)
+        r = err_set(ei, ERR_INVALID, "cert", "the certificate %s is no authority (CA:TRUE): it signs nothing",
+                    f.subject);
+    if (r == 0 && f.not_after.us < now.us)
+        r = err_set(ei, ERR_INVALID, "cert", "the certificate %s ended on %s: nodes would refuse it",
+                    f.subject, wall_rfc3339(f.not_after, until));
+    return r;
+}
+
+int datadir_import_cira_ca(const char *dir, struct slice cert, struct slice key, const char *name,
+                           enum pki_key leaf_key, struct wall now, struct errinfo *ei) {
+    static const char *const parts[] = {DATADIR_CIRA_CERT, DATADIR_CIRA_KEY, DATADIR_CIRA_LEAF,
+                                        DATADIR_CIRA_LEAFK};
+    char path[DATADIR_PATH_CAP];
+    int r = check_cira_ca(dir, cert, key, now, ei);
+    if (r < 0)
+        return r;
+    /* the leaf first: it fails when the key is not the certificate's */
+    r = make_leaf(dir, &cira_files, cert, key, name, leaf_key, now, true, ei);
+    if (r == 0)
+        r = write_file(dir, DATADIR_CIRA_KEY, key, 0600, true, ei);
+    if (r == 0)
+        r = write_file(dir, DATADIR_CIRA_CERT, cert, 0644, true, ei);
+    for (size_t i = 0; r < 0 && i < sizeof parts / sizeof *parts; i++)
+        unlink(path_of(dir, parts[i], path));
+    return r;
+}
+
+const struct datadir_leaf *datadir_cira_leaf(const struct datadir *d) {
+    return d->cira_ca_pem.len ? &d->cira : &d->leaf;
+}
+struct slice datadir_cira_root(const struct datadir *d) {
+    return buf_slice(d->cira_ca_pem.len ? &d->cira_ca_pem : &d->ca_pem);
 }
 
 /* Both files or none: half of them is a mistake, none is a directory of before the agents. */
@@ -341,6 +429,8 @@ int datadir_open(struct datadir *d, const char *dir, const char *hostname, enum 
     if (r == 0)
         r = read_agent_ca(d, dir, ei);
     if (r == 0)
+        r = read_cira_ca(d, dir, ei);
+    if (r == 0)
         r = datadir_reload(d, hostname, leaf_key, now, ei);
     if (r < 0)
         datadir_close(d);
@@ -348,14 +438,18 @@ int datadir_open(struct datadir *d, const char *dir, const char *hostname, enum 
 }
 
 void datadir_server_name(const struct datadir *d, char out[DATADIR_NAME_CAP]) {
-    leaf_name(&d->leaf, out, DATADIR_NAME_CAP);
+    leaf_name(&d->leaf.facts, out, DATADIR_NAME_CAP);
+}
+void datadir_cira_name(const struct datadir *d, char out[DATADIR_NAME_CAP]) {
+    leaf_name(&datadir_cira_leaf(d)->facts, out, DATADIR_NAME_CAP);
 }
 
 void datadir_close(struct datadir *d) {
     seal_key_free(&d->seal);
     buf_free(&d->ca_pem);
-    buf_free(&d->chain_pem);
-    wipe(&d->leaf_key_pem);
+    leaf_free(&d->leaf);
+    leaf_free(&d->cira);
+    buf_free(&d->cira_ca_pem);
     buf_free(&d->agent_ca_pem);
     wipe(&d->agent_key_pem);
 }

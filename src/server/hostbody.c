@@ -30,8 +30,7 @@ enum amt_control_mode hostbody_mode(const char *text) {
                                                        : AMT_MODE_UNKNOWN;
 }
 
-/* Names stand in paths and tables. */
-static int check_name(const char *name, struct errinfo *ei) {
+int hostbody_check_name(const char *name, struct errinfo *ei) {
     if (strncmp(name, "host-", 5) == 0 && strlen(name) == 13)
         return err_set(ei, ERR_INVALID, "name", "a name must not look like a host's id");
     if (strpbrk(name, "/\t\r\n"))
@@ -77,7 +76,7 @@ int hostbody_read(const struct json_t *body, struct host_new *v, unsigned *bits,
     if (!err)
         err = read_uuid(body, "uuid", &v->smbios_uuid, PATCH_SMBIOS_UUID, bits);
     if (!err)
-        err = check_name(v->name, ei);
+        err = hostbody_check_name(v->name, ei);
     if (!err)
         err = check_user(v->cira_user, "cira.user", ei);
     if (!err)

@@ -22,5 +22,7 @@ struct json_t;
 /* Fill v from a checked body; bits says which members were given. ERR_INVALID with the field. */
 NODISCARD int hostbody_read(const struct json_t *body, struct host_new *v, unsigned *bits,
                             struct errinfo *ei);
+/* Names stand in paths and tables: ERR_INVALID (field "name"). */
+NODISCARD int hostbody_check_name(const char *name, struct errinfo *ei);
 /* "AMT_CONTROL_MODE_ACM" … */
 enum amt_control_mode hostbody_mode(const char *text);

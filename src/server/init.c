@@ -47,6 +47,12 @@ static int read_password(const char *path, char out[PASSWORD_CAP], struct errinf
     return r;
 }
 
+static enum pki_key leaf_kind(const struct settings *s) {
+    static const enum pki_key kinds[] = {
+        [LEAF_KEY_RSA_2048] = PKI_RSA_2048, [LEAF_KEY_RSA_3072] = PKI_RSA_3072, [LEAF_KEY_P_256] = PKI_P256};
+    return kinds[s->tls_leaf_key];
+}
+
 static void remove_database(const char *dir) {
     static const char *const parts[] = {"outband.db", "outband.db-wal", "outband.db-shm"};
     char path[DATADIR_PATH_CAP];
@@ -88,10 +94,55 @@ int init_agent_ca(const struct settings *s, struct errinfo *ei) {
     return r;
 }
 
+static int count_connected(void *ctx, const struct store_host *row) {
+    *(unsigned *)ctx += row->link_generation > 0;
+    return 0;
+}
+/* The server must not run, and nobody may depend on the authority that is replaced. */
+static int nobody_depends(const struct settings *s, struct errinfo *ei) {
+    struct store_opts opts;
+    struct store *st = NULL;
+    unsigned n = 0;
+    settings_store_opts(s, &opts);
+    int r = store_open(&st, &opts, false, ei);
+    if (r == 0 && (r = store_each_host(st, count_connected, &n)) < 0)
+        err_set(ei, r, "data-dir", "the hosts of %s cannot be read", s->data_dir);
+    store_close(&st);
+    if (r < 0 || n == 0)
+        return r;
+    err_set(ei, ERR_STATE, "data-dir",
+            "%u host(s) of %s have connected before: their firmware trusts this server's own authority and "
+            "would not come back",
+            n, s->data_dir);
+    err_remedy(ei, "Import the other MPS into a new data directory, with a CIRA address of its own.");
+    return ERR_STATE;
+}
+
+int init_import_ca(const struct settings *s, const char *cert_file, const char *key_file,
+                   struct errinfo *ei) {
+    struct buf cert = {0}, key = {0};
+    struct wall now = {(int64_t)time(NULL) * 1000000};
+    int r = datadir_read_file(cert_file, &cert, ei);
+    if (r == 0)
+        r = datadir_read_file(key_file, &key, ei);
+    if (r == 0)
+        r = nobody_depends(s, ei);
+    if (r == 0)
+        r = datadir_import_cira_ca(s->data_dir, buf_slice(&cert), buf_slice(&key), s->tls_hostname,
+                                   leaf_kind(s), now, ei);
+    if (r == 0)
+        printf("imported %s: it signs the CIRA port's certificate when the server is started again.\nNodes "
+               "that trust it connect when the name and address they dial lead here.\n",
+               cert_file);
+    if (key.mem)
+        explicit_bzero(key.mem, key.cap);
+    buf_free(&key);
+    buf_free(&cert);
+    return r;
+}
+
 int init_run(const struct init_opts *o, struct errinfo *ei) {
     const struct settings *s = o->settings;
-    static const enum pki_key kinds[] = {
-        [LEAF_KEY_RSA_2048] = PKI_RSA_2048, [LEAF_KEY_RSA_3072] = PKI_RSA_3072, [LEAF_KEY_P_256] = PKI_P256};
     char password[PASSWORD_CAP], hash[160];
     struct wall now = {(int64_t)time(NULL) * 1000000};
     int r = o->admin_password_file ? read_password(o->admin_password_file, password, ei)
@@ -99,7 +150,7 @@ int init_run(const struct init_opts *o, struct errinfo *ei) {
     if (r == 0)
         r = auth_hash(slice_str(password), hash, ei); /* a refused password refuses before anything is made */
     if (r == 0)
-        r = datadir_make(s->data_dir, s->tls_hostname, kinds[s->tls_leaf_key], now, ei);
+        r = datadir_make(s->data_dir, s->tls_hostname, leaf_kind(s), now, ei);
     if (r == 0 && (r = make_database(s, password, ei)) < 0)
         datadir_unmake(s->data_dir);
     if (r == 0) {

@@ -16,7 +16,7 @@ extern char **environ;
 
 /* What the options of a run said; settings among them are kept as text until the sources are read. */
 struct args {
-    const char *config, *admin_password_file, *from, *to;
+    const char *config, *admin_password_file, *from, *to, *cert, *key;
     bool agent_ca;
     struct {
         const char *setting, *value;
@@ -39,6 +39,8 @@ enum {
     OPT_TO,
     OPT_FROM,
     OPT_AGENT_CA,
+    OPT_CERT,
+    OPT_KEY,
     OPT_HELP
 };
 static const struct option_row {
@@ -57,6 +59,8 @@ static const struct option_row {
     {OPT_PASSWORD, "admin-password-file", "FILE", NULL, "its first line becomes the admin's password"},
     {OPT_TO, "to", "FILE", NULL, "the backup to write; must not exist"},
     {OPT_FROM, "from", "FILE", NULL, "the backup to read"},
+    {OPT_CERT, "cert", "PEM", NULL, "root certificate of the other MPS"},
+    {OPT_KEY, "key", "PEM", NULL, "its private key, not encrypted"},
     {OPT_AGENT_CA, "agent-ca", NULL, NULL,
      "only make what a data directory of an older version lacks: the authority of the agents"},
     {OPT_HELP, "help", NULL, NULL, "print this"},
@@ -68,6 +72,12 @@ static int cmd_init(struct args *a, struct settings *s, struct errinfo *ei) {
         return init_agent_ca(s, ei);
     struct init_opts o = {.settings = s, .admin_password_file = a->admin_password_file};
     return init_run(&o, ei);
+}
+
+static int cmd_import_ca(struct args *a, struct settings *s, struct errinfo *ei) {
+    if (!a->cert || !a->key)
+        return err_set(ei, ERR_SYNTAX, a->cert ? "key" : "cert", "import-ca needs --cert PEM and --key PEM");
+    return init_import_ca(s, a->cert, a->key, ei);
 }
 
 static int read_settings(const struct args *a, struct settings *s, struct errinfo *ei) {
@@ -170,6 +180,13 @@ static const struct command {
      "",
      cmd_init,
      {OPT_DATA_DIR, OPT_PASSWORD, OPT_HOSTNAME, OPT_AGENT_CA, OPT_CONFIG}},
+    {"import-ca",
+     "take over the authority of another MPS: its nodes then connect here without being touched; --hostname "
+     "is "
+     "the name they were told",
+     "",
+     cmd_import_ca,
+     {OPT_DATA_DIR, OPT_CERT, OPT_KEY, OPT_HOSTNAME, OPT_CONFIG}},
     {"serve",
      "run the server until SIGTERM; SIGHUP reads settings and certificates again",
      "",
@@ -247,6 +264,8 @@ static void take_option(struct args *a, int id, const char *value) {
                          : id == OPT_PASSWORD ? &a->admin_password_file
                          : id == OPT_TO       ? &a->to
                          : id == OPT_FROM     ? &a->from
+                         : id == OPT_CERT     ? &a->cert
+                         : id == OPT_KEY      ? &a->key
                                               : NULL;
     if (plain) {
         *plain = value;

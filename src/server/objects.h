@@ -43,12 +43,12 @@ NODISCARD int objects_load(struct objects *o);
 void objects_free(struct objects **o);
 
 /* --- profile --- */
-/* T(symbol, word) */
-#define PROFILE_TLS_TABLE(T) T(NONE, "none") T(SERVER, "server") T(MUTUAL, "mutual")
+/* L(symbol, word) */
+#define PROFILE_TLS_TABLE(L) L(NONE, "none") L(SERVER, "server") L(MUTUAL, "mutual")
 enum profile_tls {
-#define T(sym, word) PROFILE_TLS_##sym,
-    PROFILE_TLS_TABLE(T)
-#undef T
+#define L(sym, word) PROFILE_TLS_##sym,
+    PROFILE_TLS_TABLE(L)
+#undef L
 };
 /* C(symbol, word) */
 #define PROFILE_CONSENT_TABLE(C) C(NONE, "none") C(KVM, "kvm") C(ALL, "all")

@@ -65,8 +65,8 @@ static json_t *this_server(const struct app *a) {
     uint16_t port = 0;
     if (a->settings && settings_public_address(a->settings, host, &port, NULL))
         *host = 0;
-    const char *address = *host ? host : a->server_name, *name = a->server_name;
-    struct slice root = buf_slice(&a->ca_pem);
+    const char *address = *host ? host : a->cira_name, *name = a->cira_name;
+    struct slice root = buf_slice(&a->cira_root_pem);
     return json_pack("{s:s,s:i,s:s,s:s,s:s%}", "address", address, "port",
                      port ? port : (int)atomic_load(&a->cira_port), "format", objects_address_format(address),
                      "commonName", name, "rootCertificate", root.n ? (const char *)root.p : "", root.n);
@@ -109,9 +109,9 @@ static unsigned word_of(const char *const *words, unsigned n, const char *text) 
 /* --- profiles --- */
 static void profile_fill(const json_t *body, struct profile *p) {
     static const char *const TLS[] = {
-#define T(sym, word) word,
-        PROFILE_TLS_TABLE(T)
-#undef T
+#define L(sym, word) word,
+        PROFILE_TLS_TABLE(L)
+#undef L
     };
     static const char *const CONSENT[] = {
 #define C(sym, word) word,

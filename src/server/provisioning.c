@@ -56,9 +56,18 @@ static struct provisioning_order *order_of(struct list_node *n) {
     return CONTAINER_OF(CONTAINER_OF(n, struct fleet_call, node), struct provisioning_order, call);
 }
 
+/* An order that waited. With force a node that cannot be deactivated is given up. */
+static void end_order(struct provisioning *pv, struct provisioning_order *o, int err, const char *text,
+                      const char *remedy) {
+    if (err < 0 && o->force && !pv->fresh && fleet_host_find(pv->fh->shard, pv->fh->h.id))
+        provisioning_forget(pv, o);
+    else
+        answer(o, err, text, remedy);
+}
+
 static void answer_orders(struct provisioning *pv, int err, const char *text, const char *remedy) {
     for (struct list_node *n; (n = list_pop(&pv->orders));)
-        answer(order_of(n), err, text, remedy);
+        end_order(pv, order_of(n), err, text, remedy);
     if (pv->fresh)
         answer(pv->fresh, err, text, remedy);
     pv->fresh = NULL;
@@ -70,6 +79,7 @@ struct prov_later {
     struct wsc_result result;
     struct amt_setup setup;
     struct prov_spec spec;
+    char actor[PROV_ACTOR_CAP];
 };
 
 void provisioning_free(struct fleet_host *fh, int err) {
@@ -245,7 +255,9 @@ static void feed_later(struct provisioning *pv, const struct prov_ev *ev) {
         return;
     }
     l->ev = *ev;
-    l->ev.actor = l->ev.profile = NULL;
+    l->ev.profile = NULL; /* orders come from outside only */
+    snprintf(l->actor, sizeof l->actor, "%s", ev->actor ? ev->actor : "");
+    l->ev.actor = l->actor;
     if (ev->result) {
         l->result = *ev->result;
         if (ev->result->setup) {
@@ -291,7 +303,7 @@ static void on_timer(struct loop_timer *t) {
         if (!mono_due(o->until, now))
             continue;
         list_remove(&pv->orders, n);
-        answer(o, ERR_TIMEOUT, pv->m.p.text, "It goes on: see orch-cli get provisioning.");
+        end_order(pv, o, ERR_TIMEOUT, pv->m.p.text, "It goes on: see orch-cli get provisioning.");
     }
     prov_feed(pv, &(struct prov_ev){.kind = PROV_EV_TIME});
 }

@@ -30,6 +30,8 @@ struct provisioning {
 struct provisioning *
 provisioning_of(struct fleet_host *fh); /* made when there is none; NULL: out of memory */
 struct prov_has prov_has_of(const struct fleet_host *fh);
+/* o's host is given up: its secrets are void here, and o says what is left behind. Answered when written. */
+void provisioning_forget(struct provisioning *pv, struct provisioning_order *o);
 /* The journal under way is written, or could not be. */
 void prov_journaled(struct provisioning *pv, int err);
 /* Feed the machine; from inside an action it is done afterwards. Borrowed parts: a result is copied. */

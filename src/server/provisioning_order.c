@@ -6,7 +6,8 @@
 
 #include <stdio.h>
 
-enum { BARRIER_MS = 90000 /* an order that waits for the end is answered at the latest then */ };
+/* An order that waits for the end is answered at the latest then; with force it is given up earlier. */
+enum { BARRIER_MS = 90000, FORCE_MS = 20000 };
 
 static void refuse(struct provisioning_order *o, int err, const char *remedy, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
@@ -32,7 +33,8 @@ static bool is_free(const struct fleet_host *fh) {
 }
 
 /* Nothing of the firmware is touched: only what this server knows of it goes. */
-static void forget(struct fleet_host *fh, struct provisioning *pv, struct provisioning_order *o) {
+void provisioning_forget(struct provisioning *pv, struct provisioning_order *o) {
+    const struct fleet_host *fh = pv->fh;
     struct errinfo ei = {0};
     host_unreachable(&fh->h, shard_now(fh->shard), &ei);
     snprintf(o->left_behind, sizeof o->left_behind,
@@ -57,7 +59,7 @@ static void deactivate(struct fleet_host *fh, struct provisioning *pv, struct pr
         return;
     }
     if (!reachable(fh) && o->force) {
-        forget(fh, pv, o);
+        provisioning_forget(pv, o);
         return;
     }
     if (!reachable(fh) && o->wait) {
@@ -71,7 +73,7 @@ static void deactivate(struct fleet_host *fh, struct provisioning *pv, struct pr
         return;
     }
     pv->fresh = o;
-    o->until = mono_add_ms(loop_now(fh->shard->loop), BARRIER_MS);
+    o->until = mono_add_ms(loop_now(fh->shard->loop), o->force ? FORCE_MS : BARRIER_MS);
     if (provision_open(&pv->m) && pv->m.p.goal == PROV_GOAL_DEACTIVATE) { /* join it */
         pv->fresh = NULL;
         if (o->wait)

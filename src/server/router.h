@@ -67,6 +67,7 @@ struct route {
     const char *media;         /* another media type of the body ("text/csv"); NULL: JSON or none */
     unsigned query;            /* QBIT()s */
     const char *action;        /* audit word of a route that changes something; NULL: not audited */
+    unsigned arg;              /* of handlers that serve several rows: an enum object_kind */
     int status;                /* of success, for the printed table */
     const char *doc;
 };

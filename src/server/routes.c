@@ -2,6 +2,8 @@
 /* routes: the table. A pattern with a verb (":look") comes before the one without. Roles: docs/api.md. */
 #include "server/api.h"
 
+#include "server/objectbody.h"
+
 #define HOSTS "/v1/projects/{project}/compute/hosts"
 #define HOST  HOSTS "/{host}"
 #define OPS   "/v1/projects/{project}/compute/operations"
@@ -15,6 +17,19 @@
         .method = m, .pattern = p, .role = ROLE_##ro, .scope = SCOPE_##sc, .handle = fn, .status = st,       \
         .doc = d, __VA_ARGS__                                                                                \
     }
+
+/* The five routes of a kind of object. path: of the list; new: schema of a new one, change: of a change */
+#define OBJECTS(path, K, reader, word, text, new, change)                                                    \
+    R("GET", path, reader, PROJECT, api_objects_list, 200, "All " text "s.", .arg = OBJECT_##K),             \
+        R("POST", path, ADMIN, PROJECT, api_object_create, 201, "A new " text ".", .body = &(new),           \
+          .action = word ".create", .arg = OBJECT_##K),                                                      \
+        R("GET", path "/{name}", reader, PROJECT, api_object_get, 200, "One " text ".", .arg = OBJECT_##K),  \
+        R("PATCH", path "/{name}", ADMIN, PROJECT, api_object_change, 200, "Change it.", .body = &(change),  \
+          .action = word ".change", .arg = OBJECT_##K),                                                      \
+        R("DELETE", path "/{name}", ADMIN, PROJECT, api_object_delete, 204, "Delete it.",                    \
+          .action = word ".delete", .arg = OBJECT_##K)
+#define AMT_PATH "/v1/projects/{project}/amt"
+#define KEYS     "/v1/projects/{project}/enrolmentkeys"
 
 const struct route ROUTES[] = {
     /* the busiest first */
@@ -41,6 +56,11 @@ const struct route ROUTES[] = {
       "What is under way with the node's firmware, or came last."),
     R("DELETE", HOST "/provisioning", ADMIN, PROJECT, api_provisioning_cancel, 200,
       "Cancel it; what was done is undone.", .action = "provisioning.cancel"),
+    R("POST", HOST ":merge", ADMIN, PROJECT, api_host_merge, 200,
+      "Two hosts are one machine: they become one host.", .body = &SCHEMA_MERGE, .action = "host.merge"),
+    R("POST", HOST ":split", ADMIN, PROJECT, api_host_split, 201,
+      "One host is two machines: a new host takes some of its aliases.", .body = &SCHEMA_SPLIT,
+      .action = "host.split"),
     R("GET", HOST "/explain", VIEWER, PROJECT, api_host_explain, 200,
       "Why the host is as it is, and what is done about it."),
     R("GET", HOST "/findings", VIEWER, PROJECT, api_host_findings, 200, "What is wrong with the host."),
@@ -71,11 +91,28 @@ const struct route ROUTES[] = {
       .action = "consent.cancel"),
     R("GET", "/v1/projects/{project}/compute/findings", VIEWER, PROJECT, api_findings, 200,
       "What is wrong with all hosts."),
+    R("GET", "/v1/projects/{project}/compute/compliance", VIEWER, PROJECT, api_compliance, 200,
+      "Which nodes can have AMT switched off, by what, and the exceptions."),
     R("GET", OPS, VIEWER, PROJECT, api_ops_list, 200, "Operations, newest first.",
       .query = PAGE_QUERY | QBIT(STATE) | QBIT(HOST)),
     R("GET", OPS "/{operation}", VIEWER, PROJECT, api_op_get, 200, "One operation."),
     R("DELETE", OPS "/{operation}", OPERATOR, PROJECT, api_op_cancel, 200, "Cancel an operation.",
       .action = "operation.cancel"),
+    OBJECTS(AMT_PATH "/profiles", PROFILE, VIEWER, "profile", "profile", SCHEMA_PROFILE,
+            SCHEMA_PROFILE_CHANGE),
+    OBJECTS(AMT_PATH "/ciraconfigs", CIRA, VIEWER, "ciraconfig", "CIRA configuration", SCHEMA_CIRACONFIG,
+            SCHEMA_CIRACONFIG_CHANGE),
+    OBJECTS(AMT_PATH "/domains", DOMAIN, VIEWER, "domain", "domain", SCHEMA_DOMAIN, SCHEMA_DOMAIN_CHANGE),
+    OBJECTS("/v1/projects/{project}/exceptions", EXCEPTION, VIEWER, "exception", "exception",
+            SCHEMA_EXCEPTION, SCHEMA_EXCEPTION_CHANGE),
+    R("GET", KEYS, ADMIN, PROJECT, api_objects_list, 200, "All enrolment keys.", .arg = OBJECT_ENROL),
+    R("POST", KEYS, ADMIN, PROJECT, api_object_create, 201, "A new enrolment key, shown this once.",
+      .body = &SCHEMA_ENROLMENT_KEY, .action = "enrolmentkey.create", .arg = OBJECT_ENROL),
+    R("POST", KEYS "/{name}:revoke", ADMIN, PROJECT, api_object_revoke, 200,
+      "Let nobody in with it any more.", .action = "enrolmentkey.revoke", .arg = OBJECT_ENROL),
+    R("GET", KEYS "/{name}", ADMIN, PROJECT, api_object_get, 200, "One enrolment key.", .arg = OBJECT_ENROL),
+    R("DELETE", KEYS "/{name}", ADMIN, PROJECT, api_object_delete, 204, "Delete it.",
+      .action = "enrolmentkey.delete", .arg = OBJECT_ENROL),
     R("GET", "/v1/projects/{project}", VIEWER, PROJECT, api_project, 200, "One project."),
     R("GET", "/v1/orchestrator", VIEWER, OWN, api_orchestrator, 200, "Version and features."),
     R("GET", "/v1/events", VIEWER, OWN, api_events, 200, "Server-sent events, resumable.",

@@ -73,6 +73,11 @@ static int who_is(struct request *r, struct rps_caller *who, struct errinfo *ei)
         snprintf(who->actor, sizeof who->actor, "agent");
         return 0;
     }
+    if (r->agent_why) { /* one that has an identity does not go on without it */
+        err_set(ei, ERR_AUTH, "", "the certificate of this agent is not taken: %s", r->agent_why);
+        err_remedy(ei, "Revoke the agent of the host, then enrol it again: pm-agent enrol.");
+        return ERR_AUTH;
+    }
     if (token.n > 4 && slice_is(slice_head(token, 4), "oek-"))
         return by_key(r, token, who, ei);
     return token.n ? by_token(r, token, who, ei) : anonymous(r, who, ei);

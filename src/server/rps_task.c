@@ -92,8 +92,8 @@ void rps_task_turn(struct rps_conn *c) {
     if (r.err)
         err_set(&ei, r.err, "", "%s failed: %s", rps_task_option(c->first.command.task), r.why);
     else if (r.return_value > 0)
-        err_set(&ei, ERR_REFUSED, "", "%s failed: the firmware answered %lld",
-                rps_task_option(c->first.command.task), (long long)r.return_value);
+        err_set(&ei, ERR_REFUSED, "", "%s failed: %s (%lld)", rps_task_option(c->first.command.task),
+                amt_setup_return_text(r.method, r.return_value), (long long)r.return_value);
     if (ei.code)
         rps_refuse(c, &ei);
     else

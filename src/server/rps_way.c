@@ -170,6 +170,8 @@ static int on_response(struct rps_conn *c, struct slice data, struct errinfo *ei
 
 static int on_reset(struct rps_conn *c) {
     bool orphan = c->exchange == RPS_EXCHANGE_ORPHAN;
+    if (c->tls_state == RPS_TLS_SWITCHING)
+        return 0; /* of the connection before: the new one comes with the acknowledgement */
     if (c->tls)
         rps_tls_drop(c);
     if (orphan) {

@@ -286,6 +286,9 @@ const struct json_t *body_object(const struct json_t *o, const char *name) {
     const json_t *v = json_object_get(o, name);
     return json_is_object(v) ? v : NULL;
 }
+size_t body_count(const struct json_t *o) {
+    return json_object_size(o);
+}
 bool body_has(const struct json_t *o, const char *name) {
     return json_object_get(o, name) != NULL;
 }

@@ -49,6 +49,8 @@ const char *body_text(const struct json_t *o, const char *name, const char *fall
 int64_t body_number(const struct json_t *o, const char *name, int64_t fallback);
 bool body_flag(const struct json_t *o, const char *name, bool fallback);
 const struct json_t *body_object(const struct json_t *o, const char *name);
+/* How many members. */
+size_t body_count(const struct json_t *o);
 /* Was the member given (null counts)? */
 bool body_has(const struct json_t *o, const char *name);
 /* Copy a text member into out; false (and out "") when it is absent. */

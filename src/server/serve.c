@@ -68,15 +68,17 @@ void worker_free_tls(struct worker_tls *t) {
 
 int worker_make_tls(struct worker *w, struct worker_tls *out, struct errinfo *ei) {
     const struct server *sv = w->server;
-    struct slice chain = buf_slice(&sv->dd.chain_pem), key = buf_slice(&sv->dd.leaf_key_pem);
+    struct slice chain = buf_slice(&sv->dd.leaf.chain_pem), key = buf_slice(&sv->dd.leaf.key_pem);
+    const struct datadir_leaf *cl = datadir_cira_leaf(&sv->dd);
+    struct slice cira_chain = buf_slice(&cl->chain_pem), cira_key = buf_slice(&cl->key_pem);
     struct slice agent_ca = buf_slice(&sv->dd.agent_ca_pem);
     *out = (struct worker_tls){0};
     int r = ERR_TLS;
-    if (!(out->modern = tls_server_ctx_in(w->lib, chain, key, TLS_MODERN, ei)) ||
+    if (!(out->modern = tls_server_ctx_in(w->lib, cira_chain, cira_key, TLS_MODERN, ei)) ||
         !(out->https = tls_server_ctx_in(w->lib, chain, key, TLS_MODERN, ei)))
         goto out;
     if (sv->settings->cira_legacy_listen[0] &&
-        !(out->legacy = tls_server_ctx_in(w->lib, chain, key, TLS_LEGACY, ei)))
+        !(out->legacy = tls_server_ctx_in(w->lib, cira_chain, cira_key, TLS_LEGACY, ei)))
         goto out;
     r = agent_ca.n ? tls_ask_client(out->https, agent_ca, ei) : 0;
 out:
@@ -118,13 +120,16 @@ static unsigned loops_wanted(const struct settings *s) {
 }
 
 static int make_app(struct server *sv, struct errinfo *ei) {
-    char name[DATADIR_NAME_CAP];
+    char name[DATADIR_NAME_CAP], cira_name[DATADIR_NAME_CAP];
     datadir_server_name(&sv->dd, name);
+    datadir_cira_name(&sv->dd, cira_name);
     struct app_opts o = {.nshards = sv->nworkers,
                          .store = sv->store,
                          .seal = sv->dd.seal,
                          .settings = sv->settings,
                          .ca_pem = buf_slice(&sv->dd.ca_pem),
+                         .cira_root_pem = datadir_cira_root(&sv->dd),
+                         .cira_name = cira_name,
                          .agent_ca_pem = buf_slice(&sv->dd.agent_ca_pem),
                          .agent_key_pem = buf_slice(&sv->dd.agent_key_pem),
                          .server_name = name,

@@ -160,6 +160,9 @@ static void exchange(struct server *sv, struct settings *next) {
     char name[DATADIR_NAME_CAP];
     datadir_server_name(&sv->dd, name);
     snprintf(sv->app->server_name, sizeof sv->app->server_name, "%s", name);
+    datadir_cira_name(&sv->dd, name);
+    snprintf(sv->app->cira_name, sizeof sv->app->cira_name, "%s", name);
+    app_know_owner(sv->app);
     serve_setup_log(next);
 }
 

@@ -323,7 +323,10 @@ static void (*const OPS[])(struct fw_call *, const struct fw_class *) = {
 static bool allowed(const struct fw_call *c, const struct fw_class *k) {
     enum wsman_op op = c->rq->op;
     bool reads = op == WSMAN_GET || op == WSMAN_ENUMERATE || op == WSMAN_PULL || op == WSMAN_RELEASE;
-    return c->who == FW_ADMIN || k->os_admin == FW_OS_ALL || (k->os_admin == FW_OS_READS && reads);
+    const struct prov *p = c->node->prov;
+    unsigned may = c->who == FW_ADMIN ? FW_OS_ALL : k->os_admin;
+    return (may & FW_OS_ALL) || ((may & FW_OS_READS) && reads) ||
+           ((may & FW_OS_IN_SETUP) && p && p->state == 1);
 }
 
 int fw_answer(struct sim_node *n, const struct wsman_msg *rq, struct mono now, struct buf *out) {

@@ -91,8 +91,8 @@ struct fw_method {
     uint32_t (*fn)(struct fw_call *c);
 };
 
-/* What $$OsAdmin may do with a class. */
-enum fw_os_admin { FW_OS_NOTHING, FW_OS_READS, FW_OS_ALL };
+/* What $$OsAdmin may do with a class: bits. */
+enum { FW_OS_READS = 1, FW_OS_ALL = 2, FW_OS_IN_SETUP = 4 /* all, while a set-up over TLS runs (5.4) */ };
 
 enum { FW_KEY_CAP = 64 };
 
@@ -109,7 +109,7 @@ struct fw_class {
     bool put_quiet;                 /* … and answers without a body (3.3) */
     /* NULL: not supported. create writes the selectors' EPR: fw_put_epr(c, "ResourceCreated", …). */
     void (*create)(struct fw_call *c), (*del)(struct fw_call *c);
-    enum fw_os_admin os_admin;
+    uint8_t os_admin;
     bool prov; /* its functions find node->prov made */
     const struct fw_method *methods;
     size_t nmethods;

@@ -67,25 +67,32 @@ static int read_file(const char *path, struct buf *out, struct errinfo *ei) {
     return n == 0 ? 0 : err_set(ei, ERR_IO, "", "cannot read %s: %s", path, strerror(e));
 }
 
-/* One certificate for the firmware of all nodes: making thousands would take minutes. */
+/* One certificate for the firmware of all nodes: making thousands would take minutes. A leaf, since that of a
+ * root is no good for TLS 1.2. */
 static int make_device_tls(struct amtsim *s, struct errinfo *ei) {
-    struct buf key = {0}, cert = {0};
+    static const char *const NAMES[] = {"amt.simulated.example"};
+    struct buf key = {0}, root = {0}, chain = {0};
     struct pki_facts facts;
     struct wall from = wall_add_ms(wall_clock(), -86400000);
     int r = pki_make_key(PKI_P256, &key, ei);
     if (r == 0)
-        r = pki_make_root(buf_slice(&key), "Intel(R) AMT (simulated)", from, 3650, &cert, ei);
+        r = pki_make_root(buf_slice(&key), "Intel(R) AMT (simulated)", from, 3650, &root, ei);
     if (r == 0)
-        r = pki_read(buf_slice(&cert), &facts, ei);
+        r = pki_make_leaf(buf_slice(&root), buf_slice(&key), buf_slice(&key), NAMES, 1, from, 3650, &chain,
+                          ei);
+    if (r == 0)
+        r = pki_read(buf_slice(&chain), &facts, ei);
     if (r == 0) {
-        s->device_tls = tls_server_ctx(buf_slice(&cert), buf_slice(&key), TLS_MODERN, ei);
+        buf_put(&chain, buf_slice(&root));
+        s->device_tls = tls_server_ctx(buf_slice(&chain), buf_slice(&key), TLS_MODERN, ei);
         r = s->device_tls ? 0 : ERR_TLS;
         memcpy(s->device_sha256, facts.sha256, sizeof s->device_sha256);
     }
     if (key.mem)
         explicit_bzero(key.mem, key.cap);
     buf_free(&key);
-    buf_free(&cert);
+    buf_free(&root);
+    buf_free(&chain);
     return r;
 }
 

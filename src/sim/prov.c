@@ -61,7 +61,8 @@ static void forget_credentials(struct prov *p) {
         prov_cert_drop(&p->certs[i]);
     EVP_PKEY_free(p->key);
     p->key = NULL;
-    p->key_handle = p->tls_cert = p->next_handle = 0;
+    memset(p->keys, 0, sizeof p->keys);
+    p->tls_cert = p->next_handle = 0;
     explicit_bzero(p->admin_ha1, sizeof p->admin_ha1);
 }
 

@@ -14,6 +14,7 @@ struct sim_node;
 
 enum {
     PROV_CERTS_MAX = 8,
+    PROV_KEYS_MAX = 4,
     PROV_MPS_MAX = 4,
     PROV_POLICIES_MAX = 4,
     PROV_ROOT_HASHES_MAX = 8,
@@ -26,6 +27,7 @@ struct prov_cert {
     uint8_t *der;
     size_t n;
     uint32_t handle; /* InstanceID "Intel(r) AMT Certificate: Handle: N" */
+    uint32_t key;    /* handle of the key pair that it is for; 0: not ours */
     bool root;
 };
 /* A provisioning root hash (PTHI 2C, 2D). */
@@ -78,8 +80,8 @@ struct prov {
     char host_name[64], domain[128];
     struct prov_tls tls, tls_next; /* in force; put and not yet committed, while tls_pending */
     bool tls_pending;
-    void *key;                     /* EVP_PKEY of GenerateKeyPair; NULL none */
-    uint32_t key_handle, tls_cert; /* handles; 0 none */
+    void *key; /* EVP_PKEY of GenerateKeyPair, the same for all handles; NULL none */
+    uint32_t keys[PROV_KEYS_MAX], tls_cert; /* handles, the keys in the order of making; 0 none */
     uint32_t next_handle;
     uint32_t setups, admin_setups, upgrades,
         unprovisions; /* truth for tests: how often each was *executed* */

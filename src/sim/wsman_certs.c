@@ -101,14 +101,17 @@ static void delete_cert(struct fw_call *c) {
 /* --- AMT_PublicPrivateKeyPair --- */
 
 static unsigned key_count(const struct sim_node *n) {
-    return n->prov->key ? 1 : 0;
+    unsigned k = 0;
+    while (k < PROV_KEYS_MAX && n->prov->keys[k])
+        k++;
+    return k;
 }
 static const char *key_key(const struct sim_node *n, unsigned index, char *scratch) {
-    return handle_key(KEY_NAME, n->prov->key_handle, scratch);
+    return handle_key(KEY_NAME, n->prov->keys[index], scratch);
 }
 static void key_id(struct fw_call *c, const char *name) {
     char key[FW_KEY_CAP];
-    fw_put_text(c, name, key_key(c->node, 0, key));
+    fw_put_text(c, name, key_key(c->node, c->index, key));
 }
 /* The public key as PKCS#1 has it. */
 static void key_der(struct fw_call *c, const char *name) {
@@ -125,16 +128,20 @@ static const struct fw_prop KEY[] = {
     FW_TEXT("ElementName", "Intel(r) AMT Key"),
     FW_FN("InstanceID", key_id),
 };
-/* The leaf in use has its key. */
+/* Not that of the certificate in use. */
 static void delete_key(struct fw_call *c) {
     struct prov *p = c->node->prov;
-    if (p->tls_cert) {
+    const struct prov_cert *leaf = p->tls_cert ? prov_cert_find(p, p->tls_cert) : NULL;
+    if (leaf && leaf->key == p->keys[c->index]) {
         fw_fault_status(c, FW_FAULT_INTERNAL, "AMT-STATUS 16");
         return;
     }
+    for (size_t i = c->index; i < PROV_KEYS_MAX; i++)
+        p->keys[i] = i + 1 < PROV_KEYS_MAX ? p->keys[i + 1] : 0;
+    if (p->keys[0])
+        return;
     EVP_PKEY_free(p->key);
     p->key = NULL;
-    p->key_handle = 0;
 }
 
 /* --- AMT_PublicKeyManagementService --- */
@@ -180,6 +187,8 @@ static uint32_t add_cert(struct fw_call *c, bool root) {
         return PT_MAX_LIMIT;
     if (!prov_cert_set(slot, slice_of(der, (size_t)n), ++p->next_handle, root))
         return PT_INTERNAL;
+    if (!root)
+        slot->key = p->keys[key_count(c->node) - 1];
     p->changed = true;
     put_epr(c, "CreatedCertificate", WSMAN_AMT_PublicKeyCertificate,
             handle_key(CERT_NAME, slot->handle, key));
@@ -192,27 +201,27 @@ static uint32_t add_leaf(struct fw_call *c) {
     return add_cert(c, false);
 }
 
-/* The fleet's one key under a new handle. A key whose certificate is in use stays. */
+/* The fleet's one key under a new handle. */
 static uint32_t generate_key(struct fw_call *c) {
     struct prov *p = c->node->prov;
     struct sim_fleet *f = c->node->fleet;
     uint64_t algorithm, bits;
     char key[FW_KEY_CAP];
+    unsigned at = key_count(c->node);
     if (!wsman_u64(c->rq, c->payload, "KeyAlgorithm", UINT32_MAX, &algorithm) || algorithm != 0 ||
         !wsman_u64(c->rq, c->payload, "KeyLength", UINT32_MAX, &bits))
         return PT_PARAMETER;
     if (bits != RSA_BITS)
         return PT_UNSUPPORTED;
-    if (p->tls_cert)
+    if (at == PROV_KEYS_MAX)
         return PT_MAX_LIMIT;
     if (!f->key)
         f->key = EVP_RSA_gen(RSA_BITS);
-    if (!f->key || EVP_PKEY_up_ref(f->key) != 1)
+    if (!f->key || (!p->key && EVP_PKEY_up_ref(f->key) != 1))
         return PT_INTERNAL;
-    EVP_PKEY_free(p->key);
     p->key = f->key;
-    p->key_handle = ++p->next_handle;
-    put_epr(c, "KeyPair", WSMAN_AMT_PublicPrivateKeyPair, handle_key(KEY_NAME, p->key_handle, key));
+    p->keys[at] = ++p->next_handle;
+    put_epr(c, "KeyPair", WSMAN_AMT_PublicPrivateKeyPair, key_key(c->node, at, key));
     return PT_OK;
 }
 static const struct fw_method MANAGEMENT_METHODS[] = {

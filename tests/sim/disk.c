@@ -17,6 +17,7 @@ struct row {
         struct store_host host;
         struct store_op op;
         struct store_quarantine quarantine;
+        struct store_provision provision;
     } u;
 };
 
@@ -35,7 +36,7 @@ struct disk {
     struct rng *rng;
     struct loop_timer timer;
     struct list queue;
-    struct map hosts, ops, quarantines;
+    struct map hosts, ops, quarantines, provisions;
     struct disk_weather weather;
     bool frozen;
     void (*on_submit)(void *ctx);
@@ -72,6 +73,7 @@ void disk_free(struct disk **dp) {
     map_drop(&d->hosts);
     map_drop(&d->ops);
     map_drop(&d->quarantines);
+    map_drop(&d->provisions);
     free(d);
     *dp = NULL;
 }
@@ -187,6 +189,11 @@ static void apply(struct disk *d, const struct store_write *w) {
         break;
     case STORE_HOST_DELETE:
         row_drop(&d->hosts, w->u.host->id);
+        row_drop(&d->provisions, w->u.host->id);
+        break;
+    case STORE_PROVISION_PUT:
+        if (row_get(&d->hosts, w->u.provision->host, false))
+            row_get(&d->provisions, w->u.provision->host, true)->u.provision = *w->u.provision;
         break;
     case STORE_OP_PUT:
         row_get(&d->ops, w->u.op->op.id, true)->u.op = *w->u.op;
@@ -306,6 +313,24 @@ int store_each_open_op(struct store *s, int (*fn)(void *ctx, const struct store_
             r = fn(ctx, o);
     }
     return r;
+}
+
+int store_each_provision(struct store *s, int (*fn)(void *ctx, const struct store_provision *row),
+                         void *ctx) {
+    struct map_iter it = {0};
+    int r = 0;
+    for (struct map_node *n; !r && (n = map_next(&s->disk->provisions, &it));)
+        r = fn(ctx, &CONTAINER_OF(n, struct row, node)->u.provision);
+    return r;
+}
+
+/* agents and named objects: not of this simulation */
+int store_each_agent(struct store *s, int (*fn)(void *ctx, const struct store_agent *row), void *ctx) {
+    return 0;
+}
+
+int store_each_object(struct store *s, int (*fn)(void *ctx, const struct store_object *row), void *ctx) {
+    return 0;
 }
 
 int store_each_quarantine(struct store *s, int (*fn)(void *ctx, const struct store_quarantine *row),

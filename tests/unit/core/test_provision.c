@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The provisioning machine against a model of a firmware, of the store and of the node's ways. Each flow is run once to
- * count its points, then once more for every point and every kind of fault there: the way breaks before or after the
- * firmware has done what it was asked, or the server crashes before or after an action. */
+/* The provisioning machine against a model of a firmware, of the store and of the node's ways. Each flow is
+ * run once to count its points, then once more for every point and every kind of fault there: the way breaks
+ * before or after the firmware has done what it was asked, or the server crashes before or after an action.
+ */
 #include "unit.h"
 
 #include "core/provision_run.h"
@@ -44,7 +45,10 @@ struct world {
 
 static const struct amt_setup *setup_of(const struct world *w) {
     static struct amt_setup s;
-    s = (struct amt_setup){.realm = "Digest:0", .control_mode = w->fw.mode, .allows_ccm = true, .allows_acm = true,
+    s = (struct amt_setup){.realm = "Digest:0",
+                           .control_mode = w->fw.mode,
+                           .allows_ccm = true,
+                           .allows_acm = true,
                            .nonce_n = AMT_NONCE_BYTES};
     return &s;
 }
@@ -116,7 +120,9 @@ static bool carry_out(struct world *w, const struct prov_act *a, struct wsc_resu
             r->return_value = 1;
             break;
         }
-        w->fw = (struct firmware){.mode = AMT_MODE_NONE, .setups = w->fw.setups, .unprovisions = w->fw.unprovisions + 1,
+        w->fw = (struct firmware){.mode = AMT_MODE_NONE,
+                                  .setups = w->fw.setups,
+                                  .unprovisions = w->fw.unprovisions + 1,
                                   .silent_unprovision = w->fw.silent_unprovision};
         return !w->fw.silent_unprovision;
     default:
@@ -274,36 +280,44 @@ static void settle(struct world *w) {
 }
 
 static struct world world_of(enum amt_control_mode mode, enum prov_way way) {
-    struct world w = {.rules = PROV_RULES_DEFAULT, .way = way, .spec = {.mode = mode, .nchain = 3, .network = true}};
+    struct world w = {
+        .rules = PROV_RULES_DEFAULT, .way = way, .spec = {.mode = mode, .nchain = 3, .network = true}};
     w.fw.mode = AMT_MODE_NONE;
     provision_init(&w.m, &w.rules, &(struct provision){0}, false, w.now.mono);
     return w;
 }
 
 static void order(struct world *w, enum prov_goal goal) {
-    feed(w, (struct prov_ev){
-                .kind = PROV_EV_ORDER, .goal = goal, .mode = w->spec.mode, .profile = "p", .actor = "admin", .has = has_of(w)});
+    feed(w, (struct prov_ev){.kind = PROV_EV_ORDER,
+                             .goal = goal,
+                             .mode = w->spec.mode,
+                             .profile = "p",
+                             .actor = "admin",
+                             .has = has_of(w)});
 }
 
 /* The firmware and the store agree, and it was set up once. */
 static void assert_activated(const struct world *w, const char *what) {
     bool ok = w->m.p.state == PROV_STATE_DONE && w->fw.mode == w->spec.mode && w->fw.admin == w->kept.amt &&
-              w->fw.cira == w->kept.cira && w->fw.admin && w->fw.cira && !w->kept.amt_next && !w->kept.cira_next &&
-              w->fw.configured && w->fw.setups <= 1 && w->link_up && w->amt == AMT_STATE_PROVISIONED;
+              w->fw.cira == w->kept.cira && w->fw.admin && w->fw.cira && !w->kept.amt_next &&
+              !w->kept.cira_next && w->fw.configured && w->fw.setups <= 1 && w->link_up &&
+              w->amt == AMT_STATE_PROVISIONED;
     if (!ok)
         fail_msg("%s: %s/%s at %s: %s; mode %d setups %u admin %d/%d/%d cira %d/%d/%d link %d", what,
-                 prov_state_text(w->m.p.state), prov_code_text(w->m.p.code), prov_step_text(w->m.p.step), w->m.p.text,
-                 w->fw.mode, w->fw.setups, w->fw.admin, w->kept.amt, w->kept.amt_next, w->fw.cira, w->kept.cira,
-                 w->kept.cira_next, w->link_up);
+                 prov_state_text(w->m.p.state), prov_code_text(w->m.p.code), prov_step_text(w->m.p.step),
+                 w->m.p.text, w->fw.mode, w->fw.setups, w->fw.admin, w->kept.amt, w->kept.amt_next,
+                 w->fw.cira, w->kept.cira, w->kept.cira_next, w->link_up);
 }
 
 static void assert_free(const struct world *w, const char *what) {
-    bool ok = prov_state_ended(w->m.p.state) && w->m.p.state != PROV_STATE_FAILED && w->fw.mode == AMT_MODE_NONE &&
-              !w->kept.amt && !w->kept.amt_next && !w->kept.cira && !w->kept.cira_next && w->fw.unprovisions <= 1;
+    bool ok = prov_state_ended(w->m.p.state) && w->m.p.state != PROV_STATE_FAILED &&
+              w->fw.mode == AMT_MODE_NONE && !w->kept.amt && !w->kept.amt_next && !w->kept.cira &&
+              !w->kept.cira_next && w->fw.unprovisions <= 1;
     if (!ok)
-        fail_msg("%s: %s/%s at %s: %s; mode %d unprovisions %u kept %d/%d/%d/%d", what, prov_state_text(w->m.p.state),
-                 prov_code_text(w->m.p.code), prov_step_text(w->m.p.step), w->m.p.text, w->fw.mode, w->fw.unprovisions,
-                 w->kept.amt, w->kept.amt_next, w->kept.cira, w->kept.cira_next);
+        fail_msg("%s: %s/%s at %s: %s; mode %d unprovisions %u kept %d/%d/%d/%d", what,
+                 prov_state_text(w->m.p.state), prov_code_text(w->m.p.code), prov_step_text(w->m.p.step),
+                 w->m.p.text, w->fw.mode, w->fw.unprovisions, w->kept.amt, w->kept.amt_next, w->kept.cira,
+                 w->kept.cira_next);
 }
 
 /* --- one flow under every fault at every point --- */
@@ -398,21 +412,24 @@ static void configured_once_more(void **state) {
     every_fault(&(struct flow){"again", begin_again, assert_activated, AMT_MODE_CCM, PROV_WAY_LOCAL});
 }
 static void deactivated_from_inside(void **state) {
-    every_fault(&(struct flow){"deactivate, agent", begin_deactivate, assert_free, AMT_MODE_CCM, PROV_WAY_LOCAL});
+    every_fault(
+        &(struct flow){"deactivate, agent", begin_deactivate, assert_free, AMT_MODE_CCM, PROV_WAY_LOCAL});
 }
 static void amt_password_rotates(void **state) {
     every_fault(&(struct flow){"rotate amt", begin_rotate_amt, check_rotated, AMT_MODE_CCM, PROV_WAY_TUNNEL});
-    every_fault(&(struct flow){"rotate amt, agent", begin_rotate_amt, check_rotated, AMT_MODE_ACM, PROV_WAY_LOCAL});
+    every_fault(
+        &(struct flow){"rotate amt, agent", begin_rotate_amt, check_rotated, AMT_MODE_ACM, PROV_WAY_LOCAL});
 }
 static void cira_password_rotates(void **state) {
-    every_fault(&(struct flow){"rotate cira", begin_rotate_cira, check_rotated, AMT_MODE_CCM, PROV_WAY_TUNNEL});
+    every_fault(
+        &(struct flow){"rotate cira", begin_rotate_cira, check_rotated, AMT_MODE_CCM, PROV_WAY_TUNNEL});
 }
 static void both_rotate(void **state) {
     every_fault(&(struct flow){"rotate all", begin_rotate_all, check_rotated, AMT_MODE_ACM, PROV_WAY_TUNNEL});
 }
 
-/* By the tunnel alone nobody tells afterwards, when the answer is lost: it stays open and says so, and never says done
- * while the firmware is active. */
+/* By the tunnel alone nobody tells afterwards, when the answer is lost: it stays open and says so, and never
+ * says done while the firmware is active. */
 static void check_truthful(const struct world *w, const char *what) {
     bool done = w->m.p.state == PROV_STATE_DONE;
     if (done && w->fw.mode != AMT_MODE_NONE)
@@ -424,7 +441,8 @@ static void check_truthful(const struct world *w, const char *what) {
     assert_true(w->fw.unprovisions == 1);
 }
 static void deactivated_by_the_tunnel(void **state) {
-    every_fault(&(struct flow){"deactivate, tunnel", begin_deactivate, check_truthful, AMT_MODE_ACM, PROV_WAY_TUNNEL});
+    every_fault(&(struct flow){"deactivate, tunnel", begin_deactivate, check_truthful, AMT_MODE_ACM,
+                               PROV_WAY_TUNNEL});
 }
 
 /* --- cancelled at every point --- */
@@ -444,8 +462,11 @@ static void cancelled_anywhere(void **state) {
             w.now.mono = mono_add_ms(w.now.mono, 5000);
             feed(&w, (struct prov_ev){.kind = PROV_EV_TIME});
             if (provision_wants(&w.m, w.way))
-                feed(&w, (struct prov_ev){
-                             .kind = PROV_EV_WAY, .way = w.way, .has = has_of(&w), .spec = &w.spec, .os_admin = true});
+                feed(&w, (struct prov_ev){.kind = PROV_EV_WAY,
+                                          .way = w.way,
+                                          .has = has_of(&w),
+                                          .spec = &w.spec,
+                                          .os_admin = true});
             dial(&w);
         }
         if (w.crashed) {
@@ -532,11 +553,17 @@ static void tries_are_used_up(void **state) {
         w.points = 0;
         w.fault = CUT_BEFORE;
         w.fault_at = 1;
-        feed(&w, (struct prov_ev){
-                     .kind = PROV_EV_WAY, .way = w.way, .has = has_of(&w), .spec = &w.spec, .os_admin = true});
+        feed(&w,
+             (struct prov_ev){
+                 .kind = PROV_EV_WAY, .way = w.way, .has = has_of(&w), .spec = &w.spec, .os_admin = true});
     }
     assert_int_equal(w.m.p.code, PROV_CODE_TOO_OFTEN);
     assert_int_equal(w.m.p.tries, 5);
 }
 
-UNIT_MAIN(T(client_control_mode), T(admin_control_mode), T(from_client_to_admin), T(configured_once_more), T(deactivated_from_inside), T(deactivated_by_the_tunnel), T(amt_password_rotates), T(cira_password_rotates), T(both_rotate), T(cancelled_anywhere), T(a_refused_set_up_is_said_and_leaves_nothing), T(unprovision_that_is_refused_changes_nothing), T(a_foreign_firmware_is_told_apart), T(no_certificate_and_no_way_down), T(one_at_a_time), T(tries_are_used_up))
+UNIT_MAIN(T(client_control_mode), T(admin_control_mode), T(from_client_to_admin), T(configured_once_more),
+          T(deactivated_from_inside), T(deactivated_by_the_tunnel), T(amt_password_rotates),
+          T(cira_password_rotates), T(both_rotate), T(cancelled_anywhere),
+          T(a_refused_set_up_is_said_and_leaves_nothing), T(unprovision_that_is_refused_changes_nothing),
+          T(a_foreign_firmware_is_told_apart), T(no_certificate_and_no_way_down), T(one_at_a_time),
+          T(tries_are_used_up))

@@ -24,9 +24,9 @@ static void put_frame(struct rig_conn *c, struct slice msg) {
     uint8_t head[4];
     struct wr w = wr_of(head, sizeof head);
     wr_le32(&w, (uint32_t)msg.n);
-    assert_int_equal(send(c->fd, head, sizeof head, MSG_NOSIGNAL), sizeof head);
-    if (msg.n)
-        assert_int_equal(send(c->fd, msg.p, msg.n, MSG_NOSIGNAL), msg.n);
+    /* the other end may be gone already: its reader tells */
+    if (send(c->fd, head, sizeof head, MSG_NOSIGNAL) == sizeof head && msg.n)
+        (void)!send(c->fd, msg.p, msg.n, MSG_NOSIGNAL);
 }
 
 /* --- PTHI --- */
@@ -159,7 +159,7 @@ static void lme_event(struct mei_rig *r, struct rig_conn *c, const struct apf_ev
     if (ev->kind == APF_EV_OPEN) {
         r->channels++;
         buf_clear(&c->request);
-        assert_int_equal(apf_accept(c->apf, ev->chan, NULL), 0);
+        (void)!apf_accept(c->apf, ev->chan, NULL);
     }
     if (ev->kind != APF_EV_DATA)
         return;

@@ -213,6 +213,79 @@ static void imports_are_whole_or_not_at_all(void **s) {
     rig_free(&g);
 }
 
+static void hosts_are_merged_and_split(void **s) {
+    struct rig *g = rig_new();
+    char token[TOKEN_MAX_BYTES], operator[TOKEN_MAX_BYTES];
+    struct client *c = client_open(g);
+    rig_token(g, "admin", token);
+    rig_token(g, "operator", operator);
+    make_hosts(c, token, 3);
+    assert_int_equal(client_ask(c, operator, "POST", HOSTS "/n001:merge", NULL, "{\"with\":\"n002\"}"), 403);
+    assert_int_equal(client_ask(c, token, "POST", HOSTS "/n001:merge", NULL, "{}"), 400);
+    assert_int_equal(client_ask(c, token, "POST", HOSTS "/n001:merge", NULL, "{\"with\":\"n001\"}"), 400);
+    assert_string_equal(answer_text(c, "field"), "with");
+    assert_int_equal(client_ask(c, token, "POST", HOSTS "/n001:merge", NULL, "{\"with\":\"n9\"}"), 404);
+    assert_string_equal(answer_text(c, "field"), "with");
+    assert_int_equal(client_ask(c, token, "POST", HOSTS "/n001:merge", NULL, "{\"with\":\"n002\"}"), 200);
+    assert_string_equal(answer_text(c, "name"), "n001");
+    assert_int_equal(client_ask(c, token, "GET", HOSTS "/n002", NULL, NULL), 404);
+
+    const char *split = HOSTS "/n001:split";
+    assert_int_equal(client_ask(c, token, "POST", split, NULL, "{\"name\":\"n5\",\"aliases\":[\"mac\"]}"),
+                     400);
+    assert_string_equal(answer_text(c, "field"), "aliases");
+    assert_non_null(strstr(answer_text(c, "remedy"), "smbiosUuid"));
+    assert_int_equal(client_ask(c, token, "POST", split, NULL, "{\"name\":\"n5\",\"aliases\":[\"serial\"]}"),
+                     400);
+    assert_int_equal(
+        client_ask(c, token, "POST", split, NULL, "{\"name\":\"n000\",\"aliases\":[\"ciraUser\"]}"), 409);
+    assert_int_equal(
+        client_ask(c, token, "POST", split, NULL, "{\"name\":\"n5\",\"aliases\":[\"ciraUser\"]}"), 201);
+    assert_string_equal(answer_text(c, "name"), "n5");
+    assert_true(strlen(answer_text(c, "oob.aliases.ciraUser")) > 0);
+    assert_non_null(strstr(c->head, "Location: " HOSTS "/host-"));
+    assert_int_equal(client_ask(c, token, "GET", HOSTS "/n001", NULL, NULL), 200);
+    assert_string_equal(answer_text(c, "oob.aliases.ciraUser"), "");
+    client_close(&c);
+    rig_free(&g);
+}
+
+static void the_compliance_report(void **s) {
+    struct rig *g = rig_new();
+    char token[TOKEN_MAX_BYTES];
+    struct client *c = client_open(g);
+    const char *path = "/v1/projects/default/compute/compliance";
+    rig_token(g, "admin", token);
+    rig_host(g, "default", "n1");
+    rig_host(g, "other", "n2");
+    assert_int_equal(client_ask(c, token, "GET", path, NULL, NULL), 200);
+    assert_string_equal(answer_text(c, "totalElements"), "1");
+    assert_string_equal(answer_text(c, "rows.0.name"), "n1");
+    assert_string_equal(answer_text(c, "rows.0.biosSwitch"), "unknown");
+    assert_string_equal(answer_text(c, "rows.0.status"), "unknown");
+
+    struct directory_entry e;
+    assert_int_equal(directory_by_name(g->app->directory, "default", "n1", &e), 0);
+    struct host *h = &fleet_host_find(app_shard_of(g->app, e.id), e.id)->h;
+    h->info = calloc(1, sizeof *h->info);
+    snprintf(h->info->manufacturer, AMT_TEXT_CAP, "OnLogic");
+    snprintf(h->info->model, AMT_TEXT_CAP, "K804");
+    assert_int_equal(client_ask(c, token, "GET", path, NULL, NULL), 200);
+    assert_string_equal(answer_text(c, "rows.0.biosSwitch"), "absent");
+    assert_string_equal(answer_text(c, "rows.0.knownBy"), "board-table");
+    assert_string_equal(answer_text(c, "rows.0.status"), "deviation");
+    assert_string_equal(answer_text(c, "rows.0.compliant"), "false");
+
+    /* nobody is there to throw the firmware's switch */
+    assert_int_equal(client_ask(c, token, "PATCH", HOSTS "/n1", NULL, "{\"amtEnabled\":false}"), 409);
+    assert_non_null(strstr(answer_text(c, "message"), "has no agent"));
+    assert_int_equal(
+        client_ask(c, token, "PATCH", HOSTS "/n1", NULL, "{\"amtEnabled\":false,\"name\":\"n7\"}"), 400);
+    assert_string_equal(answer_text(c, "field"), "amtEnabled");
+    client_close(&c);
+    rig_free(&g);
+}
+
 UNIT_MAIN(T(created_read_changed_deleted), T(a_refused_change_changes_nothing),
           T(operations_of_a_host_that_is_away), T(lists_are_filtered_ordered_and_paged),
-          T(imports_are_whole_or_not_at_all))
+          T(imports_are_whole_or_not_at_all), T(hosts_are_merged_and_split), T(the_compliance_report))

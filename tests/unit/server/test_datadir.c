@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/log.h"
+#include "base/notify.h"
 #include "net/tls.h"
 #include "server/datadir.h"
-#include "base/notify.h"
 #include "unit.h"
 
 #include <stdlib.h>
@@ -84,12 +84,13 @@ static void what_was_made_can_be_served(void **s) {
     struct errinfo ei = {0};
     struct datadir d;
     assert_int_equal(datadir_open(&d, sub, "", PKI_P256, now, &ei), 0);
-    assert_non_null(strstr(d.leaf.subject, "mgmt.example"));
-    assert_false(d.leaf.is_ca);
+    assert_non_null(strstr(d.leaf.facts.subject, "mgmt.example"));
+    assert_false(d.leaf.facts.is_ca);
     struct pki_facts root;
     assert_int_equal(pki_read(buf_slice(&d.ca_pem), &root, &ei), 0);
     assert_true(root.is_ca);
-    struct tls_ctx *c = tls_server_ctx(buf_slice(&d.chain_pem), buf_slice(&d.leaf_key_pem), TLS_MODERN, &ei);
+    struct tls_ctx *c =
+        tls_server_ctx(buf_slice(&d.leaf.chain_pem), buf_slice(&d.leaf.key_pem), TLS_MODERN, &ei);
     assert_non_null(c);
     tls_ctx_unref(&c);
     datadir_close(&d);
@@ -100,25 +101,83 @@ static void the_leaf_is_renewed_in_time(void **s) {
     struct datadir d;
     uint8_t first[32];
     assert_int_equal(datadir_open(&d, sub, "", PKI_P256, now, &ei), 0);
-    memcpy(first, d.leaf.sha256, sizeof first);
+    memcpy(first, d.leaf.facts.sha256, sizeof first);
     /* 31 days before the end: not yet; 29: now, by the same root and for the same name */
     struct wall early = wall_add_ms(now, (int64_t)(DATADIR_LEAF_DAYS - DATADIR_RENEW_DAYS - 1) * 86400000);
     assert_int_equal(datadir_reload(&d, "", PKI_P256, early, &ei), 0);
-    assert_memory_equal(d.leaf.sha256, first, sizeof first);
+    assert_memory_equal(d.leaf.facts.sha256, first, sizeof first);
     struct wall late = wall_add_ms(early, 2 * 86400000);
     assert_int_equal(datadir_reload(&d, "", PKI_P256, late, &ei), 0);
-    assert_memory_not_equal(d.leaf.sha256, first, sizeof first);
-    assert_non_null(strstr(d.leaf.subject, "mgmt.example"));
-    assert_true(d.leaf.not_after.us > late.us);
-    assert_string_equal(d.leaf.issuer, "CN=Outband CIRA root");
+    assert_memory_not_equal(d.leaf.facts.sha256, first, sizeof first);
+    assert_non_null(strstr(d.leaf.facts.subject, "mgmt.example"));
+    assert_true(d.leaf.facts.not_after.us > late.us);
+    assert_string_equal(d.leaf.facts.issuer, "CN=Outband CIRA root");
     /* another name: at once; the file is what a later start reads */
     assert_int_equal(datadir_reload(&d, "other.example", PKI_P256, late, &ei), 0);
-    assert_non_null(strstr(d.leaf.subject, "other.example"));
+    assert_non_null(strstr(d.leaf.facts.subject, "other.example"));
     datadir_close(&d);
     assert_int_equal(datadir_open(&d, sub, "other.example", PKI_P256, late, &ei), 0);
-    assert_non_null(strstr(d.leaf.subject, "other.example"));
+    assert_non_null(strstr(d.leaf.facts.subject, "other.example"));
     assert_int_equal(mode_of(DATADIR_LEAF_KEY), 0600);
     datadir_close(&d);
+}
+
+static void make_authority(const char *name, struct buf *key, struct buf *cert) {
+    struct errinfo ei = {0};
+    assert_int_equal(pki_make_key(PKI_P256, key, &ei), 0);
+    assert_int_equal(pki_make_root(buf_slice(key), name, now, 3650, cert, &ei), 0);
+}
+
+static void another_mps_hands_its_authority_over(void **s) {
+    struct errinfo ei = {0};
+    struct buf key = {0}, cert = {0}, other_key = {0}, other_cert = {0};
+    make_authority("MPSRoot-1a2b3c", &key, &cert);
+    make_authority("Other", &other_key, &other_cert);
+    struct slice c = buf_slice(&cert), k = buf_slice(&key);
+    struct datadir d;
+    assert_int_equal(datadir_open(&d, sub, "", PKI_P256, now, &ei), 0);
+    assert_true(datadir_cira_leaf(&d) == &d.leaf);
+    assert_true(slice_eq(datadir_cira_root(&d), buf_slice(&d.ca_pem)));
+    struct buf own = d.leaf.chain_pem;
+    /* what cannot be one changes nothing */
+    assert_int_equal(datadir_import_cira_ca("/nowhere", c, k, "mps", PKI_P256, now, &ei), ERR_NOT_FOUND);
+    assert_int_equal(datadir_import_cira_ca(sub, buf_slice(&own), k, "mps", PKI_P256, now, &ei), ERR_INVALID);
+    assert_non_null(strstr(ei.text, "no authority"));
+    assert_true(datadir_import_cira_ca(sub, c, buf_slice(&other_key), "mps", PKI_P256, now, &ei) < 0);
+    assert_int_equal(datadir_import_cira_ca(sub, c, SLICE_LIT("-----BEGIN ENCRYPTED PRIVATE KEY-----"), "mps",
+                                            PKI_P256, now, &ei),
+                     ERR_INVALID);
+    assert_non_null(strstr(ei.remedy, "openssl pkey"));
+    struct wall much_later = wall_add_ms(now, 3651ll * 86400000);
+    assert_int_equal(datadir_import_cira_ca(sub, c, k, "mps", PKI_P256, much_later, &ei), ERR_INVALID);
+    datadir_close(&d);
+    assert_int_equal(datadir_open(&d, sub, "", PKI_P256, now, &ei), 0);
+    assert_true(datadir_cira_leaf(&d) == &d.leaf);
+    datadir_close(&d);
+
+    assert_int_equal(datadir_import_cira_ca(sub, c, k, "mps.old.example", PKI_P256, now, &ei), 0);
+    assert_int_equal(mode_of(DATADIR_CIRA_KEY), 0600);
+    assert_int_equal(mode_of(DATADIR_CIRA_LEAFK), 0600);
+    assert_int_equal(datadir_import_cira_ca(sub, c, k, "mps", PKI_P256, now, &ei), ERR_EXISTS);
+    char name[DATADIR_NAME_CAP];
+    assert_int_equal(datadir_open(&d, sub, "", PKI_P256, now, &ei), 0);
+    assert_true(slice_eq(datadir_cira_root(&d), c));
+    assert_string_equal(datadir_cira_leaf(&d)->facts.issuer, "CN=MPSRoot-1a2b3c");
+    datadir_cira_name(&d, name);
+    assert_string_equal(name, "mps.old.example");
+    assert_string_equal(d.leaf.facts.issuer, "CN=Outband CIRA root"); /* HTTPS keeps ours */
+    /* it is renewed as ours is, and keeps its name whatever the server is called */
+    struct wall late = wall_add_ms(now, (int64_t)(DATADIR_LEAF_DAYS - DATADIR_RENEW_DAYS + 1) * 86400000);
+    assert_int_equal(datadir_reload(&d, "other.example", PKI_P256, late, &ei), 0);
+    datadir_cira_name(&d, name);
+    assert_string_equal(name, "mps.old.example");
+    assert_true(d.cira.facts.not_after.us > late.us);
+    assert_string_equal(d.cira.facts.issuer, "CN=MPSRoot-1a2b3c");
+    datadir_close(&d);
+    buf_free(&key);
+    buf_free(&cert);
+    buf_free(&other_key);
+    buf_free(&other_cert);
 }
 
 static void a_lost_file_stops_the_start(void **s) {
@@ -172,6 +231,7 @@ int main(void) {
                                        T(an_old_directory_gets_the_agents_authority_by_order_only),
                                        T(what_was_made_can_be_served),
                                        T(the_leaf_is_renewed_in_time),
+                                       T(another_mps_hands_its_authority_over),
                                        T(a_lost_file_stops_the_start),
                                        T(systemd_is_told)};
     return cmocka_run_group_tests(tests, setup, teardown);

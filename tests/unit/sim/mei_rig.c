@@ -118,14 +118,33 @@ static void flush(struct mei *m) {
     }
 }
 
+static void wsc_event(struct mei *m, const struct apf_ev *ev) {
+    struct mono now = sim_now(m->bench->world);
+    int chan = (int)ev->chan;
+    if (ev->kind == APF_EV_OPENED)
+        wsc_opened(m->wsc, chan, now);
+    if (ev->kind == APF_EV_DATA)
+        wsc_data(m->wsc, chan, ev->data, now);
+    if (ev->kind == APF_EV_CLOSED || ev->kind == APF_EV_OPEN_FAILED)
+        wsc_closed(m->wsc, chan, ev->kind == APF_EV_CLOSED ? ERR_CLOSED : ERR_UNREACHABLE, now);
+}
+
 static void on_event(struct mei *m, const struct apf_ev *ev) {
+    size_t data_n = ev->data.n;
+    uint32_t chan = ev->chan;
+    if (m->wsc) {
+        bool data = ev->kind == APF_EV_DATA;
+        wsc_event(m, ev);
+        if (data)
+            apf_consumed(m->apf, chan, data_n);
+        return;
+    }
     m->opened |= ev->kind == APF_EV_OPENED;
     m->refused |= ev->kind == APF_EV_OPEN_FAILED;
     m->closed |= ev->kind == APF_EV_CLOSED;
     if (ev->kind == APF_EV_DATA) {
-        size_t n = ev->data.n;
         assert_int_equal(buf_put(&m->http, ev->data), 0);
-        apf_consumed(m->apf, ev->chan, n);
+        apf_consumed(m->apf, chan, data_n);
     }
 }
 
@@ -163,6 +182,20 @@ bool mei_lme_open_port(struct mei *m, uint32_t port) {
     while (!m->opened && !m->refused)
         assert_true(lme_step(m, ANSWER_MS));
     return m->opened;
+}
+
+bool mei_lme_tls(struct mei *m, struct tls *tls) {
+    while (!tls_ready(tls) && !m->closed) {
+        struct buf *out = tls_output(tls);
+        if (out->len) {
+            assert_int_equal(apf_send(m->apf, (uint32_t)m->chan, buf_slice(out)), 0);
+            buf_free(out);
+        }
+        if (!lme_step(m, ANSWER_MS) || (m->http.len && tls_input(tls, buf_slice(&m->http), NULL) < 0))
+            return false;
+        buf_free(&m->http);
+    }
+    return tls_ready(tls);
 }
 
 /* One exchange; the WWW-Authenticate value of a 401 into *challenge. */
@@ -215,4 +248,41 @@ int mei_wsman(struct mei *m, const char *user, const char *password, const struc
     buf_free(&auth);
     buf_free(&challenge);
     return status;
+}
+
+/* --- jobs --- */
+
+static int io_open(void *ctx) {
+    struct mei *m = ctx;
+    int id = apf_open(m->apf, 16992, sim_now(m->bench->world), m);
+    return id < 0 && id != ERR_LIMIT ? ERR_UNREACHABLE : id;
+}
+static int io_send(void *ctx, int chan, struct slice data) {
+    struct mei *m = ctx;
+    return apf_send(m->apf, (uint32_t)chan, data);
+}
+static void io_close(void *ctx, int chan) {
+    struct mei *m = ctx;
+    apf_close(m->apf, (uint32_t)chan);
+}
+static void io_random(void *ctx, uint8_t *out, size_t n) {
+    memset(out, 7, n);
+}
+
+struct wsc_result mei_job(struct mei *m, const char *user, const char *password, enum wsc_job_kind kind,
+                          uint32_t arg, const struct wsc_args *args) {
+    struct wsc_limits lim = WSC_LIMITS_DEFAULT;
+    struct wsc_io io = {.ctx = m, .open = io_open, .send = io_send, .close = io_close, .random = io_random};
+    struct wsc_result r = {0};
+    lim.bucket_burst = 100;
+    m->wsc = wsc_new(&lim, &io, user, password);
+    assert_non_null(m->wsc);
+    assert_true(wsc_submit_with(m->wsc, kind, arg, args, WSC_NORMAL, 0, sim_now(m->bench->world), NULL) > 0);
+    while (wsc_next_result(m->wsc, &r) == 0) {
+        (void)lme_step(m, 1000);
+        wsc_tick(m->wsc, sim_now(m->bench->world));
+    }
+    wsc_free(&m->wsc);
+    flush(m);
+    return r;
 }

@@ -17,7 +17,8 @@ struct mei {
     struct apf *apf;
     int chan;
     bool opened, refused, closed;
-    struct buf http; /* what came in the channel */
+    struct buf http;      /* what came in the channel */
+    struct wsclient *wsc; /* of mei_job() */
 };
 
 /* Node 1 of b gets a host interface. */
@@ -35,7 +36,12 @@ int64_t mei_ask_u32(struct mei *m, enum pthi_cmd cmd);
 /* LME: the ports are forwarded; then a channel. False when refused. */
 void mei_lme_start(struct mei *m);
 bool mei_lme_open_port(struct mei *m, uint32_t port);
+/* Does the handshake come to its end in the open channel? */
+bool mei_lme_tls(struct mei *m, struct tls *tls);
 /* A WS-MAN request by a channel of its own as that user (NULL: nobody): the HTTP status, 0: closed without
  * one, -1: no answer; the body into out (may be NULL). */
 int mei_wsman(struct mei *m, const char *user, const char *password, const struct wsman_request *rq,
               struct buf *out);
+/* A job of the WS-MAN client as that user: its result, without what the client keeps. */
+struct wsc_result mei_job(struct mei *m, const char *user, const char *password, enum wsc_job_kind kind,
+                          uint32_t arg, const struct wsc_args *args);

@@ -98,6 +98,16 @@ static void bad_words_get_a_sentence(void **state) {
          "error node001: fault refuse-power takes a number above 0, on or off, not \"0\"\n"},
         {"fault * warp", "error 3 of 3 nodes failed; node001: there is no fault \"warp\"; help lists them\n"},
         {"uuid 1 xyz", "error node001: uuid: \"xyz\" is not one of a UUID, placeholder, swapped\n"},
+        {"smbios 1 xyz", "error node001: smbios: \"xyz\" is not one of a UUID\n"},
+        {"board 1 ASRock", "error usage: board NODES VENDOR NAME\n"},
+        {"amt 1 maybe", "error node001: amt: \"maybe\" is not one of on, off, bios-on, bios-off\n"},
+        {"foreign 1 h:0", "error node001: the other server is HOST or HOST:PORT\n"},
+        {"foreign 1 h tcm", "error node001: foreign: \"tcm\" is not one of ccm, acm\n"},
+        {"prov-drop 1", "error usage: prov-drop NODES STEP|none [before|after] [TIMES]\n"},
+        {"prov-drop 1 setup later", "error node001: prov-drop: \"later\" is not one of before, after\n"},
+        {"prov-drop 1 setup after x",
+         "error node001: prov-drop: \"x\" is not one of how many times (0: each time)\n"},
+        {"prov-wrong 1 setup much", "error node001: prov-wrong: \"much\" is not one of a ReturnValue\n"},
         {"latency 1 9-1", "error node001: latency: \"9-1\" is not one of MIN-MAX with MIN <= MAX\n"},
         {"consent-policy 1 some", "error node001: consent-policy: \"some\" is not one of none, kvm, all\n"},
         {"consent 1 policy", "error node001: consent: \"policy\" is not one of show, code\n"},
@@ -230,4 +240,41 @@ static void help_names_every_fault(void **state) {
     buf_free(&out);
 }
 
-UNIT_MAIN(T(nodes_are_chosen), T(bad_words_get_a_sentence), T(commands_act), T(help_names_every_fault))
+static void set_up_is_told_and_changed(void **state) {
+    static const struct {
+        const char *line, *part;
+    } CASES[] = {
+        {"prov 1",
+         "node001 mode=ccm state=post setups=0 admin-setups=0 upgrades=0 unprovisions=0 mps=127.0.0.1:1"},
+        {"foreign 1 mps.example", "ok 1 node\n"},
+        {"prov 1",
+         "mode=acm state=post setups=0 admin-setups=0 upgrades=0 unprovisions=0 mps=mps.example:4433"},
+        {"foreign 1 mps.example:99 ccm", "ok 1 node\n"},
+        {"prov 1", "mode=ccm"},
+        {"amt 1 off", "ok 1 node\n"},
+        {"prov 1", "amt=off"},
+        {"amt 1 bios-off", "ok 1 node\n"},
+        {"prov 1", "amt=bios-off"},
+        {"prov-drop 1 AdminSetup after", "ok 1 node\n"},
+        {"prov 1", "fault=prov-drop:AdminSetup"},
+        {"prov-wrong 1 setup 5 2", "ok 1 node\n"},
+        {"prov 1", "fault=prov-wrong:setup"},
+        {"prov-garbage 1 none", "ok 1 node\n"},
+        {"uuid 1 swapped", "ok 1 node\n"},
+        {"smbios 1 11111111-2222-3333-4444-555555555555", "ok 1 node\n"},
+        {"board 1 ASRock IMB-1", "ok 1 node\n"},
+        {"help", "steps of set-up (or a class, a method, Class.Method):"},
+    };
+    struct bench b;
+    struct buf out = {0};
+    make(&b);
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++)
+        assert_non_null(strstr(reply(&b, CASES[i].line, &out), CASES[i].part));
+    assert_null(strstr(reply(&b, "prov 1", &out), "fault="));
+    assert_string_equal(sim_node_config(b.nodes[0])->board, "IMB-1");
+    buf_free(&out);
+    unmake(&b);
+}
+
+UNIT_MAIN(T(set_up_is_told_and_changed), T(nodes_are_chosen), T(bad_words_get_a_sentence), T(commands_act),
+          T(help_names_every_fault))

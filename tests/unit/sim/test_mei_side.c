@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The host interface of a simulated node, as programs at the node use it. */
 #include "mei_rig.h"
+#include "net/pki.h"
 #include "net/sim.h"
 #include "unit.h"
 
@@ -166,6 +167,31 @@ static void the_host_reads_as_os_admin(void **state) {
     bench_unmake(&b);
 }
 
+/* From AMT 19 on, the local port is TLS, too, and the plain one is not there. */
+static void newer_firmware_is_tls_alone(void **state) {
+    struct bench b;
+    struct mei m;
+    struct tls_ctx *device = bench_device_tls();
+    bench_make(&b, SIM_A19, device);
+    mei_rig_listen(&b);
+    assert_int_equal(mei_connect(&m, &b, MEI_GUID_LME), 5);
+    mei_lme_start(&m);
+    assert_true(apf_forwards(m.apf, 16993));
+    assert_false(apf_forwards(m.apf, 16992));
+    assert_false(mei_lme_open_port(&m, 16992));
+    assert_true(mei_lme_open_port(&m, 16993));
+    struct errinfo ei;
+    struct tls_ctx *ctx = tls_client_ctx(SLICE_EMPTY, false, TLS_MODERN, &ei);
+    struct tls *tls = tls_new(ctx, false, NULL);
+    assert_int_equal(tls_start(tls), 0);
+    assert_true(mei_lme_tls(&m, tls));
+    tls_free(&tls);
+    tls_ctx_unref(&ctx);
+    mei_disconnect(&m);
+    bench_unmake(&b);
+    tls_ctx_unref(&device);
+}
+
 /* A user of the host's own does not exist behind the tunnel. */
 static void os_admin_is_local(void **state) {
     struct bench b;
@@ -217,6 +243,54 @@ static void a_host_is_set_up_from_inside(void **state) {
     assert_int_equal(b.node->prov->setups, 1);
     buf_free(&body);
     mei_disconnect(&m);
+    bench_unmake(&b);
+}
+
+/* From nothing to the tunnel, as a server does it by way of the host: then back. */
+static void a_whole_life(void **state) {
+    struct bench b;
+    struct mei m;
+    struct pthi_account account;
+    struct buf key = {0}, root = {0}, b64 = {0};
+    struct errinfo ei = {0};
+    bench_make(&b, SIM_A16, NULL);
+    mei_rig_listen(&b);
+    sim_node_stop(b.node);
+    b.node->unprovisioned = b.node->cfg.unprovisioned = true;
+    sim_node_start(b.node);
+    os_admin(&b, &account);
+    assert_int_equal(pki_make_key(PKI_P256, &key, &ei), 0);
+    assert_int_equal(
+        pki_make_root(buf_slice(&key), "root", (struct wall){1600000000000000}, 36500, &root, &ei), 0);
+    for (struct slice pem = buf_slice(&root), line; pem.n;)
+        if ((line = slice_cut(&pem, '\n')).n && line.p[0] != '-')
+            buf_put(&b64, line);
+    const struct sim_identity *id = &sim_node_config(b.node)->id;
+    const struct wsc_args admin = {.user = "admin", .password = "P@ssw0rd"},
+                          cira = {.certificate = buf_cstr(&b64),
+                                  .address = "10.0.0.1",
+                                  .common_name = "10.0.0.1",
+                                  .user = id->cira_user,
+                                  .password = id->cira_password,
+                                  .domain = "outside.example"};
+    assert_int_equal(mei_connect(&m, &b, MEI_GUID_LME), 5);
+    mei_lme_start(&m);
+    struct wsc_result r = mei_job(&m, account.user, account.password, WSC_SETUP_CCM, 0, &admin);
+    assert_string_equal(r.why, "");
+    assert_int_equal(r.return_value, 0);
+    assert_true(sim_node_admin_is(b.node, "P@ssw0rd"));
+    r = mei_job(&m, "admin", "P@ssw0rd", WSC_CIRA_SET, 4433 | 3u << 16, &cira);
+    assert_string_equal(r.why, "");
+    assert_int_equal(r.return_value, 0);
+    assert_true(bench_run(&b, bench_is_up, 60000));
+    r = mei_job(&m, "admin", "P@ssw0rd", WSC_UNPROVISION, 0, NULL);
+    assert_string_equal(r.why, "");
+    assert_true(bench_run(&b, link_down, SOON));
+    assert_int_equal(node_control_mode(b.node), 0);
+    mei_disconnect(&m);
+    buf_free(&key);
+    buf_free(&root);
+    buf_free(&b64);
     bench_unmake(&b);
 }
 
@@ -327,6 +401,7 @@ static void connections_are_bounded(void **state) {
 }
 
 UNIT_MAIN(T(clients_are_found_by_their_guid), T(pthi_tells_what_the_node_is), T(every_command_is_answered),
-          T(the_host_ends_client_control_mode_alone), T(the_host_reads_as_os_admin), T(os_admin_is_local),
-          T(a_host_is_set_up_from_inside), T(faults_of_the_interface), T(a_sleeping_host_has_no_programs),
+          T(the_host_ends_client_control_mode_alone), T(the_host_reads_as_os_admin),
+          T(newer_firmware_is_tls_alone), T(os_admin_is_local), T(a_host_is_set_up_from_inside),
+          T(a_whole_life), T(faults_of_the_interface), T(a_sleeping_host_has_no_programs),
           T(the_watchdog_client_switches_amt), T(hostile_frames_end_it), T(connections_are_bounded))

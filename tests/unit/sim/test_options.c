@@ -69,6 +69,14 @@ static void everything_is_taken(void **state) {
     assert_int_equal(parse(&o, &ei, "--server h:1 --provisioning-root r.pem --dns-suffix acme.example"), 0);
     assert_string_equal(o.provisioning_root, "r.pem");
     assert_string_equal(o.dns_suffix, "acme.example");
+    assert_int_equal(
+        parse(&o, &ei, "--server h:1 --unprovisioned-first 3 --foreign 2:other.example:99 --mei m"), 0);
+    assert_int_equal(o.plan.unprovisioned_first, 3);
+    assert_int_equal(o.plan.foreign_first, 2);
+    assert_true(slice_is(o.plan.foreign, "other.example:99"));
+    assert_string_equal(o.mei, "m");
+    assert_int_equal(parse(&o, &ei, "--server h:1 --unprovisioned"), 0);
+    assert_int_equal(o.plan.unprovisioned_first, UINT32_MAX);
     assert_int_equal(parse(&o, &ei, "--server h:1 --latency 0 --transition 100"), 0);
     assert_int_equal(o.times.latency_max_ms, 0);
     assert_int_equal(o.times.host.cycle_ms, 200);
@@ -88,6 +96,9 @@ static void wrong_ones_are_named(void **state) {
         {"--server h:1 --profile A99", "--profile takes A11|A12|A14|A15|A16|A18|A19, not \"A99\""},
         {"--server h:1 --latency 9-1", "--latency takes MIN-MAX, not \"9-1\""},
         {"--server h:1 --uuid same", "--uuid takes placeholder:K|same:K, not \"same\""},
+        {"--server h:1 --unprovisioned-first few", "--unprovisioned-first takes K, not \"few\""},
+        {"--server h:1 --foreign 3", "--foreign takes K:HOST[:PORT], not \"3\""},
+        {"--server h:1 --foreign h:1", "--foreign takes K:HOST[:PORT], not \"h:1\""},
         {"--server h:1 --bios me-in-sleep=maybe",
          "--bios takes me-in-sleep=off[:K], not \"me-in-sleep=maybe\""},
         {"--server h:1 --start-state up", "--start-state takes on|off, not \"up\""},

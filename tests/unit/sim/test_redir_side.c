@@ -7,8 +7,7 @@
 #define NONCE "00112233445566778899aabbccddeeff"
 
 static struct redir_side_config config(void) {
-    struct redir_side_config c = {
-        .user = "admin", .realm = REALM, .nonce = NONCE, .major = 15};
+    struct redir_side_config c = {.user = "admin", .realm = REALM, .nonce = NONCE, .major = 15};
     assert_int_equal(digest_ha1("admin", REALM, "P@ssw0rd", c.ha1), 0);
     return c;
 }

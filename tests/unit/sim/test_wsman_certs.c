@@ -115,7 +115,16 @@ static void tls_waits_for_commit(void **state) {
     assert_int_equal(bench_delete(&b, CONTEXT, NULL, NULL), 500);
     assert_int_equal(bench_delete(&b, CERT, "InstanceID", HANDLE("2")), 500);
     assert_int_equal(bench_delete(&b, KEY, "InstanceID", "Intel(r) AMT Key: Handle: 1"), 500);
+    /* a key for the next one; of two the unused one goes */
+    for (int i = 1; i < PROV_KEYS_MAX; i++)
+        assert_int_equal(bench_call(&b, MANAGEMENT, "GenerateKeyPair", RSA_2048, NULL), 0);
     assert_int_equal(bench_call(&b, MANAGEMENT, "GenerateKeyPair", RSA_2048, NULL), 23);
+    assert_int_equal(bench_pull_all(&b, KEY, KEY), PROV_KEYS_MAX);
+    for (int i = 1; i < PROV_KEYS_MAX; i++) {
+        char name[FW_KEY_CAP];
+        snprintf(name, sizeof name, "Intel(r) AMT Key: Handle: %d", 2 + i);
+        assert_int_equal(bench_delete(&b, KEY, "InstanceID", name), 200);
+    }
     assert_int_equal(bench_put(&b, TLS, "<p:Enabled>false</p:Enabled>"), 200);
     assert_int_equal(bench_call(&b, SETUP, "CommitChanges", "", NULL), 0);
     assert_int_equal(bench_delete(&b, CONTEXT, NULL, NULL), 200);

@@ -294,10 +294,9 @@ static void passwords_are_set(void **state) {
         assert_int_equal(bench_call(&b, SETUP, "SetMEBxPassword", in, NULL), CASES[i].rv);
     }
     assert_string_equal(b.node->prov->mebx_password, "P@ssw0rd");
+#define NAME "<p:Username>admin</p:Username>"
     static const char *const BAD[] = {
-        "", "<p:Username>admin</p:Username>",
-        "<p:Username>admin</p:Username><p:DigestPassword>0123456789abcdef0123456789abcdef</"
-        "p:DigestPassword>"};
+        "", NAME, NAME "<p:DigestPassword>0123456789abcdef0123456789abcdef</p:DigestPassword>"};
     for (size_t i = 0; i < FW_LEN(BAD); i++)
         assert_int_equal(bench_call(&b, WSMAN_AMT_AuthorizationService, "SetAdminAclEntryEx", BAD[i], NULL),
                          i ? 36 : 12);
@@ -325,9 +324,9 @@ static void a_name_is_put(void **state) {
 
 static void commit_ends_a_set_up_over_tls(void **state) {
     struct bench b = fresh(NULL);
-    b.who = FW_ADMIN;
     struct prov *p = b.node->prov;
-    p->state = 1; /* StartConfigurationHBased */
+    assert_int_equal(bench_call(&b, SETUP, "CommitChanges", "", NULL), -400);
+    p->state = 1; /* StartConfigurationHBased: now $$OsAdmin may */
     assert_int_equal(bench_call(&b, SETUP, "CommitChanges", "", NULL), 2);
     assert_int_equal(bench_call(&b, WSMAN_AMT_AuthorizationService, "SetAdminAclEntryEx",
                                 "<p:Username>admin</p:Username>"
@@ -338,6 +337,7 @@ static void commit_ends_a_set_up_over_tls(void **state) {
     assert_int_equal(bench_call(&b, SETUP, "CommitChanges", "", NULL), 0);
     assert_int_equal(p->mode, 2);
     assert_int_equal(p->admin_setups, 1);
+    assert_int_equal(bench_call(&b, SETUP, "CommitChanges", "", NULL), -400);
     bench_free(&b);
 }
 
