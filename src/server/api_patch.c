@@ -27,8 +27,8 @@ static const struct field PATCH_FIELDS[] = {
     {"desiredAmtState", FIELD_ENUM, .values = AMT_VALUES},
     {"amtControlMode", FIELD_ENUM, .values = CONTROL_MODE_VALUES, .doc = "With desiredAmtState."},
     {"amtProfile", FIELD_TEXT, .max = PROV_PROFILE_CAP - 1, .doc = "With AMT_STATE_PROVISIONED."},
-    {"serialConsole", FIELD_FLAG, .doc = "A login on the AMT serial port, which the agent sees to."},
     {"amtEnabled", FIELD_FLAG, .doc = "The firmware's own switch of AMT, thrown by the node's agent."},
+    {"serialConsole", FIELD_FLAG, .doc = "A login on the AMT serial port, which the agent sees to."},
     HOST_BODY_IDENTITY,
     {0}};
 const struct schema SCHEMA_HOST_PATCH = {"ChangeHost", PATCH_FIELDS};
@@ -189,10 +189,10 @@ static void check_run(struct shard *s, struct fleet_host *fh, struct fleet_call 
                     (unsigned long long)fh->h.version);
         err_remedy(&call->error, "Read it again, then decide.");
     }
-    if (!call->err && ch->patch.bits & PATCH_SERIAL_CONSOLE && ch->patch.v.amt_intent.serial_console)
-        call->err = agents_serial_ready(fh, &call->error);
     if (!call->err && body_has(ch->r->json, "amtEnabled"))
         call->err = compliance_switch(fh, body_flag(ch->r->json, "amtEnabled", true), &call->error);
+    if (!call->err && ch->patch.bits & PATCH_SERIAL_CONSOLE && ch->patch.v.amt_intent.serial_console)
+        call->err = agents_serial_ready(fh, &call->error);
     fleet_answer(call);
 }
 static void check_done(struct fleet_call *call) {
@@ -235,7 +235,7 @@ static int check_body(struct request *r, struct change *ch, struct errinfo *ei) 
     snprintf(ch->patch.v.actor, sizeof ch->patch.v.actor, "%s", r->who.user);
     if (!err && body_has(r->json, "amtEnabled") && body_count(r->json) > 1)
         err = err_set(ei, ERR_INVALID, "amtEnabled", "amtEnabled goes alone, without other changes");
-    if (!err && ((ch->patch.bits & ~(unsigned)PATCH_SERIAL_CONSOLE) || body_has(r->json, "amtEnabled")))
+    if (!err && (ch->patch.bits & ~(unsigned)PATCH_SERIAL_CONSOLE || body_has(r->json, "amtEnabled")))
         err = auth_allow(&r->who, ROLE_ADMIN, r->params[0], false, ei);
     if (!err && body_text(r->json, "holdUntil", NULL) &&
         strcmp(body_text(r->json, "recoveryPolicy", ""), "hold") != 0)

@@ -228,10 +228,10 @@ static void systemd_is_told(void **s) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {T(keys_are_private_and_nothing_is_overwritten),
-                                       T(an_old_directory_gets_the_agents_authority_by_order_only),
                                        T(what_was_made_can_be_served),
                                        T(the_leaf_is_renewed_in_time),
                                        T(another_mps_hands_its_authority_over),
+                                       T(an_old_directory_gets_the_agents_authority_by_order_only),
                                        T(a_lost_file_stops_the_start),
                                        T(systemd_is_told)};
     return cmocka_run_group_tests(tests, setup, teardown);
