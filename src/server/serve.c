@@ -4,7 +4,7 @@
 #include "server/auth.h"
 #include "server/fleet.h"
 #include "server/httpd.h"
-#include "server/notify.h"
+#include "base/notify.h"
 #include "server/serve_impl.h"
 
 #include "base/ossl.h"

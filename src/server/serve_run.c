@@ -3,7 +3,7 @@
 #include "base/log.h"
 #include "server/agents.h"
 #include "server/httpd.h"
-#include "server/notify.h"
+#include "base/notify.h"
 #include "server/serve_impl.h"
 
 #include <errno.h>
