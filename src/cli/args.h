@@ -14,7 +14,7 @@
     O(PROJECT, "project", 'p', TEXT, "PROJECT")                                                              \
     O(TIMEOUT, "timeout", 0, NUMBER, "SECONDS")                                                              \
     O(HELP, "help", 'h', FLAG, "")                                                                           \
-    O(OUTPUT, "output", 'o', CHOICE, "table|wide|json|yaml|name")                                            \
+    O(OUTPUT, "output", 'o', CHOICE, "table|wide|json|yaml|name|csv")                                        \
     O(WATCH, "watch", 'w', FLAG, "")                                                                         \
     O(FILTER, "filter", 'f', TEXT, "FILTER")                                                                 \
     O(ORDER_BY, "order-by", 0, TEXT, "FIELDS")                                                               \
@@ -75,7 +75,13 @@
     O(HOST_PROJECT, "host-project", 0, TEXT, "PROJECT")                                                      \
     O(CONTROL, "control", 0, TEXT, "CONTROL")                                                                \
     O(REASON, "reason", 0, TEXT, "TEXT")                                                                     \
-    O(APPROVER, "approver", 0, TEXT, "NAME")
+    O(APPROVER, "approver", 0, TEXT, "NAME")                                                                  \
+    O(FROM_MPS, "from-mps", 0, TEXT, "URL")                                                                  \
+    O(MPS_USER, "mps-user", 0, TEXT, "USER")                                                                 \
+    O(MPS_CA, "mps-ca", 0, FILE, "PEM")                                                                      \
+    O(FROM_CSV, "from-csv", 0, FILE, "FILE")                                                                 \
+    O(VAULT_JSON, "vault-json", 0, FILE, "FILE")                                                             \
+    O(ALIAS, "alias", 0, TEXT, "ALIAS[,ALIAS…]")
 
 enum opt_kind {
     OPT_KIND_FLAG,

@@ -276,7 +276,7 @@ void path_query(struct buf *b, const char *name, const char *value) {
 }
 
 enum output cli_output(const struct cli *c) {
-    static const char *const names[] = {"table", "wide", "json", "yaml", "name"};
+    static const char *const names[] = {"table", "wide", "json", "yaml", "name", "csv"};
     const char *o = arg_text(c->args, OPT_OUTPUT);
     for (unsigned i = 0; o && i < sizeof names / sizeof *names; i++)
         if (strcmp(o, names[i]) == 0)

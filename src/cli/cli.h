@@ -71,7 +71,7 @@ const char *cli_host_path(const struct cli *c, struct buf *b, const char *host, 
 void path_query(struct buf *b, const char *name, const char *value);
 
 /* What -o asks for. */
-enum output { OUTPUT_TABLE, OUTPUT_WIDE, OUTPUT_JSON, OUTPUT_YAML, OUTPUT_NAME };
+enum output { OUTPUT_TABLE, OUTPUT_WIDE, OUTPUT_JSON, OUTPUT_YAML, OUTPUT_NAME, OUTPUT_CSV };
 enum output cli_output(const struct cli *c);
 /* Print JSON or YAML as -o asks; false (and nothing printed) when it asks for something else. */
 bool cli_print_value(struct cli *c, const json_t *v);

@@ -107,7 +107,7 @@ const struct command commands[] = {
         .opts = OPTS(
             {OPT_FILTER, FILTER_HELP, NULL},
             {OPT_ORDER_BY, "fields to sort by, such as \"oob.link.since desc, name\" (default: name)", NULL},
-            {OPT_OUTPUT, "how to print", NULL},
+            {OPT_OUTPUT, "how to print", "table|wide|json|yaml|name"},
             {OPT_WATCH, "go on printing hosts as they change, until interrupted or --timeout", NULL}, ),
         .examples =
             EXAMPLES("list host --filter 'oob.link.state!=\"up\"'", "the hosts that cannot be reached",
@@ -126,7 +126,7 @@ const struct command commands[] = {
         .details =
             "With --watch the present state is printed, and then each event of the host with its time as "
             "it comes. A lost connection is taken up again where it broke.",
-        .opts = OPTS({OPT_OUTPUT, "how to print", NULL},
+        .opts = OPTS({OPT_OUTPUT, "how to print", "table|wide|json|yaml|name"},
                      {OPT_WATCH, "tell the story of the host until interrupted or --timeout", NULL},
                      {OPT_MAX_COUNT, "with --watch: stop after so many events", NULL}, ),
         .examples = EXAMPLES("get host n1 --watch", "follow what happens to n1"),
@@ -207,6 +207,79 @@ const struct command commands[] = {
         .exits =
             CODE(NOT_FOUND) | CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT) | CODE(PARTIAL),
         .run = cmd_set_host,
+    },
+    {
+        .verb = "import",
+        .object = "host",
+        .words = "",
+        .summary = "Take over the nodes of a public MPS/RPS",
+        .details =
+            "Nodes come from its REST API, a CSV export (guid, hostname, mpsusername, mpspassword, amtuser, "
+            "amtpassword, …), a JSON export of its Vault (devices/GUID), or of several of these: they are "
+            "joined by GUID. Passwords never come over REST. What comes over, and what cannot and why, is "
+            "told for each node. outbandd import-ca takes over the MPS's own root certificate, so that nodes "
+            "connect without being touched.",
+        .opts = OPTS(
+            {OPT_FROM_MPS, "address of the MPS, such as https://mps.example/mps", NULL},
+            {OPT_MPS_USER, "user name at the MPS", NULL},
+            {OPT_PASSWORD_FILE, "file with its password (- is standard input); else it is asked for", NULL},
+            {OPT_MPS_CA, "certificates to trust for the MPS (default: the system's)", NULL},
+            {OPT_FROM_CSV, "read nodes and secrets from this file", NULL},
+            {OPT_VAULT_JSON, "read secrets from this export of the MPS's Vault", NULL},
+            {OPT_DRY_RUN, "tell what would come over, change nothing", NULL}, DATA, ),
+        .examples = EXAMPLES(
+            "import host --from-mps https://mps.example/mps --mps-user standalone --password-file p.txt "
+            "--vault-json vault.json --dry-run",
+            "what would come over"),
+        .exits = CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT) | CODE(PARTIAL),
+        .run = cmd_import_host,
+    },
+    {
+        .verb = "merge",
+        .object = "host",
+        .words = "HOST OTHER",
+        .word = WORD_HOST,
+        .words_min = 2,
+        .words_max = 2,
+        .summary = "Two hosts are one machine: make them one",
+        .details =
+            "What belongs to the firmware is taken from the one with the live tunnel, else from the one "
+            "seen last. The one with the agent keeps its id; the name is HOST's. Asks first on a "
+            "terminal.",
+        .opts = OPTS(YES, DATA, ),
+        .exits = CODE(NOT_FOUND) | CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT),
+        .run = cmd_merge_host,
+    },
+    {
+        .verb = "split",
+        .object = "host",
+        .words = "HOST",
+        .word = WORD_HOST,
+        .words_min = 1,
+        .words_max = 1,
+        .summary = "One host is two machines: a new host takes some of its aliases",
+        .opts = OPTS({OPT_ALIAS,
+                      "what the new host takes, with commas between: smbiosUuid, amtUuid, serial, ciraUser "
+                      "(needed); with ciraUser go its secrets and what was read of the firmware",
+                      NULL},
+                     {OPT_NAME, "name of the new host (needed)", NULL}, DATA, ),
+        .examples = EXAMPLES("split host n1 --alias ciraUser,amtUuid --name n2",
+                             "the firmware that calls as n1 is another machine"),
+        .exits = CODE(NOT_FOUND) | CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT),
+        .run = cmd_split_host,
+    },
+    {
+        .verb = "report",
+        .object = "compliance",
+        .words = "",
+        .summary = "Which nodes can have AMT switched off, by what, and which are exceptions",
+        .details =
+            "A node is compliant when its BIOS or its firmware can switch AMT off. It is known from the "
+            "node's agent or from the table of boards. An exception is recorded with orch-cli create "
+            "exception.",
+        .opts = OPTS(OUTPUT("table|json|yaml|csv"), ),
+        .exits = CODE(AUTH) | CODE(UNREACHABLE) | CODE(TIMEOUT),
+        .run = cmd_report_compliance,
     },
     {
         .verb = "delete",
