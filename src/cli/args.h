@@ -75,7 +75,7 @@
     O(HOST_PROJECT, "host-project", 0, TEXT, "PROJECT")                                                      \
     O(CONTROL, "control", 0, TEXT, "CONTROL")                                                                \
     O(REASON, "reason", 0, TEXT, "TEXT")                                                                     \
-    O(APPROVER, "approver", 0, TEXT, "NAME")                                                                  \
+    O(APPROVER, "approver", 0, TEXT, "NAME")                                                                 \
     O(FROM_MPS, "from-mps", 0, TEXT, "URL")                                                                  \
     O(MPS_USER, "mps-user", 0, TEXT, "USER")                                                                 \
     O(MPS_CA, "mps-ca", 0, FILE, "PEM")                                                                      \
