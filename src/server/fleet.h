@@ -67,7 +67,7 @@ NODISCARD int fleet_scan(struct fleet_scan *scan);
 struct host_new {
     char project[HOST_PROJECT_CAP], name[HOST_NAME_CAP], serial[HOST_SERIAL_CAP];
     char cira_user[HOST_USER_CAP], cira_password[72];
-    char amt_user[HOST_USER_CAP], amt_password[40];
+    char amt_user[HOST_USER_CAP], amt_password[40], mebx_password[40];
     bool cira_shared; /* others may have the same CIRA user; amt_uuid is then needed */
     struct uuid amt_uuid, smbios_uuid;
     enum amt_control_mode control_mode;
@@ -114,7 +114,8 @@ enum patch_bits {
     PATCH_SERIAL = 16,
     PATCH_AMT_UUID = 32,
     PATCH_SMBIOS_UUID = 64,
-    PATCH_AMT_INTENT = 128, /* desired, mode and profile of amt_intent */
+    PATCH_AMT_INTENT = 128,     /* desired, mode and profile of amt_intent */
+    PATCH_SERIAL_CONSOLE = 256, /* amt_intent.serial_console */
     PATCH_UUIDS = PATCH_AMT_UUID | PATCH_SMBIOS_UUID,
 };
 struct fleet_patch {
