@@ -22,6 +22,7 @@
     O(GRACEFUL, "graceful", 0, FLAG, "")                                                                     \
     O(FORCE, "force", 0, FLAG, "")                                                                           \
     O(WAIT, "wait", 0, FLAG, "")                                                                             \
+    O(SERIAL_CONSOLE, "serial-console", 0, CHOICE, "enable|disable")                                         \
     O(RECOVERY_POLICY, "recovery-policy", 0, CHOICE, "keep|respect-local|hold")                              \
     O(UNTIL, "until", 0, TEXT, "TIME")                                                                       \
     O(NAME, "name", 0, TEXT, "NAME")                                                                         \
@@ -64,7 +65,23 @@
     O(MPS_CA, "mps-ca", 0, FILE, "PEM")                                                                      \
     O(FROM_CSV, "from-csv", 0, FILE, "FILE")                                                                 \
     O(VAULT_JSON, "vault-json", 0, FILE, "FILE")                                                             \
-    O(ALIAS, "alias", 0, TEXT, "ALIAS[,ALIAS…]")
+    O(ALIAS, "alias", 0, TEXT, "ALIAS[,ALIAS…]")                                                             \
+    O(DOMAIN, "domain", 0, TEXT, "DOMAIN")                                                                   \
+    O(CIRA_CONFIG, "cira-config", 0, TEXT, "NAME")                                                           \
+    O(TLS_MODE, "tls-mode", 0, CHOICE, "none|server|mutual")                                                 \
+    O(USER_CONSENT, "user-consent", 0, CHOICE, "none|kvm|all")                                               \
+    O(WITHOUT, "without", 0, TEXT, "FEATURES")                                                               \
+    O(SHARED_PASSWORD_FILE, "shared-password-file", 0, FILE, "FILE")                                         \
+    O(ADDRESS, "address", 0, TEXT, "HOST[:PORT]")                                                            \
+    O(COMMON_NAME, "common-name", 0, TEXT, "NAME")                                                           \
+    O(ROOT, "root", 0, FILE, "PEM")                                                                          \
+    O(SUFFIX, "suffix", 0, TEXT, "SUFFIX")                                                                   \
+    O(PFX, "pfx", 0, FILE, "FILE")                                                                           \
+    O(USES, "uses", 0, NUMBER, "N")                                                                          \
+    O(HOST_PROJECT, "host-project", 0, TEXT, "PROJECT")                                                      \
+    O(CONTROL, "control", 0, TEXT, "CONTROL")                                                                \
+    O(REASON, "reason", 0, TEXT, "TEXT")                                                                     \
+    O(APPROVER, "approver", 0, TEXT, "NAME")
 
 enum opt_kind {
     OPT_KIND_FLAG,

@@ -235,10 +235,23 @@ int cli_send(struct cli *c, const char *method, const char *target, const struct
     return code;
 }
 
-const char *cli_path(const struct cli *c, struct buf *b, const char *fmt, ...) {
+static void start_path(const struct cli *c, struct buf *b) {
     buf_free(b);
     buf_puts(b, "/v1/projects/");
     http1_escape(b, slice_str(cli_project(c)));
+}
+
+const char *cli_project_path(const struct cli *c, struct buf *b, const char *fmt, ...) {
+    start_path(c, b);
+    va_list ap;
+    va_start(ap, fmt);
+    buf_vputf(b, fmt, ap);
+    va_end(ap);
+    return buf_cstr(b);
+}
+
+const char *cli_path(const struct cli *c, struct buf *b, const char *fmt, ...) {
+    start_path(c, b);
     buf_puts(b, "/compute");
     va_list ap;
     va_start(ap, fmt);

@@ -62,6 +62,8 @@ int cli_send(struct cli *c, const char *method, const char *target, const struct
 /* "/v1/projects/P/compute" and what fmt adds, into b (cleared first). Gives buf_cstr(b). Names must be
  * escaped. */
 const char *cli_path(const struct cli *c, struct buf *b, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* The same without "/compute". */
+const char *cli_project_path(const struct cli *c, struct buf *b, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* Path of a host, with a suffix such as "/operations", ":look" or "": the id is escaped. */
 const char *cli_host_path(const struct cli *c, struct buf *b, const char *host, const char *suffix);
 /* Append "&name=value" escaped, with "?" first when the target has no query yet. Nothing when value is NULL.

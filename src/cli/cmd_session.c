@@ -17,13 +17,21 @@ static const struct session_opt {
     {OPT_CONSENT_CODE, NULL, "start"}, {OPT_TAKE_OVER, NULL, "start"}, {OPT_VIEW_ONLY, "kvm", "start"},
     {OPT_NO_BROWSER, "kvm", "start"},  {OPT_LOG, "sol", "start"},      {OPT_LINGER, "sol", "start"},
 };
-static const enum opt without_session[] = {OPT_POWER,    OPT_GRACEFUL,
-                                           OPT_FORCE,    OPT_WAIT,
-                                           OPT_NAME,     OPT_RECOVERY_POLICY,
-                                           OPT_UNTIL,    OPT_FILTER,
-                                           OPT_AMT_USER, OPT_AMT_PASSWORD_FILE,
-                                           OPT_YES,      OPT_DRY_RUN,
-                                           OPT_FANOUT,   OPT_OUTPUT,
+static const enum opt without_session[] = {OPT_POWER,
+                                           OPT_GRACEFUL,
+                                           OPT_FORCE,
+                                           OPT_WAIT,
+                                           OPT_NAME,
+                                           OPT_RECOVERY_POLICY,
+                                           OPT_SERIAL_CONSOLE,
+                                           OPT_UNTIL,
+                                           OPT_FILTER,
+                                           OPT_AMT_USER,
+                                           OPT_AMT_PASSWORD_FILE,
+                                           OPT_YES,
+                                           OPT_DRY_RUN,
+                                           OPT_FANOUT,
+                                           OPT_OUTPUT,
                                            OPT_TIMEOUT};
 
 bool session_options_given(const struct args *a) {

@@ -140,7 +140,7 @@ static int read_power(struct cli *c, const struct args *a, struct change *ch) {
 /* The members of the PATCH; amt_password may be NULL. */
 static int put_patch(struct cli *c, const struct args *a, const char *amt_password, struct change *ch) {
     const char *policy = arg_text(a, OPT_RECOVERY_POLICY), *until = arg_text(a, OPT_UNTIL),
-               *name = arg_text(a, OPT_NAME);
+               *name = arg_text(a, OPT_NAME), *console = arg_text(a, OPT_SERIAL_CONSOLE);
     struct wall end = WALL_NEVER;
     if (arg_given(a, OPT_AMT_USER) && !amt_password)
         return cli_usage(c, NULL, "--amt-user goes with --amt-password-file");
@@ -151,7 +151,7 @@ static int put_patch(struct cli *c, const struct args *a, const char *amt_passwo
                          "--until: \"%.60s\" is not a time", until);
     if (until && end.us <= now_wall().us)
         return cli_usage(c, NULL, "--until: %.60s has passed already", until);
-    if (!policy && !name && !amt_password)
+    if (!policy && !name && !amt_password && !console)
         return EXIT_OK;
     struct json j = json_of(&ch->patch);
     json_obj(&j);
@@ -161,12 +161,16 @@ static int put_patch(struct cli *c, const struct args *a, const char *amt_passwo
         json_kwall(&j, "holdUntil", end);
     if (name)
         json_kstr(&j, "name", name);
+    if (console)
+        json_kbool(&j, "serialConsole", strcmp(console, "enable") == 0);
     secret_put_account(&j, "amt", arg_text(a, OPT_AMT_USER), amt_password);
     json_obj_end(&j);
     if (policy)
         add_doing(ch, "set the recovery policy to ", policy);
     if (name)
         add_doing(ch, "rename to ", name);
+    if (console)
+        add_doing(ch, console, " the serial console");
     if (amt_password)
         add_doing(ch, "change the AMT login", "");
     return EXIT_OK;

@@ -46,6 +46,29 @@ const struct command_opt command_globals[] = {
     "which hosts: comparisons (= != < > <= >= and : for has) of fields, joined by AND, OR, NOT, such as "    \
     "'oob.link.state=\"up\" AND name=\"rack1-*\"'"
 
+/* Rows of things that are listed, shown and deleted by name. fn: as in cmd_list_FN; few: what more may go
+ * wrong
+ */
+#define LIST_ROW(what, fn, doc)                                                                              \
+    {                                                                                                        \
+        .verb = "list", .object = what, .words = "", .summary = doc,                                         \
+        .opts = OPTS(OUTPUT("table|json|yaml|name"), ),                                                      \
+        .exits = CODE(AUTH) | CODE(UNREACHABLE) | CODE(TIMEOUT), .run = cmd_list_##fn,                       \
+    }
+#define GET_ROW(what, fn)                                                                                    \
+    {                                                                                                        \
+        .verb = "get", .object = what, .words = "NAME", .word = WORD_OTHER, .words_min = 1, .words_max = 1,  \
+        .summary = "Show one " what, .opts = OPTS(DATA, ),                                                   \
+        .exits = CODE(NOT_FOUND) | CODE(AUTH) | CODE(UNREACHABLE) | CODE(TIMEOUT), .run = cmd_get_##fn,      \
+    }
+#define DELETE_ROW(what, fn)                                                                                 \
+    {                                                                                                        \
+        .verb = "delete", .object = what, .words = "NAME", .word = WORD_OTHER, .words_min = 1,               \
+        .words_max = 1, .summary = "Delete one " what, .opts = OPTS(YES, ),                                  \
+        .exits = CODE(NOT_FOUND) | CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT),           \
+        .run = cmd_delete_##fn,                                                                              \
+    }
+
 const struct command commands[] = {
     {
         .verb = "login",
@@ -162,6 +185,7 @@ const struct command commands[] = {
              "keep: bring the wanted power back whenever it is lost; respect-local: obey a clean shutdown at "
              "the host; hold: leave the host alone",
              NULL},
+            {OPT_SERIAL_CONSOLE, "the login on the AMT serial port, which the node's agent sees to", NULL},
             {OPT_UNTIL, "end of hold: a time such as 2026-11-22T18:00:00Z, or from now: 90m, 2h, 3d", NULL},
             {OPT_NAME, "new name (one host)", NULL},
             {OPT_AMT_USER, "user name at the device's firmware (default: as it is)", NULL},
@@ -515,6 +539,136 @@ const struct command commands[] = {
         .exits = CODE(NOT_FOUND) | CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT),
         .run = cmd_set_password,
     },
+    LIST_ROW("profile", profile, "List activation profiles"),
+    GET_ROW("profile", profile),
+    {
+        .verb = "create",
+        .object = "profile",
+        .words = "NAME",
+        .word = WORD_OTHER,
+        .words_min = 1,
+        .words_max = 1,
+        .summary = "Make an activation profile: how a node's firmware is to be set up",
+        .details =
+            "Two profiles are always there: PROJECT_ccm and PROJECT_acm. Without --shared-password-file "
+            "each node gets an AMT password of its own, which is the safer way.",
+        .opts =
+            OPTS({OPT_CONTROL_MODE, "AMT control mode (needed)", NULL},
+                 {OPT_DOMAIN, "provisioning certificate for acm (default: the one that fits the node)", NULL},
+                 {OPT_CIRA_CONFIG, "the server that nodes dial (default: this one)", NULL},
+                 {OPT_TLS_MODE, "TLS on the firmware's own ports (default none)", NULL},
+                 {OPT_USER_CONSENT, "what the node's user must agree to (ccm: always all)", NULL},
+                 {OPT_WITHOUT,
+                  "switch off, with commas between: kvm, sol, ider, host-name (taken from the "
+                  "operating system), dhcp",
+                  NULL},
+                 {OPT_SHARED_PASSWORD_FILE, "file with one AMT password for all nodes of the profile", NULL},
+                 DATA, ),
+        .examples = EXAMPLES("create profile lab --control-mode acm --without ider", "no media redirection"),
+        .exits = CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT),
+        .run = cmd_create_profile,
+    },
+    DELETE_ROW("profile", profile),
+    LIST_ROW("ciraconfig", ciraconfig, "List CIRA configurations: servers that nodes may dial"),
+    GET_ROW("ciraconfig", ciraconfig),
+    {
+        .verb = "create",
+        .object = "ciraconfig",
+        .words = "NAME",
+        .word = WORD_OTHER,
+        .words_min = 1,
+        .words_max = 1,
+        .summary = "Make a CIRA configuration: another server for nodes to dial",
+        .details = "The configuration \"default\" is this server itself.",
+        .opts = OPTS({OPT_ADDRESS, "as nodes dial it (needed; port default 4433)", NULL},
+                     {OPT_ROOT, "root certificate that nodes are to trust (needed)", NULL},
+                     {OPT_COMMON_NAME, "CN of the server's certificate; needed with an IP address", NULL},
+                     DATA, ),
+        .exits = CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT),
+        .run = cmd_create_ciraconfig,
+    },
+    DELETE_ROW("ciraconfig", ciraconfig),
+    LIST_ROW("domain", domain, "List domains: provisioning certificates for admin control mode"),
+    GET_ROW("domain", domain),
+    {
+        .verb = "create",
+        .object = "domain",
+        .words = "NAME",
+        .word = WORD_OTHER,
+        .words_min = 1,
+        .words_max = 1,
+        .summary = "Import a provisioning certificate for a DNS suffix",
+        .details =
+            "The PFX file must hold the certificate, its key, and the chain up to the root whose hash the "
+            "firmware knows. All of it is checked before it is taken.",
+        .opts = OPTS(
+            {OPT_SUFFIX, "DNS suffix of the nodes, such as example.com (needed)", NULL},
+            {OPT_PFX, "the PFX (PKCS #12) file (needed)", NULL},
+            {OPT_PASSWORD_FILE, "file with its password (- is standard input); else it is asked for", NULL},
+            DATA, ),
+        .examples = EXAMPLES("create domain corp --suffix example.com --pfx corp.pfx --password-file pfx.txt",
+                             "for all nodes under example.com"),
+        .exits = CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT),
+        .run = cmd_create_domain,
+    },
+    DELETE_ROW("domain", domain),
+    LIST_ROW("enrolment-key", enrolment_key, "List enrolment keys: what lets the agent of a new node in"),
+    GET_ROW("enrolment-key", enrolment_key),
+    {
+        .verb = "create",
+        .object = "enrolment-key",
+        .words = "NAME",
+        .word = WORD_OTHER,
+        .words_min = 1,
+        .words_max = 1,
+        .summary = "Make an enrolment key and print it, this once",
+        .details = "The key alone goes to standard output; the server keeps only its hash.",
+        .opts = OPTS({OPT_USES, "for so many nodes (default 1)", NULL},
+                     {OPT_UNTIL,
+                      "its end: a time such as 2026-11-22T18:00:00Z, or from now: 90m, 12h, 30d "
+                      "(default 1d)",
+                      NULL},
+                     {OPT_HOST_PROJECT, "project of new hosts (default: the key's)", NULL}, DATA, ),
+        .examples = EXAMPLES("create enrolment-key rack1 --uses 40 --until 12h > key", "one key for a rack"),
+        .exits = CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT),
+        .run = cmd_create_enrolment_key,
+    },
+    {
+        .verb = "revoke",
+        .object = "enrolment-key",
+        .words = "NAME",
+        .word = WORD_OTHER,
+        .words_min = 1,
+        .words_max = 1,
+        .summary = "Let nobody in with an enrolment key any more",
+        .details = "Nodes that came in with it stay.",
+        .opts = OPTS(),
+        .exits = CODE(NOT_FOUND) | CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT),
+        .run = cmd_revoke_enrolment_key,
+    },
+    DELETE_ROW("enrolment-key", enrolment_key),
+    LIST_ROW("exception", exception, "List exceptions: deviations of hosts that somebody has approved"),
+    GET_ROW("exception", exception),
+    {
+        .verb = "create",
+        .object = "exception",
+        .words = "HOST",
+        .word = WORD_HOST,
+        .words_min = 1,
+        .words_max = 1,
+        .summary = "Approve that a host deviates, for a while",
+        .details = "The compliance report shows the exception beside the deviation; it hides nothing.",
+        .opts = OPTS({OPT_CONTROL, "what the host does not keep, such as amt-bios-switch (needed)", NULL},
+                     {OPT_REASON, "why that is accepted (needed)", NULL},
+                     {OPT_UNTIL, "its end: a time, or from now: 12h, 30d (needed)", NULL},
+                     {OPT_APPROVER, "who has approved it (default: you)", NULL}, DATA, ),
+        .examples =
+            EXAMPLES("create exception n1 --control amt-bios-switch --reason \"old board\" --until 90d",
+                     "until a new board is there"),
+        .exits = CODE(NOT_FOUND) | CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT),
+        .run = cmd_create_exception,
+    },
+    DELETE_ROW("exception", exception),
     {
         .verb = "version",
         .words = "",

@@ -235,18 +235,37 @@ void agents_look(struct fleet_host *fh) {
         answer(fh->agent);
 }
 
-int agents_order(struct fleet_host *fh, enum agent_order_kind kind, bool on, struct errinfo *ei) {
-    if (!fh->agent) {
-        err_set(ei, ERR_STATE, "", "the host %s has no agent, and this is done by the agent on the node",
-                fh->h.name);
-        err_remedy(ei,
-                   "Install pm-agent on the node and enrol it: orch-cli create enrolment-key, then pm-agent "
+static int no_agent(const struct fleet_host *fh, struct errinfo *ei) {
+    err_set(ei, ERR_STATE, "", "the host %s has no agent, and this is done by the agent on the node",
+            fh->h.name);
+    err_remedy(ei, "Install pm-agent on the node and enrol it: orch-cli create enrolment-key, then pm-agent "
                    "enrol on the node.");
-        return ERR_STATE;
-    }
+    return ERR_STATE;
+}
+
+int agents_order(struct fleet_host *fh, enum agent_order_kind kind, bool on, struct errinfo *ei) {
+    if (!fh->agent)
+        return no_agent(fh, ei);
     order_put(fh->agent, kind, on, NULL);
     agents_look(fh);
     return 0;
+}
+
+int agents_serial_ready(const struct fleet_host *fh, struct errinfo *ei) {
+    if (!fh->agent)
+        return no_agent(fh, ei);
+    const struct agent_facts *f = &fh->agent->agent.facts;
+    if (f->tty[0])
+        return 0;
+    err_set(ei, ERR_STATE, "serialConsole", "the agent of %s found no AMT serial port%s%s", fh->h.name,
+            f->tty_text[0] ? ": " : "", f->tty_text);
+    err_remedy(ei, "Is SOL enabled in the BIOS, and has the kernel the driver 8250_pci?");
+    return ERR_STATE;
+}
+
+void agents_want_serial(struct fleet_host *fh) {
+    if (fh->agent)
+        (void)!agents_order(fh, AGENT_ORDER_SERIAL, fh->h.amt_intent.serial_console, NULL);
 }
 
 void agents_drain(struct shard *s) {

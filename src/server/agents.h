@@ -90,6 +90,10 @@ NODISCARD int agents_result(struct fleet_host *fh, const char *order, bool ok, c
 /* Have the agent do this; a heartbeat that waits is answered at once. ERR_STATE: the host has no agent, with
  * what to do. A later order of a kind takes the place of one that was not taken up yet. */
 NODISCARD int agents_order(struct fleet_host *fh, enum agent_order_kind kind, bool on, struct errinfo *ei);
+/* 0 when the agent can see to the serial console; else ERR_STATE, with why not and what to do. */
+NODISCARD int agents_serial_ready(const struct fleet_host *fh, struct errinfo *ei);
+/* amt_intent.serial_console was set: have the agent do it now. */
+void agents_want_serial(struct fleet_host *fh);
 /* What the provisioning wants of the agent may be another thing now. */
 void agents_look(struct fleet_host *fh);
 /* Answer every heartbeat that waits: the server stops. */

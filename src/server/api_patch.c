@@ -4,6 +4,7 @@
 #include "server/api.h"
 
 #include "base/text.h"
+#include "server/agents.h"
 #include "server/compliance.h"
 #include "server/directory.h"
 #include "server/hostbody.h"
@@ -27,6 +28,7 @@ static const struct field PATCH_FIELDS[] = {
     {"amtControlMode", FIELD_ENUM, .values = CONTROL_MODE_VALUES, .doc = "With desiredAmtState."},
     {"amtProfile", FIELD_TEXT, .max = PROV_PROFILE_CAP - 1, .doc = "With AMT_STATE_PROVISIONED."},
     {"amtEnabled", FIELD_FLAG, .doc = "The firmware's own switch of AMT, thrown by the node's agent."},
+    {"serialConsole", FIELD_FLAG, .doc = "A login on the AMT serial port, which the agent sees to."},
     HOST_BODY_IDENTITY,
     {0}};
 const struct schema SCHEMA_HOST_PATCH = {"ChangeHost", PATCH_FIELDS};
@@ -189,6 +191,8 @@ static void check_run(struct shard *s, struct fleet_host *fh, struct fleet_call 
     }
     if (!call->err && body_has(ch->r->json, "amtEnabled"))
         call->err = compliance_switch(fh, body_flag(ch->r->json, "amtEnabled", true), &call->error);
+    if (!call->err && ch->patch.bits & PATCH_SERIAL_CONSOLE && ch->patch.v.amt_intent.serial_console)
+        call->err = agents_serial_ready(fh, &call->error);
     fleet_answer(call);
 }
 static void check_done(struct fleet_call *call) {
@@ -224,11 +228,14 @@ static int check_body(struct request *r, struct change *ch, struct errinfo *ei) 
     int err = hostbody_read(r->json, &ch->patch.v, &ch->patch.bits, ei);
     if (!err)
         err = read_amt(r->json, &ch->patch.v, &ch->patch.bits, ei);
+    if (body_has(r->json, "serialConsole"))
+        ch->patch.bits |= PATCH_SERIAL_CONSOLE;
+    ch->patch.v.amt_intent.serial_console = body_flag(r->json, "serialConsole", false);
     slice_to_str(slice_str(r->params[0]), ch->patch.v.project, sizeof ch->patch.v.project);
     snprintf(ch->patch.v.actor, sizeof ch->patch.v.actor, "%s", r->who.user);
     if (!err && body_has(r->json, "amtEnabled") && body_count(r->json) > 1)
         err = err_set(ei, ERR_INVALID, "amtEnabled", "amtEnabled goes alone, without other changes");
-    if (!err && (ch->patch.bits || body_has(r->json, "amtEnabled")))
+    if (!err && (ch->patch.bits & ~(unsigned)PATCH_SERIAL_CONSOLE || body_has(r->json, "amtEnabled")))
         err = auth_allow(&r->who, ROLE_ADMIN, r->params[0], false, ei);
     if (!err && body_text(r->json, "holdUntil", NULL) &&
         strcmp(body_text(r->json, "recoveryPolicy", ""), "hold") != 0)

@@ -114,7 +114,8 @@ enum patch_bits {
     PATCH_SERIAL = 16,
     PATCH_AMT_UUID = 32,
     PATCH_SMBIOS_UUID = 64,
-    PATCH_AMT_INTENT = 128, /* desired, mode and profile of amt_intent */
+    PATCH_AMT_INTENT = 128,     /* desired, mode and profile of amt_intent */
+    PATCH_SERIAL_CONSOLE = 256, /* amt_intent.serial_console */
     PATCH_UUIDS = PATCH_AMT_UUID | PATCH_SMBIOS_UUID,
 };
 struct fleet_patch {

@@ -4,6 +4,7 @@
 #include "server/fleet.h"
 
 #include "base/log.h"
+#include "server/agents.h"
 #include "server/directory.h"
 #include "server/persist.h"
 #include "server/tunnel.h"
@@ -66,6 +67,8 @@ static int patch_row(const struct fleet_host *fh, const struct fleet_patch *c, s
         row->amt_intent = v->amt_intent;
         row->amt_intent.serial_console = serial_console;
     }
+    if (c->bits & PATCH_SERIAL_CONSOLE)
+        row->amt_intent.serial_console = v->amt_intent.serial_console;
     if (c->bits & PATCH_CIRA_SECRET) {
         if (v->cira_user[0]) {
             memcpy(row->cira_user, v->cira_user, sizeof row->cira_user);
@@ -106,6 +109,8 @@ void fleet_apply_row(struct fleet_host *fh, unsigned bits, const struct store_ho
         if (fh->tunnel)
             tunnel_close(fh->tunnel, LINK_WHY_SECRET);
     }
+    if (bits & PATCH_SERIAL_CONSOLE)
+        agents_want_serial(fh);
     /* a new UUID or secret may clear a finding, or make the device readable */
     struct host_ev ev = {.kind = HOST_EV_LOOK};
     fleet_host_input(fh, &ev);

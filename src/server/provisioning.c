@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The glue between the provisioning machine and the world: orders in, ways that come and go, actions done. */
+#include "server/agents.h"
 #include "server/provisioning_int.h"
 
 #include "base/log.h"
@@ -290,6 +291,7 @@ void prov_feed(struct provisioning *pv, const struct prov_ev *ev) {
     pv->feeding = false;
     local_begin(pv); /* what was written down may want the client that is there, or the tunnel */
     provisioning_look(pv->fh);
+    agents_look(pv->fh);
     arm(pv);
 }
 

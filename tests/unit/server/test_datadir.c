@@ -49,6 +49,37 @@ static void keys_are_private_and_nothing_is_overwritten(void **s) {
     assert_non_null(strstr(ei.text, DATADIR_MASTER_KEY));
 }
 
+static void an_old_directory_gets_the_agents_authority_by_order_only(void **s) {
+    struct errinfo ei = {0};
+    struct datadir d;
+    struct pki_facts f;
+    char path[128];
+    assert_int_equal(mode_of(DATADIR_AGENT_KEY), 0600);
+    assert_int_equal(datadir_make_agent_ca(sub, now, &ei), ERR_EXISTS);
+    static const char *const parts[] = {DATADIR_AGENT_KEY, DATADIR_AGENT_CERT};
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(path, sizeof path, "%s/%s", sub, parts[i]);
+        assert_int_equal(unlink(path), 0);
+    }
+    assert_int_equal(datadir_open(&d, sub, "", PKI_P256, now, &ei), 0);
+    assert_int_equal(d.agent_ca_pem.len, 0); /* nothing was made */
+    datadir_close(&d);
+    assert_int_equal(datadir_make_agent_ca(sub, now, &ei), 0);
+    assert_int_equal(datadir_open(&d, sub, "", PKI_P256, now, &ei), 0);
+    assert_int_equal(pki_read(buf_slice(&d.agent_ca_pem), &f, &ei), 0);
+    assert_string_equal(f.subject, "CN=Outband agents");
+    datadir_close(&d);
+    /* half of it is a mistake */
+    snprintf(path, sizeof path, "%s/%s.away", sub, DATADIR_AGENT_KEY);
+    char from[128];
+    snprintf(from, sizeof from, "%s/%s", sub, DATADIR_AGENT_KEY);
+    assert_int_equal(rename(from, path), 0);
+    assert_int_equal(datadir_open(&d, sub, "", PKI_P256, now, &ei), ERR_NOT_FOUND);
+    assert_non_null(strstr(ei.text, DATADIR_AGENT_KEY));
+    assert_int_equal(rename(path, from), 0);
+    assert_int_equal(datadir_make_agent_ca(dir, now, &ei), ERR_NOT_FOUND);
+}
+
 static void what_was_made_can_be_served(void **s) {
     struct errinfo ei = {0};
     struct datadir d;
@@ -200,6 +231,7 @@ int main(void) {
                                        T(what_was_made_can_be_served),
                                        T(the_leaf_is_renewed_in_time),
                                        T(another_mps_hands_its_authority_over),
+                                       T(an_old_directory_gets_the_agents_authority_by_order_only),
                                        T(a_lost_file_stops_the_start),
                                        T(systemd_is_told)};
     return cmocka_run_group_tests(tests, setup, teardown);
