@@ -133,21 +133,14 @@ static void written(struct persist_wait *w) {
         fleet_run_deferred(fh);
 }
 
-static void entry_of(const struct store_host *row, struct directory_entry *e) {
-    memcpy(e->id, row->id, sizeof e->id);
-    memcpy(e->project, row->project, sizeof e->project);
-    memcpy(e->name, row->name, sizeof e->name);
-    memcpy(e->cira_user, row->cira_user, sizeof e->cira_user);
-}
-
 static int submit(struct fleet_host *fh, struct prov_writing *pw) {
     struct shard *s = pw->shard;
     persist_row(fh, &pw->row);
-    entry_of(&pw->row, &pw->before);
+    fleet_directory_entry(&pw->row, &pw->before);
     int r = change_secrets(pw);
     if (r == 0 && pw->user_made) {
         struct directory_entry after;
-        entry_of(&pw->row, &after);
+        fleet_directory_entry(&pw->row, &after);
         r = directory_change(s->app->directory, &after, NULL);
         pw->user_made = r == 0;
     }
