@@ -27,7 +27,7 @@ deactivate_all() {
     while read -r id; do
         printf 'next\nurl = "%s/v1/projects/default/compute/hosts/%s"\nrequest = PATCH\ncacert = "%s"\nheader = "Authorization: Bearer %s"\n' \
             "$api" "$id" "$dir/data/ca.pem" "$(cat "$dir/token")"
-        printf 'header = "Content-Type: application/merge-patch+json"\ndata = "{\\"desiredAmtState\\":\\"AMT_STATE_UNPROVISIONED\\"}"\n'
+        printf 'header = "Content-Type: application/json"\ndata = "{\\"desiredAmtState\\":\\"AMT_STATE_UNPROVISIONED\\"}"\n'
         printf 'silent\noutput = /dev/null\nfail\n'
     done <"$dir/ids" | sed 1d >"$dir/orders"
     chmod 600 "$dir/orders"

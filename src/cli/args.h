@@ -14,7 +14,7 @@
     O(PROJECT, "project", 'p', TEXT, "PROJECT")                                                              \
     O(TIMEOUT, "timeout", 0, NUMBER, "SECONDS")                                                              \
     O(HELP, "help", 'h', FLAG, "")                                                                           \
-    O(OUTPUT, "output", 'o', CHOICE, "table|wide|json|yaml|name")                                            \
+    O(OUTPUT, "output", 'o', CHOICE, "table|wide|json|yaml|name|csv")                                        \
     O(WATCH, "watch", 'w', FLAG, "")                                                                         \
     O(FILTER, "filter", 'f', TEXT, "FILTER")                                                                 \
     O(ORDER_BY, "order-by", 0, TEXT, "FIELDS")                                                               \
@@ -59,7 +59,29 @@
     O(WHEN, "when", 0, CHOICE, "now|graceful|reboot")                                                        \
     O(LISTEN, "listen", 0, TEXT, "ADDRESS:PORT")                                                             \
     O(ONCE, "once", 0, FLAG, "")                                                                             \
-    O(NO_BROWSER, "no-browser", 0, FLAG, "")
+    O(NO_BROWSER, "no-browser", 0, FLAG, "")                                                                 \
+    O(DOMAIN, "domain", 0, TEXT, "DOMAIN")                                                                   \
+    O(CIRA_CONFIG, "cira-config", 0, TEXT, "NAME")                                                           \
+    O(TLS_MODE, "tls-mode", 0, CHOICE, "none|server|mutual")                                                 \
+    O(USER_CONSENT, "user-consent", 0, CHOICE, "none|kvm|all")                                               \
+    O(WITHOUT, "without", 0, TEXT, "FEATURES")                                                               \
+    O(SHARED_PASSWORD_FILE, "shared-password-file", 0, FILE, "FILE")                                         \
+    O(ADDRESS, "address", 0, TEXT, "HOST[:PORT]")                                                            \
+    O(COMMON_NAME, "common-name", 0, TEXT, "NAME")                                                           \
+    O(ROOT, "root", 0, FILE, "PEM")                                                                          \
+    O(SUFFIX, "suffix", 0, TEXT, "SUFFIX")                                                                   \
+    O(PFX, "pfx", 0, FILE, "FILE")                                                                           \
+    O(USES, "uses", 0, NUMBER, "N")                                                                          \
+    O(HOST_PROJECT, "host-project", 0, TEXT, "PROJECT")                                                      \
+    O(CONTROL, "control", 0, TEXT, "CONTROL")                                                                \
+    O(REASON, "reason", 0, TEXT, "TEXT")                                                                     \
+    O(APPROVER, "approver", 0, TEXT, "NAME")                                                                 \
+    O(FROM_MPS, "from-mps", 0, TEXT, "URL")                                                                  \
+    O(MPS_USER, "mps-user", 0, TEXT, "USER")                                                                 \
+    O(MPS_CA, "mps-ca", 0, FILE, "PEM")                                                                      \
+    O(FROM_CSV, "from-csv", 0, FILE, "FILE")                                                                 \
+    O(VAULT_JSON, "vault-json", 0, FILE, "FILE")                                                             \
+    O(ALIAS, "alias", 0, TEXT, "ALIAS[,ALIAS…]")
 
 enum opt_kind {
     OPT_KIND_FLAG,

@@ -235,10 +235,23 @@ int cli_send(struct cli *c, const char *method, const char *target, const struct
     return code;
 }
 
-const char *cli_path(const struct cli *c, struct buf *b, const char *fmt, ...) {
+static void start_path(const struct cli *c, struct buf *b) {
     buf_free(b);
     buf_puts(b, "/v1/projects/");
     http1_escape(b, slice_str(cli_project(c)));
+}
+
+const char *cli_project_path(const struct cli *c, struct buf *b, const char *fmt, ...) {
+    start_path(c, b);
+    va_list ap;
+    va_start(ap, fmt);
+    buf_vputf(b, fmt, ap);
+    va_end(ap);
+    return buf_cstr(b);
+}
+
+const char *cli_path(const struct cli *c, struct buf *b, const char *fmt, ...) {
+    start_path(c, b);
     buf_puts(b, "/compute");
     va_list ap;
     va_start(ap, fmt);
@@ -263,7 +276,7 @@ void path_query(struct buf *b, const char *name, const char *value) {
 }
 
 enum output cli_output(const struct cli *c) {
-    static const char *const names[] = {"table", "wide", "json", "yaml", "name"};
+    static const char *const names[] = {"table", "wide", "json", "yaml", "name", "csv"};
     const char *o = arg_text(c->args, OPT_OUTPUT);
     for (unsigned i = 0; o && i < sizeof names / sizeof *names; i++)
         if (strcmp(o, names[i]) == 0)

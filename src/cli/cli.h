@@ -62,6 +62,8 @@ int cli_send(struct cli *c, const char *method, const char *target, const struct
 /* "/v1/projects/P/compute" and what fmt adds, into b (cleared first). Gives buf_cstr(b). Names must be
  * escaped. */
 const char *cli_path(const struct cli *c, struct buf *b, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* The same without "/compute". */
+const char *cli_project_path(const struct cli *c, struct buf *b, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* Path of a host, with a suffix such as "/operations", ":look" or "": the id is escaped. */
 const char *cli_host_path(const struct cli *c, struct buf *b, const char *host, const char *suffix);
 /* Append "&name=value" escaped, with "?" first when the target has no query yet. Nothing when value is NULL.
@@ -69,7 +71,7 @@ const char *cli_host_path(const struct cli *c, struct buf *b, const char *host, 
 void path_query(struct buf *b, const char *name, const char *value);
 
 /* What -o asks for. */
-enum output { OUTPUT_TABLE, OUTPUT_WIDE, OUTPUT_JSON, OUTPUT_YAML, OUTPUT_NAME };
+enum output { OUTPUT_TABLE, OUTPUT_WIDE, OUTPUT_JSON, OUTPUT_YAML, OUTPUT_NAME, OUTPUT_CSV };
 enum output cli_output(const struct cli *c);
 /* Print JSON or YAML as -o asks; false (and nothing printed) when it asks for something else. */
 bool cli_print_value(struct cli *c, const json_t *v);

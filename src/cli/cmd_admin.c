@@ -3,57 +3,19 @@
 #include "base/json.h"
 #include "cli/handlers.h"
 #include "cli/hosts.h"
+#include "cli/listing.h"
 #include "cli/secrets.h"
 #include "proto/http1.h"
 
 #include <inttypes.h>
 
-/* A list of objects under key as a table of these members; -o name prints the first column. */
-struct column {
-    const char *head, *member;
-    bool time;
-};
-
-static int print_list(struct cli *c, const char *target, const char *key, const struct column *cols,
-                      size_t ncols) {
-    json_t *v = NULL;
-    int code = cli_get(c, target, &v);
-    const json_t *list = jget(v, key);
-    const char *heads[TABLE_COLS_MAX];
-    for (size_t i = 0; i < ncols; i++)
-        heads[i] = cols[i].head;
-    if (code != EXIT_OK || cli_print_value(c, v)) {
-        json_decref(v);
-        return code;
-    }
-    bool names = cli_output(c) == OUTPUT_NAME;
-    struct table *t = names ? NULL : table_new(ncols, heads);
-    for (size_t r = 0; r < json_array_size(list); r++)
-        for (size_t i = 0; i < ncols; i++) {
-            const json_t *m = jget(json_array_get(list, r), cols[i].member);
-            const char *s = json_string_value(m);
-            char when[WALL_TEXT_CAP];
-            if (names && i == 0)
-                term_line(&c->term, "%s", s ? s : "");
-            else if (t && json_is_integer(m))
-                table_cell(t, COLOUR_NONE, "%" JSON_INTEGER_FORMAT, json_integer_value(m));
-            else if (t)
-                table_cell(t, COLOUR_NONE, "%s", cols[i].time ? when_text(s, when) : s && *s ? s : "-");
-        }
-    if (t)
-        table_print(t, c->term.out, c->term.width, c->term.colour_out, true);
-    table_free(&t);
-    json_decref(v);
-    return code;
-}
-
 int cmd_quarantine_list(struct cli *c, const struct args *a) {
-    static const struct column cols[] = {
+    static const struct listing_col cols[] = {
         {"ID", "id", false},           {"USER", "user", false},     {"UUID", "uuid", false},
         {"PEER", "peer", false},       {"COUNT", "count", false},   {"LAST SEEN", "lastSeen", true},
         {"VERDICT", "verdict", false}, {"REASON", "reason", false},
     };
-    return print_list(c, "/api/v1/quarantine", "entries", cols, sizeof cols / sizeof *cols);
+    return listing_print(c, "/api/v1/quarantine", "entries", cols, sizeof cols / sizeof *cols);
 }
 
 static void entry_path(struct buf *b, const char *id, const char *verb) {
@@ -116,9 +78,9 @@ int cmd_quarantine_forget(struct cli *c, const struct args *a) {
 }
 
 int cmd_list_user(struct cli *c, const struct args *a) {
-    static const struct column cols[] = {
+    static const struct listing_col cols[] = {
         {"NAME", "name", false}, {"ROLE", "role", false}, {"PROJECT", "project", false}};
-    return print_list(c, "/api/v1/users", "users", cols, sizeof cols / sizeof *cols);
+    return listing_print(c, "/api/v1/users", "users", cols, sizeof cols / sizeof *cols);
 }
 
 static void user_path(struct buf *b, const char *user, const char *suffix) {

@@ -46,6 +46,29 @@ const struct command_opt command_globals[] = {
     "which hosts: comparisons (= != < > <= >= and : for has) of fields, joined by AND, OR, NOT, such as "    \
     "'oob.link.state=\"up\" AND name=\"rack1-*\"'"
 
+/* Rows of things that are listed, shown and deleted by name. fn: as in cmd_list_FN; few: what more may go
+ * wrong
+ */
+#define LIST_ROW(what, fn, doc)                                                                              \
+    {                                                                                                        \
+        .verb = "list", .object = what, .words = "", .summary = doc,                                         \
+        .opts = OPTS(OUTPUT("table|json|yaml|name"), ),                                                      \
+        .exits = CODE(AUTH) | CODE(UNREACHABLE) | CODE(TIMEOUT), .run = cmd_list_##fn,                       \
+    }
+#define GET_ROW(what, fn)                                                                                    \
+    {                                                                                                        \
+        .verb = "get", .object = what, .words = "NAME", .word = WORD_OTHER, .words_min = 1, .words_max = 1,  \
+        .summary = "Show one " what, .opts = OPTS(DATA, ),                                                   \
+        .exits = CODE(NOT_FOUND) | CODE(AUTH) | CODE(UNREACHABLE) | CODE(TIMEOUT), .run = cmd_get_##fn,      \
+    }
+#define DELETE_ROW(what, fn)                                                                                 \
+    {                                                                                                        \
+        .verb = "delete", .object = what, .words = "NAME", .word = WORD_OTHER, .words_min = 1,               \
+        .words_max = 1, .summary = "Delete one " what, .opts = OPTS(YES, ),                                  \
+        .exits = CODE(NOT_FOUND) | CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT),           \
+        .run = cmd_delete_##fn,                                                                              \
+    }
+
 const struct command commands[] = {
     {
         .verb = "login",
@@ -84,7 +107,7 @@ const struct command commands[] = {
         .opts = OPTS(
             {OPT_FILTER, FILTER_HELP, NULL},
             {OPT_ORDER_BY, "fields to sort by, such as \"oob.link.since desc, name\" (default: name)", NULL},
-            {OPT_OUTPUT, "how to print", NULL},
+            {OPT_OUTPUT, "how to print", "table|wide|json|yaml|name"},
             {OPT_WATCH, "go on printing hosts as they change, until interrupted or --timeout", NULL}, ),
         .examples =
             EXAMPLES("list host --filter 'oob.link.state!=\"up\"'", "the hosts that cannot be reached",
@@ -103,7 +126,7 @@ const struct command commands[] = {
         .details =
             "With --watch the present state is printed, and then each event of the host with its time as "
             "it comes. A lost connection is taken up again where it broke.",
-        .opts = OPTS({OPT_OUTPUT, "how to print", NULL},
+        .opts = OPTS({OPT_OUTPUT, "how to print", "table|wide|json|yaml|name"},
                      {OPT_WATCH, "tell the story of the host until interrupted or --timeout", NULL},
                      {OPT_MAX_COUNT, "with --watch: stop after so many events", NULL}, ),
         .examples = EXAMPLES("get host n1 --watch", "follow what happens to n1"),
@@ -184,6 +207,79 @@ const struct command commands[] = {
         .exits =
             CODE(NOT_FOUND) | CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT) | CODE(PARTIAL),
         .run = cmd_set_host,
+    },
+    {
+        .verb = "import",
+        .object = "host",
+        .words = "",
+        .summary = "Take over the nodes of a public MPS/RPS",
+        .details =
+            "Nodes come from its REST API, a CSV export (guid, hostname, mpsusername, mpspassword, amtuser, "
+            "amtpassword, …), a JSON export of its Vault (devices/GUID), or of several of these: they are "
+            "joined by GUID. Passwords never come over REST. What comes over, and what cannot and why, is "
+            "told for each node. outbandd import-ca takes over the MPS's own root certificate, so that nodes "
+            "connect without being touched.",
+        .opts = OPTS(
+            {OPT_FROM_MPS, "address of the MPS, such as https://mps.example/mps", NULL},
+            {OPT_MPS_USER, "user name at the MPS", NULL},
+            {OPT_PASSWORD_FILE, "file with its password (- is standard input); else it is asked for", NULL},
+            {OPT_MPS_CA, "certificates to trust for the MPS (default: the system's)", NULL},
+            {OPT_FROM_CSV, "read nodes and secrets from this file", NULL},
+            {OPT_VAULT_JSON, "read secrets from this export of the MPS's Vault", NULL},
+            {OPT_DRY_RUN, "tell what would come over, change nothing", NULL}, DATA, ),
+        .examples = EXAMPLES(
+            "import host --from-mps https://mps.example/mps --mps-user standalone --password-file p.txt "
+            "--vault-json vault.json --dry-run",
+            "what would come over"),
+        .exits = CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT) | CODE(PARTIAL),
+        .run = cmd_import_host,
+    },
+    {
+        .verb = "merge",
+        .object = "host",
+        .words = "HOST OTHER",
+        .word = WORD_HOST,
+        .words_min = 2,
+        .words_max = 2,
+        .summary = "Two hosts are one machine: make them one",
+        .details =
+            "What belongs to the firmware is taken from the one with the live tunnel, else from the one "
+            "seen last. The one with the agent keeps its id; the name is HOST's. Asks first on a "
+            "terminal.",
+        .opts = OPTS(YES, DATA, ),
+        .exits = CODE(NOT_FOUND) | CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT),
+        .run = cmd_merge_host,
+    },
+    {
+        .verb = "split",
+        .object = "host",
+        .words = "HOST",
+        .word = WORD_HOST,
+        .words_min = 1,
+        .words_max = 1,
+        .summary = "One host is two machines: a new host takes some of its aliases",
+        .opts = OPTS({OPT_ALIAS,
+                      "what the new host takes, with commas between: smbiosUuid, amtUuid, serial, ciraUser "
+                      "(needed); with ciraUser go its secrets and what was read of the firmware",
+                      NULL},
+                     {OPT_NAME, "name of the new host (needed)", NULL}, DATA, ),
+        .examples = EXAMPLES("split host n1 --alias ciraUser,amtUuid --name n2",
+                             "the firmware that calls as n1 is another machine"),
+        .exits = CODE(NOT_FOUND) | CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT),
+        .run = cmd_split_host,
+    },
+    {
+        .verb = "report",
+        .object = "compliance",
+        .words = "",
+        .summary = "Which nodes can have AMT switched off, by what, and which are exceptions",
+        .details =
+            "A node is compliant when its BIOS or its firmware can switch AMT off. It is known from the "
+            "node's agent or from the table of boards. An exception is recorded with orch-cli create "
+            "exception.",
+        .opts = OPTS(OUTPUT("table|json|yaml|csv"), ),
+        .exits = CODE(AUTH) | CODE(UNREACHABLE) | CODE(TIMEOUT),
+        .run = cmd_report_compliance,
     },
     {
         .verb = "delete",
@@ -443,6 +539,136 @@ const struct command commands[] = {
         .exits = CODE(NOT_FOUND) | CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT),
         .run = cmd_set_password,
     },
+    LIST_ROW("profile", profile, "List activation profiles"),
+    GET_ROW("profile", profile),
+    {
+        .verb = "create",
+        .object = "profile",
+        .words = "NAME",
+        .word = WORD_OTHER,
+        .words_min = 1,
+        .words_max = 1,
+        .summary = "Make an activation profile: how a node's firmware is to be set up",
+        .details =
+            "Two profiles are always there: PROJECT_ccm and PROJECT_acm. Without --shared-password-file "
+            "each node gets an AMT password of its own, which is the safer way.",
+        .opts =
+            OPTS({OPT_CONTROL_MODE, "AMT control mode (needed)", NULL},
+                 {OPT_DOMAIN, "provisioning certificate for acm (default: the one that fits the node)", NULL},
+                 {OPT_CIRA_CONFIG, "the server that nodes dial (default: this one)", NULL},
+                 {OPT_TLS_MODE, "TLS on the firmware's own ports (default none)", NULL},
+                 {OPT_USER_CONSENT, "what the node's user must agree to (ccm: always all)", NULL},
+                 {OPT_WITHOUT,
+                  "switch off, with commas between: kvm, sol, ider, host-name (taken from the "
+                  "operating system), dhcp",
+                  NULL},
+                 {OPT_SHARED_PASSWORD_FILE, "file with one AMT password for all nodes of the profile", NULL},
+                 DATA, ),
+        .examples = EXAMPLES("create profile lab --control-mode acm --without ider", "no media redirection"),
+        .exits = CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT),
+        .run = cmd_create_profile,
+    },
+    DELETE_ROW("profile", profile),
+    LIST_ROW("ciraconfig", ciraconfig, "List CIRA configurations: servers that nodes may dial"),
+    GET_ROW("ciraconfig", ciraconfig),
+    {
+        .verb = "create",
+        .object = "ciraconfig",
+        .words = "NAME",
+        .word = WORD_OTHER,
+        .words_min = 1,
+        .words_max = 1,
+        .summary = "Make a CIRA configuration: another server for nodes to dial",
+        .details = "The configuration \"default\" is this server itself.",
+        .opts = OPTS({OPT_ADDRESS, "as nodes dial it (needed; port default 4433)", NULL},
+                     {OPT_ROOT, "root certificate that nodes are to trust (needed)", NULL},
+                     {OPT_COMMON_NAME, "CN of the server's certificate; needed with an IP address", NULL},
+                     DATA, ),
+        .exits = CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT),
+        .run = cmd_create_ciraconfig,
+    },
+    DELETE_ROW("ciraconfig", ciraconfig),
+    LIST_ROW("domain", domain, "List domains: provisioning certificates for admin control mode"),
+    GET_ROW("domain", domain),
+    {
+        .verb = "create",
+        .object = "domain",
+        .words = "NAME",
+        .word = WORD_OTHER,
+        .words_min = 1,
+        .words_max = 1,
+        .summary = "Import a provisioning certificate for a DNS suffix",
+        .details =
+            "The PFX file must hold the certificate, its key, and the chain up to the root whose hash the "
+            "firmware knows. All of it is checked before it is taken.",
+        .opts = OPTS(
+            {OPT_SUFFIX, "DNS suffix of the nodes, such as example.com (needed)", NULL},
+            {OPT_PFX, "the PFX (PKCS #12) file (needed)", NULL},
+            {OPT_PASSWORD_FILE, "file with its password (- is standard input); else it is asked for", NULL},
+            DATA, ),
+        .examples = EXAMPLES("create domain corp --suffix example.com --pfx corp.pfx --password-file pfx.txt",
+                             "for all nodes under example.com"),
+        .exits = CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT),
+        .run = cmd_create_domain,
+    },
+    DELETE_ROW("domain", domain),
+    LIST_ROW("enrolment-key", enrolment_key, "List enrolment keys: what lets the agent of a new node in"),
+    GET_ROW("enrolment-key", enrolment_key),
+    {
+        .verb = "create",
+        .object = "enrolment-key",
+        .words = "NAME",
+        .word = WORD_OTHER,
+        .words_min = 1,
+        .words_max = 1,
+        .summary = "Make an enrolment key and print it, this once",
+        .details = "The key alone goes to standard output; the server keeps only its hash.",
+        .opts = OPTS({OPT_USES, "for so many nodes (default 1)", NULL},
+                     {OPT_UNTIL,
+                      "its end: a time such as 2026-11-22T18:00:00Z, or from now: 90m, 12h, 30d "
+                      "(default 1d)",
+                      NULL},
+                     {OPT_HOST_PROJECT, "project of new hosts (default: the key's)", NULL}, DATA, ),
+        .examples = EXAMPLES("create enrolment-key rack1 --uses 40 --until 12h > key", "one key for a rack"),
+        .exits = CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT),
+        .run = cmd_create_enrolment_key,
+    },
+    {
+        .verb = "revoke",
+        .object = "enrolment-key",
+        .words = "NAME",
+        .word = WORD_OTHER,
+        .words_min = 1,
+        .words_max = 1,
+        .summary = "Let nobody in with an enrolment key any more",
+        .details = "Nodes that came in with it stay.",
+        .opts = OPTS(),
+        .exits = CODE(NOT_FOUND) | CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT),
+        .run = cmd_revoke_enrolment_key,
+    },
+    DELETE_ROW("enrolment-key", enrolment_key),
+    LIST_ROW("exception", exception, "List exceptions: deviations of hosts that somebody has approved"),
+    GET_ROW("exception", exception),
+    {
+        .verb = "create",
+        .object = "exception",
+        .words = "HOST",
+        .word = WORD_HOST,
+        .words_min = 1,
+        .words_max = 1,
+        .summary = "Approve that a host deviates, for a while",
+        .details = "The compliance report shows the exception beside the deviation; it hides nothing.",
+        .opts = OPTS({OPT_CONTROL, "what the host does not keep, such as amt-bios-switch (needed)", NULL},
+                     {OPT_REASON, "why that is accepted (needed)", NULL},
+                     {OPT_UNTIL, "its end: a time, or from now: 12h, 30d (needed)", NULL},
+                     {OPT_APPROVER, "who has approved it (default: you)", NULL}, DATA, ),
+        .examples =
+            EXAMPLES("create exception n1 --control amt-bios-switch --reason \"old board\" --until 90d",
+                     "until a new board is there"),
+        .exits = CODE(NOT_FOUND) | CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT),
+        .run = cmd_create_exception,
+    },
+    DELETE_ROW("exception", exception),
     {
         .verb = "version",
         .words = "",

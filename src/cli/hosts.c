@@ -82,14 +82,21 @@ enum colour link_colour(const char *state) {
 
 struct table *hosts_table_new(bool wide) {
     static const char *const heads[] = {"NAME", "ID", "DESIRED", "POWER", "LINK", "PROBLEM"};
-    static const char *const wide_heads[] = {"NAME", "ID",       "DESIRED",   "POWER",    "LINK",   "SINCE",
-                                             "PEER", "RECOVERY", "OPERATION", "FIRMWARE", "PROBLEM"};
+    static const char *const wide_heads[] = {"NAME",      "ID",       "DESIRED", "POWER", "LINK",
+                                             "SINCE",     "PEER",     "AMT",     "AGENT", "RECOVERY",
+                                             "OPERATION", "FIRMWARE", "PROBLEM"};
     return wide ? table_new(sizeof wide_heads / sizeof *wide_heads, wide_heads)
                 : table_new(sizeof heads / sizeof *heads, heads);
 }
 
 static const char *or_dash(const char *s) {
     return *s ? s : "-";
+}
+
+/* Is the agent there? "-": the host has none. */
+static const char *agent_word(const json_t *host) {
+    const json_t *agent = jget(host, "oob.agent");
+    return !json_is_object(agent) ? "-" : jget_bool(agent, "here") ? "here" : "away";
 }
 
 void hosts_table_row(struct table *t, const json_t *host, bool wide) {
@@ -108,6 +115,8 @@ void hosts_table_row(struct table *t, const json_t *host, bool wide) {
         const json_t *op = jget(host, "oob.operation");
         table_cell(t, COLOUR_NONE, "%s", when_text(jget_str(host, "oob.link.since"), when));
         table_cell(t, COLOUR_NONE, "%s", or_dash(jget_str(host, "oob.link.peer")));
+        table_cell(t, COLOUR_NONE, "%s", or_dash(jget_str(host, "oob.amt.state")));
+        table_cell(t, COLOUR_NONE, "%s", agent_word(host));
         table_cell(t, COLOUR_NONE, "%s", or_dash(jget_str(host, "oob.recoveryPolicy")));
         if (json_is_object(op))
             table_cell(t, COLOUR_NONE, "%s %s", jget_str(op, "kind"), jget_str(op, "state"));
@@ -176,6 +185,21 @@ void decision_text(const json_t *o, char *out, size_t cap) {
              *next ? "; looks again at " : "", *next ? when_text(next, when) : "");
 }
 
+static void describe_agent(struct cli *c, const json_t *host) {
+    char text[2 * SAY_CAP], when[WALL_TEXT_CAP];
+    const char *found = jget_str(host, "oob.amtBiosSwitch.state"),
+               *by = jget_str(host, "oob.amtBiosSwitch.source");
+    if (json_is_object(jget(host, "oob.agent"))) {
+        snprintf(text, sizeof text, "%s, heard %s", agent_word(host),
+                 when_text(jget_str(host, "oob.agent.seenAt"), when));
+        line(c, "Agent", COLOUR_NONE, text);
+    }
+    if (*by) {
+        snprintf(text, sizeof text, "%s (%s)", found, by);
+        line(c, "AMT BIOS switch", COLOUR_NONE, text);
+    }
+}
+
 void host_describe(struct cli *c, const json_t *host) {
     char text[2 * SAY_CAP], when[WALL_TEXT_CAP];
     const char *link = jget_str(host, "oob.link.state"), *reason = jget_str(host, "oob.link.reason");
@@ -194,14 +218,18 @@ void host_describe(struct cli *c, const json_t *host) {
     describe_operation(c, "Next operation", jget(host, "oob.nextOperation"));
     line(c, "AMT state", COLOUR_NONE, jget_str(host, "currentAmtState"));
     line(c, "Control mode", COLOUR_NONE, jget_str(host, "amtControlMode"));
+    describe_agent(c, host);
     line(c, "Firmware", COLOUR_NONE, jget_str(host, "oob.firmware.version"));
     line(c, "Model", COLOUR_NONE, jget_str(host, "oob.firmware.model"));
     line(c, "BIOS", COLOUR_NONE, jget_str(host, "oob.firmware.biosVersion"));
     line(c, "SMBIOS UUID", COLOUR_NONE, jget_str(host, "uuid"));
     line(c, "AMT UUID", COLOUR_NONE, jget_str(host, "oob.aliases.amtUuid"));
     line(c, "Seen UUID", COLOUR_NONE, jget_str(host, "oob.aliases.seenUuid"));
+    line(c, "UUID order", COLOUR_NONE, jget_str(host, "oob.aliases.uuidOrder"));
     line(c, "Serial", COLOUR_NONE, jget_str(host, "serialNumber"));
-    line(c, "CIRA user", COLOUR_NONE, jget_str(host, "oob.aliases.ciraUser"));
+    snprintf(text, sizeof text, "%s%s", jget_str(host, "oob.aliases.ciraUser"),
+             jget_bool(host, "oob.aliases.ciraShared") ? " (shared: told apart by AMT UUID)" : "");
+    line(c, "CIRA user", COLOUR_NONE, text);
     const json_t *findings = jget(host, "oob.findings");
     for (size_t i = 0; i < json_array_size(findings); i++) {
         const json_t *f = json_array_get(findings, i);

@@ -21,13 +21,11 @@ const struct schema SCHEMA_HOST_CREATE = {"NewHost", CREATE_FIELDS};
 
 /* Is the name or CIRA user taken? What fleet_create would say, without doing it. */
 static int check_free(struct request *r, const struct host_new *v, struct errinfo *ei) {
-    struct directory *d = r->shard->app->directory;
-    struct directory_entry e;
-    if (directory_by_name(d, v->project, v->name, &e) == 0)
-        return err_set(ei, ERR_EXISTS, "name", "the name %s is taken by %s", v->name, e.id);
-    if (*v->cira_user && directory_by_user(d, slice_str(v->cira_user), &e) == 0)
-        return err_set(ei, ERR_EXISTS, "cira.user", "the CIRA user %s is taken by %s", v->cira_user, e.id);
-    return 0;
+    struct directory_entry e = {.cira_shared = v->cira_shared, .ids.amt = v->amt_uuid};
+    memcpy(e.project, v->project, sizeof e.project);
+    memcpy(e.name, v->name, sizeof e.name);
+    memcpy(e.cira_user, v->cira_user, sizeof e.cira_user);
+    return directory_may_add(r->shard->app->directory, &e, ei);
 }
 
 static void wipe_rows(struct host_new *rows, size_t n) {

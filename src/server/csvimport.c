@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/csvimport.h"
 
+#include "base/csv.h"
 #include "base/text.h"
 
 #include <assert.h>
@@ -96,6 +97,17 @@ static const char *take_control_mode(struct host_new *h, struct slice v) {
     return "a control mode is acm or ccm, AMT_CONTROL_MODE_ACM or AMT_CONTROL_MODE_CCM, or empty";
 }
 
+static const char *take_cira_shared(struct host_new *h, struct slice v) {
+    h->cira_shared = slice_ieq(v, SLICE_LIT("true"));
+    return h->cira_shared || slice_ieq(v, SLICE_LIT("false")) ? NULL : "it is true or false";
+}
+static const char *take_mebx_password(struct host_new *h, struct slice v) {
+    return printable_ascii(v) && v.n >= AMT_PASSWORD_MIN && v.n <= AMT_PASSWORD_MAX &&
+                   slice_to_str(v, h->mebx_password, sizeof h->mebx_password)
+               ? NULL
+               : "a MEBx password has 8 to 32 printable ASCII characters";
+}
+
 static const struct column columns[CSV_COLUMNS] = {
 #define C(sym, text, req, sec) [CSV_##sym] = {.name = text, .required = req, .secret = sec},
     CSV_COLUMN_TABLE(C)
@@ -113,6 +125,8 @@ static const char *(*const takers[CSV_COLUMNS])(struct host_new *h, struct slice
     [CSV_AMT_PASSWORD] = take_amt_password,
     [CSV_DESIRED] = take_desired,
     [CSV_CONTROL_MODE] = take_control_mode,
+    [CSV_CIRA_SHARED] = take_cira_shared,
+    [CSV_MEBX_PASSWORD] = take_mebx_password,
 };
 
 /* --- the parser --- */
@@ -157,49 +171,19 @@ static int check_line(struct parser *p, struct slice line) {
     return 0;
 }
 
-/* One value into p->text at *at; *line then begins behind it. */
-static int take_quoted(struct parser *p, struct slice *line, size_t *at) {
-    *line = slice_skip(*line, 1);
-    while (line->n) {
-        uint8_t c = line->p[0];
-        *line = slice_skip(*line, 1);
-        if (c == '"') {
-            if (!line->n || line->p[0] == ',')
-                return 0;
-            if (line->p[0] != '"')
-                return bad(p, ERR_SYNTAX, NO_COLUMN, "there is text between a closing quote and the comma");
-            *line = slice_skip(*line, 1);
-        }
-        p->text[(*at)++] = (char)c;
-    }
-    return bad(p, ERR_SYNTAX, NO_COLUMN, "a quoted value has no end on its line");
-}
-
-static int take_plain(struct parser *p, struct slice *line, size_t *at) {
-    for (; line->n && line->p[0] != ','; *line = slice_skip(*line, 1)) {
-        if (line->p[0] == '"')
-            return bad(p, ERR_SYNTAX, NO_COLUMN,
-                       "a quote inside a value: put the whole value in quotes and double each quote in it");
-        p->text[(*at)++] = (char)line->p[0];
-    }
-    return 0;
-}
-
 /* Split the line into p->values. How many, or an error. */
 static int split(struct parser *p, struct slice line) {
-    size_t at = 0;
-    for (int n = 0;; n++) {
+    struct csv_line l;
+    int n = 0;
+    csv_begin(&l, line, p->text);
+    for (; l.more; n++) {
         if (n == CSV_COLUMNS)
             return bad(p, ERR_SYNTAX, NO_COLUMN, "there are more values than columns");
-        size_t start = at;
-        int err = line.n && line.p[0] == '"' ? take_quoted(p, &line, &at) : take_plain(p, &line, &at);
-        if (err)
-            return err;
-        p->values[n] = slice_of(p->text + start, at - start);
-        if (!line.n)
-            return n + 1;
-        line = slice_skip(line, 1); /* the comma */
+        const char *wrong = csv_next(&l, &p->values[n]);
+        if (wrong)
+            return bad(p, ERR_SYNTAX, NO_COLUMN, wrong);
     }
+    return n;
 }
 
 /* --- header --- */
@@ -315,7 +299,9 @@ static int take_row(struct parser *p, struct slice line) {
     if (*h->amt_password && !*h->amt_user)
         slice_to_str(SLICE_LIT("admin"), h->amt_user, sizeof h->amt_user);
     int err = check_new(p, &p->names, &p->nodes[2 * i], h->name, CSV_NAME);
-    return err ? err : check_new(p, &p->users, &p->nodes[2 * i + 1], h->cira_user, CSV_CIRA_USER);
+    if (err || h->cira_shared) /* who shares it is told apart by the directory */
+        return err;
+    return check_new(p, &p->users, &p->nodes[2 * i + 1], h->cira_user, CSV_CIRA_USER);
 }
 
 /* Memory for all rows at once: growing would leave copies of secrets behind. */

@@ -21,7 +21,9 @@ enum { CSV_ROWS_MAX = 100000, CSV_LINE_MAX = 4096 };
     C(AMT_USER, "AmtUser", false, false)                                                                     \
     C(AMT_PASSWORD, "AmtPassword", false, true)                                                              \
     C(DESIRED, "DesiredPowerState", false, false)                                                            \
-    C(CONTROL_MODE, "ControlMode", false, false)
+    C(CONTROL_MODE, "ControlMode", false, false)                                                             \
+    C(CIRA_SHARED, "CiraShared", false, false)                                                               \
+    C(MEBX_PASSWORD, "MebxPassword", false, true)
 
 struct csv_hosts {
     struct host_new *rows; /* malloc()ed; project and actor are empty; may be taken over (set to NULL) */

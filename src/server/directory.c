@@ -201,6 +201,13 @@ int directory_add(struct directory *d, const struct directory_entry *e, struct e
     return r;
 }
 
+int directory_may_add(struct directory *d, const struct directory_entry *e, struct errinfo *ei) {
+    pthread_rwlock_rdlock(&d->lock);
+    int r = check_free(d, e, NULL, ei);
+    pthread_rwlock_unlock(&d->lock);
+    return r;
+}
+
 int directory_change(struct directory *d, const struct directory_entry *e, struct errinfo *ei) {
     pthread_rwlock_wrlock(&d->lock);
     struct entry *x = by_id(d, e->id);

@@ -24,6 +24,8 @@ struct directory_entry {
  * each with an AMT UUID of its own (no placeholder). ERR_EXISTS with the field and the host that has it;
  * ERR_INVALID (a shared user without a UUID); ERR_NOMEM. */
 NODISCARD int directory_add(struct directory *d, const struct directory_entry *e, struct errinfo *ei);
+/* What directory_add() would say of name and CIRA user now, without doing it. */
+NODISCARD int directory_may_add(struct directory *d, const struct directory_entry *e, struct errinfo *ei);
 /* Change name, CIRA user and what is recorded of the node. Same errors, and then nothing is changed;
  * ERR_NOT_FOUND. */
 NODISCARD int directory_change(struct directory *d, const struct directory_entry *e, struct errinfo *ei);

@@ -67,7 +67,7 @@ NODISCARD int fleet_scan(struct fleet_scan *scan);
 struct host_new {
     char project[HOST_PROJECT_CAP], name[HOST_NAME_CAP], serial[HOST_SERIAL_CAP];
     char cira_user[HOST_USER_CAP], cira_password[72];
-    char amt_user[HOST_USER_CAP], amt_password[40];
+    char amt_user[HOST_USER_CAP], amt_password[40], mebx_password[40];
     bool cira_shared; /* others may have the same CIRA user; amt_uuid is then needed */
     struct uuid amt_uuid, smbios_uuid;
     enum amt_control_mode control_mode;

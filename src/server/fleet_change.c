@@ -72,7 +72,7 @@ static int patch_row(const struct fleet_host *fh, const struct fleet_patch *c, s
     if (c->bits & PATCH_CIRA_SECRET) {
         if (v->cira_user[0]) {
             memcpy(row->cira_user, v->cira_user, sizeof row->cira_user);
-            row->cira_shared = false;
+            row->cira_shared = v->cira_shared;
         }
         r = seal_new(fh, "cira", v->cira_password, &row->cira_secret);
     }

@@ -229,6 +229,8 @@ static int make_row(struct fleet_create *c, size_t i, struct store_host *row) {
     r = seal_secret(a, id, "cira", v->cira_password, &row->cira_secret);
     if (r == 0)
         r = seal_secret(a, id, "amt", v->amt_password, &row->amt_secret);
+    if (r == 0)
+        r = seal_secret(a, id, "mebx", v->mebx_password, &row->mebx_secret);
     if (r < 0)
         err_set(&c->error, r, "", "the secrets could not be sealed: %s", err_text(r));
     return r;

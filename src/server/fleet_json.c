@@ -144,6 +144,7 @@ static void aliases_json(struct json *j, const struct host *h) {
     kuuid(j, "smbiosUuid", h->smbios_uuid);
     json_kstr(j, "serial", h->serial);
     json_kstr(j, "ciraUser", h->cira_user);
+    json_kbool(j, "ciraShared", h->cira_shared);
     json_kstr(j, "uuidOrder", uuid_order_text(host_uuid_order(h)));
     json_obj_end(j);
 }

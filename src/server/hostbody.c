@@ -8,6 +8,8 @@
 static const struct field CIRA_FIELDS[] = {
     {"user", FIELD_TEXT, .min = 1, .max = HOST_USER_CAP - 1, .doc = "User name of the CIRA login."},
     {"password", FIELD_TEXT, .secret = true, .min = 8, .max = 71},
+    {"shared", FIELD_FLAG,
+     .doc = "With user: others may have the same user; amtUuid tells them apart, the password proves."},
     {0}};
 const struct schema SCHEMA_CIRA = {"Cira", CIRA_FIELDS};
 static const struct field AMT_FIELDS[] = {
@@ -70,6 +72,7 @@ int hostbody_read(const struct json_t *body, struct host_new *v, unsigned *bits,
         *bits |= PATCH_AMT_SECRET;
     body_copy(cira, "user", v->cira_user, sizeof v->cira_user);
     body_copy(cira, "password", v->cira_password, sizeof v->cira_password);
+    v->cira_shared = body_flag(cira, "shared", false);
     body_copy(amt, "user", v->amt_user, sizeof v->amt_user);
     body_copy(amt, "password", v->amt_password, sizeof v->amt_password);
     int err = read_uuid(body, "amtUuid", &v->amt_uuid, PATCH_AMT_UUID, bits);

@@ -164,7 +164,7 @@ static int check_root(const char *pem, struct wall now, struct errinfo *ei) {
     }
     if (!f.is_ca)
         return err_set(ei, ERR_INVALID, "rootCertificate",
-                       "the certificate of %s is none of a certificate authority", f.subject);
+                       "the certificate of %s is not that of a certificate authority", f.subject);
     if (f.not_after.us <= now.us)
         return err_set(ei, ERR_INVALID, "rootCertificate", "the certificate of %s expired at %s", f.subject,
                        wall_rfc3339(f.not_after, when));

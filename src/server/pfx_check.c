@@ -170,7 +170,7 @@ static int check_cert(X509 *x, bool leaf, struct wall now, struct pki_facts *f, 
                    EVP_PKEY_get_bits(k), PFX_KEY_BITS_MIN);
     if (!leaf && X509_check_ca(x) < 1)
         return bad(ei, "Export the chain of the certificate authority.",
-                   "the certificate of %s stands in the chain, but is none of a certificate authority",
+                   "the certificate of %s stands in the chain, but is not that of a certificate authority",
                    f->subject);
     return 0;
 }

@@ -54,3 +54,4 @@ int run_foreign(struct run *r);
 int run_smbios(struct run *r);
 int run_board(struct run *r);
 int run_amt(struct run *r);
+int run_suffix(struct run *r);

@@ -60,6 +60,15 @@ int run_board(struct run *r) {
     return 0;
 }
 
+int run_suffix(struct run *r) {
+    bool mebx = sim_cmd_is(sim_cmd_arg(r, 0), "mebx");
+    const char *name = sim_cmd_is(sim_cmd_arg(r, 1), "none") ? "" : sim_cmd_arg(r, 1);
+    if (!mebx && !sim_cmd_is(sim_cmd_arg(r, 0), "dhcp"))
+        return sim_cmd_bad(r, 0, "mebx, dhcp");
+    int e = sim_node_dns_suffix(r->node, mebx, slice_str(name));
+    return e < 0 ? sim_cmd_bad(r, 1, "domains of less than 128 characters") : 0;
+}
+
 int run_amt(struct run *r) {
     static const struct {
         const char *word;

@@ -206,6 +206,8 @@ const struct sim_command SIM_COMMANDS[] = {
     {"smbios", MUST_NODES, 1, 1, "UUID", "change the UUID that the operating system sees", run_smbios, 0},
     {"board", MUST_NODES, 2, 2, "VENDOR NAME", "change the board that the operating system sees", run_board,
      0},
+    {"suffix", MUST_NODES, 2, 2, "mebx|dhcp DOMAIN|none", "the DNS suffix of MEBx, or that of the wired link",
+     run_suffix, 0},
     {"amt", MUST_NODES, 1, 1, "on|off|bios-on|bios-off", "AMT enabled by the host, by BIOS", run_amt, 0},
     {"prov", MUST_NODES, 0, 0, "", "what is set up, and how often each step was executed", run_prov, 0},
     {"foreign", MUST_NODES, 1, 2, "HOST[:PORT] [ccm|acm]", "set up by somebody else, with a server there",

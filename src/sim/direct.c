@@ -163,6 +163,16 @@ void direct_flush(struct sim_node *n) {
             flush_conn(conn_at(l));
 }
 
+void direct_end(struct sim_node *n) {
+    LIST_EACH (l, &n->conns) {
+        struct direct_conn *c = conn_at(l);
+        if (!c->closing) {
+            c->closing = true;
+            stream_close(c->stream);
+        }
+    }
+}
+
 struct mono direct_deadline(const struct sim_node *n) {
     struct mono at = MONO_NEVER;
     LIST_EACH (l, &n->conns)

@@ -8,6 +8,8 @@
 void direct_close(struct sim_node *n);
 /* The firmware's redirection listener was switched on or off. */
 void direct_update_listener(struct sim_node *n);
+/* Nothing is set up any more: connections end once what they have to say is out. */
+void direct_end(struct sim_node *n);
 void direct_flush(struct sim_node *n);
 struct mono direct_deadline(const struct sim_node *n);
 void direct_tick(struct sim_node *n, struct mono now);

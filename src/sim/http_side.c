@@ -51,7 +51,7 @@ struct http_conn *http_conn_new(struct sim_node *n, bool tls, struct mono now) {
     c->at = mono_add_ms(now, IDLE_CLOSE_MS);
     c->parser = http1_new(HTTP1_REQUESTS, &LIMITS);
     if (tls)
-        c->tls = tls_new(n->fleet->cfg.device_tls, true, NULL);
+        c->tls = tls_new(node_tls_ctx(n), true, NULL);
     if (!c->parser || (tls && !c->tls))
         http_conn_free(&c);
     return c;

@@ -24,7 +24,7 @@ struct life_ctxs {
     size_t next;
 };
 
-static void put_pem(struct buf *out, struct slice der) {
+void life_put_pem(struct buf *out, struct slice der) {
     struct buf b64 = {0};
     if (text_base64(&b64, der) < 0)
         out->failed = true;
@@ -42,7 +42,7 @@ static struct tls_ctx *ctx_make(const struct sim_fleet *f, const struct prov *p)
     struct errinfo ei;
     for (size_t i = 0; i < PROV_CERTS_MAX; i++)
         if (p->certs[i].der && p->certs[i].root)
-            put_pem(&pem, slice_of(p->certs[i].der, p->certs[i].n));
+            life_put_pem(&pem, slice_of(p->certs[i].der, p->certs[i].n));
     struct tls_ctx *tls = NULL;
     if (!pem.failed)
         tls = tls_client_ctx(buf_slice(&pem), false, f->cfg.legacy_tls ? TLS_LEGACY : TLS_ONLY_12, &ei);
@@ -110,6 +110,10 @@ static void put_address(const struct prov_mps *m, struct node_dial *d) {
     snprintf(d->address, sizeof d->address, v6 ? "[%s]:%u" : "%s:%u", m->address, m->port);
 }
 
+static uint64_t key_of(const struct sim_node *n, const struct node_dial *d) {
+    return map_hash(slice_str(d->address), node_tls_remote(n) ? 1 : 2);
+}
+
 bool node_dial(struct sim_node *n, struct node_dial *d) {
     const struct sim_fleet_config *cfg = &n->fleet->cfg;
     *d = (struct node_dial){.user = n->cfg.id.cira_user,
@@ -119,13 +123,13 @@ bool node_dial(struct sim_node *n, struct node_dial *d) {
     if (!node_dials(n))
         return false;
     snprintf(d->address, sizeof d->address, "%.*s", AMT_HOST_CAP, n->fleet->server);
-    d->key = map_hash(slice_str(d->address), 1);
+    uint64_t fleets = key_of(n, d);
+    d->key = fleets;
     if (!n->prov)
         return true;
     const struct prov_mps *m = mps_of(n->prov);
-    uint64_t fleets = d->key;
     put_address(m, d);
-    d->key = map_hash(slice_str(d->address), 1);
+    d->key = key_of(n, d);
     d->user = m->user;
     d->password = m->password;
     struct tls_ctx *own = cfg->tls ? ctx_of(n->fleet, n->prov) : NULL;

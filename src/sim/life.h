@@ -11,7 +11,7 @@ struct node_dial {
     const char *user, *password;
     const char *verify;  /* name that the server's certificate must have; NULL: any */
     struct tls_ctx *tls; /* NULL: plain, as the fleet is. Borrowed from the fleet */
-    uint64_t key;        /* of address and port: another one is another server */
+    uint64_t key; /* of the server, and of the ports that are forwarded: another one needs another tunnel */
 };
 /* False: not set up, no server with a periodic policy, inside the enterprise's domain, or no trusted root for
  * that server. */
@@ -24,5 +24,7 @@ bool node_dials(const struct sim_node *n);
 void life_settle(struct sim_node *n);
 struct mono life_deadline(const struct sim_node *n);
 
+/* A certificate as PEM text. */
+void life_put_pem(struct buf *out, struct slice der);
 /* Contexts by trusted roots, shared by the nodes of a fleet. */
 void life_fleet_free(struct sim_fleet *f);

@@ -100,8 +100,9 @@ static int read_provisioning_root(struct amtsim *s, struct errinfo *ei) {
     struct buf pem = {0};
     struct pki_facts facts;
     int r = read_file(s->opt.provisioning_root, &pem, ei);
-    if (r == 0)
-        r = pki_read(buf_slice(&pem), &facts, ei);
+    if (r == 0 && pki_read(buf_slice(&pem), &facts, NULL) < 0)
+        r = err_set(ei, ERR_INVALID, "provisioning-root",
+                    "--provisioning-root %s holds no certificate in PEM", s->opt.provisioning_root);
     if (r == 0)
         memcpy(s->root_sha256, facts.sha256, sizeof s->root_sha256);
     buf_free(&pem);

@@ -18,6 +18,7 @@ struct mei_conn {
     struct buf in, out;
     struct mono out_at; /* the mei-slow fault: when out goes */
     bool closing;       /* once out is sent */
+    bool deaf;          /* … at once: the host does not read */
     bool closed;
 };
 /* Queue a message. */

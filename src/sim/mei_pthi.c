@@ -142,16 +142,17 @@ static uint32_t local_account(struct ask *a, struct wr *w) {
 static uint32_t ras_status(struct ask *a, struct wr *w) {
     struct node_dial d;
     struct pthi_ras r = {.network = NETWORK_DIRECT};
-    if (node_dial(a->node, &d)) {
+    if (node_dial(a->node, &d) && strchr(d.address, ':')) {
         r = (struct pthi_ras){.network = NETWORK_OUTSIDE,
                               .state = a->node->link_up  ? 2
                                        : a->node->tunnel ? 1
                                                          : 0,
                               .trigger = TRIGGER_PERIODIC};
-        char *colon = strrchr(d.address, ':');
-        if (colon)
-            *colon = 0;
-        slice_to_str(slice_str(d.address), r.mps, sizeof r.mps);
+        struct slice host = slice_str(d.address);
+        host = slice_head(host, (size_t)(strrchr(d.address, ':') - d.address));
+        if (host.n > 2 && host.p[0] == '[')
+            host = slice_of(host.p + 1, host.n - 2);
+        slice_to_str(host, r.mps, sizeof r.mps);
     }
     pthi_put_ras(w, &r);
     return PTHI_STATUS_OK;

@@ -6,7 +6,12 @@
 
 #include <stdlib.h>
 
-enum { CONNS_MAX = 16, LENGTH_BYTES = 4, GUID_BYTES = 16, QUEUED_MAX = 1 << 20 };
+enum {
+    CONNS_MAX = 16,
+    LENGTH_BYTES = 4,
+    GUID_BYTES = 16,
+    QUEUED_MAX = 256 << 10 /* a host that does not read */
+};
 /* The answer to a GUID that is not taken: length 0, or one byte */
 enum { ANSWER_BUSY = 1 };
 
@@ -45,8 +50,8 @@ void mei_say(struct mei_conn *c, struct slice msg) {
     uint8_t head[LENGTH_BYTES];
     struct wr w = wr_of(head, sizeof head);
     wr_le32(&w, (uint32_t)msg.n);
-    if (c->out.len + msg.n > QUEUED_MAX) {
-        c->closing = true; /* a host that does not read */
+    if (c->out.len + stream_queued(c->stream) + msg.n > QUEUED_MAX) {
+        c->closing = c->deaf = true;
         return;
     }
     buf_put(&c->out, wr_done(&w));
@@ -215,7 +220,10 @@ static void flush_conn(struct mei_conn *c) {
     buf_free(&c->out);
     if (c->closing && !c->closed) {
         c->closed = true;
-        stream_close(c->stream);
+        if (c->deaf)
+            stream_abort(c->stream);
+        else
+            stream_close(c->stream);
     }
 }
 

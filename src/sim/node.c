@@ -106,10 +106,6 @@ void node_mac(const struct sim_node *n, uint8_t out[6]) {
         out[i] = (uint8_t)(n->index_seed >> (8 * i));
 }
 
-bool node_tls_local(const struct sim_node *n) {
-    return sim_profile_info(n->cfg.profile)->tls_only || (n->prov && n->prov->tls.local);
-}
-
 bool node_me_runs(const struct sim_node *n) {
     if (n->host.state == MACHINE_G3)
         return false;
@@ -220,8 +216,10 @@ static bool in_the_dark(const struct sim_node *n) {
 static void settle_link(struct sim_node *n) {
     struct mono now = node_now(n);
     life_settle(n);
-    if (node_control_mode(n) == 0 || !node_amt_on(n))
+    if (node_control_mode(n) == 0 || !node_amt_on(n)) {
         drop_all(n, TUNNEL_FIN);
+        direct_end(n);
+    }
     bury_ended(n);
     if (!node_me_runs(n) || !n->running || !node_dials(n))
         n->connect_at = MONO_NEVER;
@@ -351,6 +349,7 @@ void sim_node_free(struct sim_node **np) {
     mei_close(n);
     machine_done(&n->host);
     prov_free(&n->prov);
+    tls_ctx_unref(&n->own_tls);
     free(n->auth);
     free(n->enums);
     n->fleet->nnodes--;

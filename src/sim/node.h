@@ -223,6 +223,8 @@ void sim_node_set_board(struct sim_node *n, struct slice vendor, struct slice na
  */
 void sim_node_bios_amt(struct sim_node *n, bool on);
 void sim_node_switch(struct sim_node *n, bool on);
+/* The PKI DNS suffix of MEBx, or what DHCP tells on the wired link; "" unset. ERR_LIMIT, ERR_NOMEM. */
+NODISCARD int sim_node_dns_suffix(struct sim_node *n, bool mebx, struct slice name);
 /* Set up by somebody else: mode 1 CCM, 2 ACM, another administrator's password, and a tunnel to server
  * ("HOST" or "HOST:PORT"). ERR_INVALID with ei filled. */
 NODISCARD int sim_node_foreign(struct sim_node *n, struct slice server, uint8_t mode, struct errinfo *ei);

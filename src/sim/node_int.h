@@ -118,6 +118,8 @@ struct sim_node {
     bool switched_off;  /* AMT is disabled, by the host */
     bool bios_off;      /* … by BIOS: its MEI clients are not there either */
     /* firmware */
+    struct tls_ctx *own_tls; /* of the certificate with handle own_tls_cert; made at its first use */
+    uint32_t own_tls_cert;
     struct prov *prov;    /* made by node_prov() at the first need */
     struct fw_auth *auth; /* made at the first challenge */
     struct fw_boot boot;
@@ -160,6 +162,10 @@ void node_switch(struct sim_node *n, bool on);
 void node_mac(const struct sim_node *n, uint8_t out[6]);
 /* TLS is enforced on the local port, too: by release or by its settings. */
 bool node_tls_local(const struct sim_node *n);
+/* … on the ports behind the tunnel: the plain ones are closed. */
+bool node_tls_remote(const struct sim_node *n);
+/* The firmware's side of its own TLS; NULL: it has none. Borrowed. */
+struct tls_ctx *node_tls_ctx(struct sim_node *n);
 /* ME runs: the tunnel may exist. */
 bool node_me_runs(const struct sim_node *n);
 /* ME wakes in Sx: of the active power scheme or BIOS. */

@@ -80,6 +80,18 @@ int sim_node_foreign(struct sim_node *n, struct slice server, uint8_t mode, stru
     return 0;
 }
 
+int sim_node_dns_suffix(struct sim_node *n, bool mebx, struct slice name) {
+    struct prov *p = node_prov(n);
+    if (!p)
+        return ERR_NOMEM;
+    if (name.n >= sizeof p->dns_suffix)
+        return ERR_LIMIT;
+    slice_to_str(name, mebx ? p->dns_suffix : p->dhcp_suffix, sizeof p->dns_suffix);
+    p->changed = true; /* environment detection looks at it */
+    node_settle(n);
+    return 0;
+}
+
 /* --- looking --- */
 
 int sim_node_prov_describe(struct sim_node *n, struct buf *out) {
@@ -97,6 +109,8 @@ int sim_node_prov_describe(struct sim_node *n, struct buf *out) {
     for (size_t i = 0; i < PROV_MPS_MAX; i++)
         if (p->mps[i].used)
             buf_putf(out, " mps=%s:%u mps-user=%s", p->mps[i].address, p->mps[i].port, p->mps[i].user);
+    buf_putf(out, " mebx-suffix=%s dhcp-suffix=%s", p->dns_suffix[0] ? p->dns_suffix : "none",
+             p->dhcp_suffix[0] ? p->dhcp_suffix : "none");
     buf_putf(out, " policies=%u detection=%s certificates=%u tls-remote=%s tls-local=%s amt=%s", policies,
              p->detection[0] ? p->detection : "none", certs, p->tls.remote ? "on" : "off",
              node_tls_local(n) ? "on" : "off",

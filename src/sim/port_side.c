@@ -15,13 +15,22 @@ enum port_kind port_kind_of(const struct sim_node *n, uint32_t port, bool *tls) 
         if (PORTS[i].port != port)
             continue;
         *tls = PORTS[i].tls;
-        if (*tls ? !n->fleet->cfg.device_tls : sim_profile_info(n->cfg.profile)->tls_only)
+        if (*tls ? !n->fleet->cfg.device_tls : node_tls_remote(n))
             return PORT_NONE;
         if (PORTS[i].kind == PORT_REDIRECTION && !n->listener)
             return PORT_NONE; /* ListenerEnabled false (5.7) */
         return PORTS[i].kind;
     }
     return PORT_NONE;
+}
+
+bool port_is_redirection(uint32_t port) {
+    return port == 16994 || port == 16995 || port == 5900;
+}
+
+bool port_forwarded(const struct sim_node *n, uint32_t port) {
+    bool tls = port == 16993 || port == 664 || port == 16995;
+    return (tls || !node_tls_remote(n)) && (n->listener || !port_is_redirection(port));
 }
 
 enum port_kind port_kind_of_local(const struct sim_node *n, uint32_t port, bool *tls) {

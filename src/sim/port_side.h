@@ -9,6 +9,10 @@
 enum port_kind { PORT_NONE, PORT_WSMAN, PORT_REDIRECTION };
 /* What the firmware has at this port, and whether its own TLS comes first. */
 enum port_kind port_kind_of(const struct sim_node *n, uint32_t port, bool *tls);
+bool port_is_redirection(uint32_t port);
+/* Is it forwarded by the tunnel now? Redirection only while the listener is on (5.7), plain ones only while
+ * TLS is not enforced. */
+bool port_forwarded(const struct sim_node *n, uint32_t port);
 /* The same, asked by the host itself (LME): WS-MAN alone, and also while nothing is set up. */
 enum port_kind port_kind_of_local(const struct sim_node *n, uint32_t port, bool *tls);
 

@@ -122,7 +122,7 @@ struct redir_conn *redir_conn_new(struct sim_node *n, bool tls, struct mono now)
     redir_conn_set_state(c, REDIR_CONN_LOGIN, mono_add_ms(now, LOGIN_MS));
     c->side = side_make(n);
     if (tls)
-        c->tls = tls_new(n->fleet->cfg.device_tls, true, NULL);
+        c->tls = tls_new(node_tls_ctx(n), true, NULL);
     if (!c->side || (tls && !c->tls))
         redir_conn_free(&c);
     return c;

@@ -147,11 +147,6 @@ static void on_end(struct stream *s, void *ctx, enum stream_end why) {
     node_settle(t->node);
 }
 
-/* The redirection ports are forwarded only while the listener is on (5.7). */
-static bool is_redirection(uint32_t port) {
-    return port == 16994 || port == 16995 || port == 5900;
-}
-
 static void login(struct sim_tunnel *t) {
     struct sim_node *n = t->node;
     const struct sim_profile_info *p = sim_profile_info(n->cfg.profile);
@@ -163,7 +158,7 @@ static void login(struct sim_tunnel *t) {
     uint32_t ports[16];
     size_t nports = 0;
     for (size_t i = 0; i < p->nports && !sim_tunnel_faulty(t, SIM_FAULT_FORWARDS_MISSING); i++)
-        if (n->listener || !is_redirection(p->ports[i]))
+        if (port_forwarded(n, p->ports[i]))
             ports[nports++] = p->ports[i];
     struct apf_login l = {.uuid = n->cfg.id.uuid,
                           .trigger = 4,
@@ -180,9 +175,9 @@ void sim_tunnel_update_forwards(struct sim_tunnel *t) {
     if (t->state != TUN_READY || sim_tunnel_faulty(t, SIM_FAULT_FORWARDS_MISSING))
         return;
     for (size_t i = 0; i < p->nports; i++) {
-        if (!is_redirection(p->ports[i]))
+        if (!port_is_redirection(p->ports[i]))
             continue;
-        if (t->node->listener)
+        if (port_forwarded(t->node, p->ports[i]))
             apf_forward(t->apf, p->ports[i]);
         else
             apf_unforward(t->apf, p->ports[i]);

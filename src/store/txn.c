@@ -35,13 +35,13 @@ struct kind_row {
 };
 static const struct kind_row kinds[STORE_WRITE_COUNT] = {
 #define K(kind, type, key)                                                                                   \
-    [kind] = {sizeof(struct type), offsetof(struct type, key), sizeof(((struct type *)0)->key)},
+    [kind] = {sizeof(struct type), offsetof(struct type, key), sizeof(((struct type *)0)->key), false},
     KIND_TABLE(K)
 #undef K
-        [STORE_EVENT_ADD] = {sizeof(struct store_event), 0, 0},
-    [STORE_AUDIT_ADD] = {sizeof(struct store_audit), 0, 0},
-    [STORE_OBJECT_PUT] = {sizeof(struct store_object), 0, OBJECT_KEY_SIZE, .object = true},
-    [STORE_OBJECT_DELETE] = {sizeof(struct store_object), 0, OBJECT_KEY_SIZE, .object = true},
+        [STORE_EVENT_ADD] = {sizeof(struct store_event), 0, 0, false},
+    [STORE_AUDIT_ADD] = {sizeof(struct store_audit), 0, 0, false},
+    [STORE_OBJECT_PUT] = {sizeof(struct store_object), 0, OBJECT_KEY_SIZE, true},
+    [STORE_OBJECT_DELETE] = {sizeof(struct store_object), 0, OBJECT_KEY_SIZE, true},
 };
 
 struct store_txn *store_txn_new(void (*done)(struct store_txn *t), void *owner) {

@@ -86,7 +86,7 @@ static void errors(void **state) {
         {H "\nn1,u1,password\nn2,u2\n", ERR_SYNTAX, 3, "",
          "line 3: the line has 2 values, and the header names 3"},
         {H "\nn1,u1,password,x\n", ERR_SYNTAX, 2, "", "has 4 values"},
-        {H "\n1,2,3,4,5,6,7,8,9,0,1\n", ERR_SYNTAX, 2, "", "more values than columns"},
+        {H "\n1,2,3,4,5,6,7,8,9,0,1,2,3\n", ERR_SYNTAX, 2, "", "more values than columns"},
         {H "\nn1,,password\n", ERR_INVALID, 2, "CiraUser", "line 2, column CiraUser: the value is missing"},
         {H "\n,,\n", ERR_INVALID, 2, "Name", "missing"},
         {H "\nn1,u1,short12\n", ERR_INVALID, 2, "CiraPassword", "has 8 to 71"},

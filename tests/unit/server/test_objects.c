@@ -185,8 +185,8 @@ static void the_default_cira_configuration_is_this_server(void **state) {
     struct errinfo ei = {0};
     struct settings s;
     begin();
-    make_root(&g->app->ca_pem);
-    snprintf(g->app->server_name, sizeof g->app->server_name, "outband.example");
+    make_root(&g->app->cira_root_pem);
+    snprintf(g->app->cira_name, sizeof g->app->cira_name, "outband.example");
     atomic_store(&g->app->cira_port, 14433);
     assert_int_equal(objects_cira(g->app->objects, "default", "", &k, &ei), 0);
     assert_string_equal(k.address, "outband.example");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where a node dials: what is configured in its firmware, and what becomes of its tunnel when that changes.
  */
+#include "base/ossl.h"
 #include "base/text.h"
 #include "net/pki.h"
 #include "net/sim.h"
@@ -8,6 +9,7 @@
 #include "sim/life.h"
 #include "unit.h"
 
+#include <openssl/pem.h>
 #include <stdlib.h>
 
 enum { NEVER_MS = 60000 };
@@ -280,6 +282,64 @@ static void a_server_must_be_trusted(void **state) {
     buf_free(&leaf);
 }
 
+/* --- its own TLS --- */
+
+static bool second_forwards(struct bench *b) {
+    const struct orch_link *k = orch_up(&b->orch);
+    return second_took_it(b) && k && k->forwards >= 3;
+}
+static bool handshaken(struct bench *b) {
+    const struct orch_link *k = orch_up(&b->orch);
+    return k && k->chans[0].opened;
+}
+
+/* A committed TLS set-up: the plain ports go, and the firmware shows the certificate that it was given. */
+static void tls_that_was_set_up_is_used(void **state) {
+    struct wall from = {1600000000000000};
+    struct errinfo ei = {0};
+    struct buf key = {0}, root = {0}, leaf = {0};
+    struct pki_facts facts;
+    static const char *const NAMES[] = {"node.example"};
+    assert_int_equal(pki_make_key(PKI_P256, &key, &ei), 0);
+    assert_int_equal(pki_make_root(buf_slice(&key), "root", from, 36500, &root, &ei), 0);
+    assert_int_equal(
+        pki_make_leaf(buf_slice(&root), buf_slice(&key), buf_slice(&key), NAMES, 1, from, 36500, &leaf, &ei),
+        0);
+    assert_int_equal(pki_read(buf_slice(&leaf), &facts, &ei), 0);
+    struct bench b;
+    struct tls_ctx *device = bench_device_tls();
+    bench_make(&b, SIM_A16, device);
+    assert_true(bench_run(&b, bench_is_up, SOON));
+    assert_true(apf_forwards(orch_up(&b.orch)->apf, 16992));
+    struct prov *p = node_prov(b.node);
+    put_root(p, buf_slice(&leaf)); /* any slot will do */
+    p->certs[0].root = false;
+    p->tls_cert = p->certs[0].handle;
+    BIO *bio = BIO_new_mem_buf(buf_cstr(&key), -1);
+    p->key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+    assert_non_null(p->key);
+    BIO_free(bio);
+    p->tls.remote = true;
+    settled(&b);
+    assert_true(bench_run(&b, second_forwards, SOON));
+    assert_false(apf_forwards(orch_up(&b.orch)->apf, 16992));
+    assert_true(apf_forwards(orch_up(&b.orch)->apf, 16993));
+    struct orch_chan *c = orch_raw_open(&b.orch, 16995);
+    assert_int_equal(tls_start(c->tls), 0);
+    assert_int_equal(orch_raw_send(&b.orch, c, SLICE_EMPTY), ERR_STATE);
+    assert_true(bench_run(&b, handshaken, SOON));
+    uint8_t shown[32];
+    assert_true(tls_peer_fingerprint(c->tls, shown));
+    assert_memory_equal(shown, facts.sha256, sizeof shown);
+    orch_raw_free(&b.orch, c);
+    bench_unmake(&b);
+    tls_ctx_unref(&device);
+    buf_free(&key);
+    buf_free(&root);
+    buf_free(&leaf);
+}
+
 UNIT_MAIN(T(without_set_up_nobody_is_dialled), T(a_half_configured_node_does_not_dial),
           T(a_new_password_counts_from_the_next_login), T(another_server_gets_the_tunnel),
-          T(changes_take_effect_together), T(a_node_of_somebody_else), T(a_server_must_be_trusted))
+          T(changes_take_effect_together), T(a_node_of_somebody_else), T(a_server_must_be_trusted),
+          T(tls_that_was_set_up_is_used))

@@ -387,6 +387,28 @@ static void hostile_frames_end_it(void **state) {
     bench_unmake(&b);
 }
 
+/* Who asks and never reads the answers is dropped; the others are not. */
+static void a_host_that_does_not_read_is_dropped(void **state) {
+    struct bench b;
+    struct mei m;
+    uint8_t out[64];
+    make(&b, SIM_A16, SIM_ACM);
+    assert_int_equal(mei_connect(&m, &b, MEI_GUID_PTHI), 5);
+    stream_pause(m.stream);
+    for (int i = 0; i < 2000 && !m.ended; i++) {
+        struct wr w = wr_of(out, sizeof out);
+        pthi_put_request(&w, PTHI_CMD_CODE_VERSIONS, SLICE_EMPTY);
+        mei_put(&m, wr_done(&w));
+        sim_run_until(b.world, mono_add_ms(sim_now(b.world), 5));
+    }
+    if (!m.ended)
+        stream_resume(m.stream);
+    sim_run_until(b.world, mono_add_ms(sim_now(b.world), 100));
+    assert_true(m.ended && m.gone);
+    mei_disconnect(&m);
+    bench_unmake(&b);
+}
+
 /* Sixteen connections a node, the seventeenth is refused. */
 static void connections_are_bounded(void **state) {
     struct bench b;
@@ -404,4 +426,5 @@ UNIT_MAIN(T(clients_are_found_by_their_guid), T(pthi_tells_what_the_node_is), T(
           T(the_host_ends_client_control_mode_alone), T(the_host_reads_as_os_admin),
           T(newer_firmware_is_tls_alone), T(os_admin_is_local), T(a_host_is_set_up_from_inside),
           T(a_whole_life), T(faults_of_the_interface), T(a_sleeping_host_has_no_programs),
-          T(the_watchdog_client_switches_amt), T(hostile_frames_end_it), T(connections_are_bounded))
+          T(the_watchdog_client_switches_amt), T(hostile_frames_end_it),
+          T(a_host_that_does_not_read_is_dropped), T(connections_are_bounded))
