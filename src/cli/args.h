@@ -60,12 +60,6 @@
     O(LISTEN, "listen", 0, TEXT, "ADDRESS:PORT")                                                             \
     O(ONCE, "once", 0, FLAG, "")                                                                             \
     O(NO_BROWSER, "no-browser", 0, FLAG, "")                                                                 \
-    O(FROM_MPS, "from-mps", 0, TEXT, "URL")                                                                  \
-    O(MPS_USER, "mps-user", 0, TEXT, "USER")                                                                 \
-    O(MPS_CA, "mps-ca", 0, FILE, "PEM")                                                                      \
-    O(FROM_CSV, "from-csv", 0, FILE, "FILE")                                                                 \
-    O(VAULT_JSON, "vault-json", 0, FILE, "FILE")                                                             \
-    O(ALIAS, "alias", 0, TEXT, "ALIAS[,ALIAS…]")                                                             \
     O(DOMAIN, "domain", 0, TEXT, "DOMAIN")                                                                   \
     O(CIRA_CONFIG, "cira-config", 0, TEXT, "NAME")                                                           \
     O(TLS_MODE, "tls-mode", 0, CHOICE, "none|server|mutual")                                                 \
@@ -81,7 +75,13 @@
     O(HOST_PROJECT, "host-project", 0, TEXT, "PROJECT")                                                      \
     O(CONTROL, "control", 0, TEXT, "CONTROL")                                                                \
     O(REASON, "reason", 0, TEXT, "TEXT")                                                                     \
-    O(APPROVER, "approver", 0, TEXT, "NAME")
+    O(APPROVER, "approver", 0, TEXT, "NAME")                                                                 \
+    O(FROM_MPS, "from-mps", 0, TEXT, "URL")                                                                  \
+    O(MPS_USER, "mps-user", 0, TEXT, "USER")                                                                 \
+    O(MPS_CA, "mps-ca", 0, FILE, "PEM")                                                                      \
+    O(FROM_CSV, "from-csv", 0, FILE, "FILE")                                                                 \
+    O(VAULT_JSON, "vault-json", 0, FILE, "FILE")                                                             \
+    O(ALIAS, "alias", 0, TEXT, "ALIAS[,ALIAS…]")
 
 enum opt_kind {
     OPT_KIND_FLAG,

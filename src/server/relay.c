@@ -226,6 +226,17 @@ void relay_end(struct fleet_host *fh, struct session *s) {
     relay_arm(r);
 }
 
+static void put_mute_remedy(struct json *j, const struct host *h) {
+    char text[200] =
+        "On the node enable a login on the AMT serial port: sudo systemctl enable --now "
+        "serial-getty@ttySN.service, where ttySN is the PCI serial port of vendor 0x8086 (often ttyS4)";
+    if (h->agent && h->agent->facts.tty[0])
+        snprintf(text, sizeof text,
+                 "Let the node's agent start a login on %s: orch-cli set host %.63s --serial-console enable",
+                 h->agent->facts.tty, h->name);
+    json_kstr(j, "remedy", text);
+}
+
 void relay_note(struct fleet_host *fh, const struct session *s, enum session_note note, uint32_t n,
                 const char *text) {
     static const char *const types[] = {
@@ -249,10 +260,7 @@ void relay_note(struct fleet_host *fh, const struct session *s, enum session_not
     else
         json_kstr(&j, "text", text);
     if (note == SESSION_NOTE_MUTE)
-        json_kstr(
-            &j, "remedy",
-            "On the node enable a login on the AMT serial port: sudo systemctl enable --now "
-            "serial-getty@ttySN.service, where ttySN is the PCI serial port of vendor 0x8086 (often ttyS4)");
+        put_mute_remedy(&j, &fh->h);
     json_obj_end(&j);
     relay_tell(r, buf_slice(&b));
     buf_free(&b);

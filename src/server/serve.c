@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From settings to running loops, and back. */
 #include "base/log.h"
+#include "base/notify.h"
 #include "server/auth.h"
 #include "server/fleet.h"
 #include "server/httpd.h"
-#include "server/notify.h"
 #include "server/serve_impl.h"
 
 #include "base/ossl.h"

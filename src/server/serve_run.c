@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The main thread while the loops run: signals, watchdog, reload, drain. */
 #include "base/log.h"
+#include "base/notify.h"
 #include "server/agents.h"
 #include "server/httpd.h"
-#include "server/notify.h"
 #include "server/serve_impl.h"
 
 #include <errno.h>

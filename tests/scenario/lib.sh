@@ -177,8 +177,62 @@ ends() {
 session() { api GET "/v1/projects/default/compute/hosts/$1/sessions" | jq -r "[.sessions[] | select(.kind == \"$2\")][0] | $3"; }
 session_is() { [ "$(session "$1" "$2" "$3")" = true ]; }
 
+# agent_config NODE: the configuration of the agent of this node, with a systemctl of its own that tells amtsim
+agent_config() {
+    local n=$1
+    mkdir -p "$WORK/agent-$n"
+    cat >"$WORK/agent-$n/systemctl" <<EOF
+#!/bin/sh
+# what systemd would do on this node, as far as the serial port goes
+echo "\$*" >>"$WORK/agent-$n/systemctl.log"
+case \$1 in
+is-active | is-enabled) [ -e "$WORK/agent-$n/getty" ] ;;
+enable) touch "$WORK/agent-$n/getty"; exec "$BUILD/src/sim/amtsim" ctl "$WORK/ctl" getty ${n#node} on ;;
+disable) rm -f "$WORK/agent-$n/getty"; exec "$BUILD/src/sim/amtsim" ctl "$WORK/ctl" getty ${n#node} off ;;
+is-system-running) cat "$WORK/agent-$n/system" 2>/dev/null || echo running ;;
+list-jobs) grep -F "\$3" "$WORK/agent-$n/jobs" 2>/dev/null ;;
+esac
+EOF
+    chmod 755 "$WORK/agent-$n/systemctl"
+    mkdir -p "$WORK/agent-$n/sessions"
+    printf 'UID=1000\nUSER=anna\nSTATE=active\nCLASS=user\n' >"$WORK/agent-$n/sessions/1"
+    cat >"$WORK/agent-$n/conf" <<EOF
+server = https://localhost:$HTTPS_PORT
+ca = $WORK/data/ca.pem
+key-file = $WORK/agent-$n/key
+state-dir = $WORK/agent-$n/state
+mei = unix:$WORK/mei/$n
+sysfs = $WORK/mei/$n.sys
+systemctl = $WORK/agent-$n/systemctl
+sessions = $WORK/agent-$n/sessions
+EOF
+}
+# enrolment_key NAME USES FILE: a key of the project default that lives an hour
+enrolment_key() {
+    api POST /v1/projects/default/enrolmentkeys -H 'Content-Type: application/json' \
+        -d "{\"name\":\"$1\",\"maxUses\":$2,\"expiresAt\":\"$(date -u -d '+1 hour' +%FT%TZ)\"}" | jq -er .key >"$3" || fail "an enrolment key"
+    chmod 600 "$3"
+}
+agent() {
+    local n=$1
+    shift
+    "$BUILD/src/agent/pm-agent" "$@" --config "$WORK/agent-$n/conf"
+}
+# agent_run NODE: as the service does, until agent_stop NODE
+declare -A AGENT=()
+agent_run() {
+    "$BUILD/src/agent/pm-agent" run --config "$WORK/agent-$1/conf" >"$WORK/agent-$1/log" 2>&1 &
+    AGENT[$1]=$!
+}
+agent_stop() {
+    kill "${AGENT[$1]}" 2>/dev/null
+    wait "${AGENT[$1]}" 2>/dev/null
+    unset "AGENT[$1]"
+}
+
 finish() {
     local code=$? job
+    for job in "${AGENT[@]}"; do kill "$job" 2>/dev/null; done
     for job in "${JOB[@]}"; do kill "$job" 2>/dev/null; done
     [ -n "${FLEET_PID:-}" ] && kill "$FLEET_PID" 2>/dev/null
     [ -n "${SERVER_PID:-}" ] && kill "$SERVER_PID" 2>/dev/null

@@ -3,6 +3,9 @@
 #include "threads.h"
 
 #include "base/json.h"
+#include "server/objects.h"
+
+#include <jansson.h>
 
 enum { EVERY_MS = 1, IN_FLIGHT_MAX = 64 };
 
@@ -271,12 +274,78 @@ static void do_subscribe(struct driver *d) {
     }
 }
 
+/* --- objects: names and keys that all drivers share --- */
+
+static void object_changed(struct object_change *c) {
+    struct driver *d = c->ctx;
+    assert_true(c->err == 0 || c->error.text[0] != 0);
+    d->objects += c->err == 0;
+    free(c);
+    finish(d);
+}
+
+static void do_object(struct driver *d) {
+    static const char hash[] =
+        "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b"; /* "secret" */
+    bool profile = pick(d, 2);
+    struct object_change *c = calloc(1, sizeof *c);
+    assert_non_null(c);
+    *c = (struct object_change){.from = d->shard,
+                                .what = (enum object_change_kind)pick(d, OBJECT_REVOKE + 1),
+                                .kind = profile ? OBJECT_PROFILE : OBJECT_ENROL,
+                                .project = "default",
+                                .done = object_changed,
+                                .ctx = d};
+    if (c->what == OBJECT_REVOKE && (profile || pick(d, 8))) /* else the key would be of no use for long */
+        c->what = OBJECT_CREATE;
+    if (c->what == OBJECT_REPLACE && !profile)
+        c->what = OBJECT_DELETE;
+    snprintf(c->name, sizeof c->name, "p%u", profile ? pick(d, 3) : 0);
+    if (c->what == OBJECT_CREATE || c->what == OBJECT_REPLACE)
+        c->body = profile ? json_pack("{s:s,s:b}", "controlMode", "acm", "kvm", pick(d, 2))
+                          : json_pack("{s:i,s:s,s:s,s:s}", "maxUses", 5, "hostProject", "default",
+                                      "expiresAt", "2126-01-01T00:00:00Z", "sha256", hash);
+    begin(d);
+    objects_change(d->rig->app->objects, c);
+}
+
+static void enrolled(struct objects_enrol *e) {
+    struct driver *d = e->ctx;
+    d->enrolled += e->err == 0;
+    if (e->err == 0 && pick(d, 2))
+        objects_enrol_back(d->rig->app->objects, e->project, e->key_name);
+    free(e);
+    finish(d);
+}
+
+static void do_enrol(struct driver *d) {
+    struct objects_enrol *e = calloc(1, sizeof *e);
+    assert_non_null(e);
+    *e = (struct objects_enrol){.from = d->shard, .peek = pick(d, 4) == 0, .done = enrolled, .ctx = d};
+    begin(d);
+    objects_enrol(d->rig->app->objects, SLICE_LIT("secret"), e);
+}
+
+static void do_read_objects(struct driver *d) {
+    struct objects *o = d->rig->app->objects;
+    struct profile p;
+    struct object *all;
+    size_t n;
+    if (objects_profile(o, "default", "p0", &p, NULL) == 0)
+        assert_int_equal(p.mode, AMT_MODE_ACM);
+    assert_int_equal(objects_list(o, pick(d, 2) ? OBJECT_PROFILE : OBJECT_ENROL, "default", &all, &n), 0);
+    while (n)
+        object_free(&all[--n]);
+    free(all);
+}
+
 /* --- the timer --- */
 
 static void on_timer(struct loop_timer *t) {
     static void (*const all[])(struct driver *) = {
-        do_command,   do_command, do_command, do_look,   do_look,     do_look, do_subscribe,
-        do_subscribe, do_patch,   do_create,  do_delete, do_volatile, do_scan};
+        do_command,   do_command,   do_command, do_look,   do_look,        do_look,
+        do_subscribe, do_subscribe, do_patch,   do_create, do_delete,      do_volatile,
+        do_scan,      do_object,    do_enrol,   do_enrol,  do_read_objects};
     struct driver *d = CONTAINER_OF(t, struct driver, timer);
     if (d->stopping)
         return;

@@ -35,7 +35,7 @@ struct driver {
     atomic_uint in_flight; /* calls, scans, creates */
     atomic_uint busy;      /* tunnels are still there */
     atomic_uint pings;
-    unsigned done, commands, scans, created, deleted, events, gaps;
+    unsigned done, commands, scans, created, deleted, events, gaps, objects, enrolled;
     struct hub_sub subs[SUBS];
     bool subscribed[SUBS], paused[SUBS];
     char own[64][HOST_ID_CAP]; /* hosts it has created itself */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/log.h"
+#include "base/notify.h"
 #include "net/tls.h"
 #include "server/datadir.h"
-#include "server/notify.h"
 #include "unit.h"
 
 #include <stdlib.h>
