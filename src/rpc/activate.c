@@ -306,7 +306,8 @@ static int run_once(struct run *r, const struct url *u, const char *target, cons
     r->switch_at = MONO_NEVER;
     r->end->mei = true;
     int rc = !info || !r->local ? err_set(r->ei, ERR_NOMEM, "", "out of memory")
-                                : device_read(info, r->local, r->o->local.where, r->o->friendly_name, r->ei);
+                                : device_read(info, r->local, r->o->local.where, r->o->cert_pem != NULL,
+                                              r->o->friendly_name, r->ei);
     if (rc == 0) {
         r->end->mei = false;
         rc = connect_server(&r->stream, r->o, u, target, t, r->ei);

@@ -73,6 +73,8 @@ struct rps_conn {
     struct ws *ws;
     struct loop_timer timer;
     struct mono ping_at, silent_at, farewell_at;
+    struct request *asks; /* that is being upgraded */
+    char accept[WS_ACCEPT_CAP];
     bool posted;  /* msg is under way, or a look-up runs: not to be freed */
     bool closing; /* its stream winds down by itself */
 

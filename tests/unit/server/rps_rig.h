@@ -35,6 +35,9 @@ struct lender {
     char heard[400];            /* " wsman progress success" */
     struct rps_from_server end; /* the last words */
     char progress[RPS_TEXT_CAP];
+    unsigned cut_at;      /* the connection breaks with this request for the firmware; 0: never … */
+    bool cut_late;        /* … after the firmware had it, before its answer is passed on */
+    unsigned requests;    /* so many came */
     bool deaf;            /* answers nothing, but pings */
     const char *switched; /* port of the last port_switch; "" none */
 };
