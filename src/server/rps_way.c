@@ -108,13 +108,11 @@ static void io_close(void *ctx, int chan) {
     c->open_due = false;
     c->close_due = 0;
     forget_request(c);
-    if (c->exchange == RPS_EXCHANGE_NONE)
-        return;
-    if (c->tls) { /* the rest of the answer would be taken for that of the next request */
+    if (c->tls) { /* the firmware may be closing it, and the rest of an answer is not that of the next */
         rps_tls_drop(c);
         c->exchange = RPS_EXCHANGE_NONE;
         c->answer_at = MONO_NEVER;
-    } else {
+    } else if (c->exchange != RPS_EXCHANGE_NONE) {
         c->exchange = RPS_EXCHANGE_ORPHAN;
     }
 }
