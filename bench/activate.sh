@@ -5,19 +5,19 @@
 
 # activate_node NAME: what the program at a node does
 activate_node() {
-    taskset -c $fleet_core "$build/src/rpc/rpc" activate --url "wss://localhost:${HTTPS##*:}/activate" --profile default_ccm \
+    taskset -c "$fleet_core" "$build/src/rpc/rpc" activate --url "wss://localhost:${HTTPS##*:}/activate" --profile default_ccm \
         --ca "$dir/data/ca.pem" --key-file "$dir/token" --mei "unix:$dir/mei/$1" >"$dir/rpc/$1" 2>&1
 }
-# all of them, at once; how many failed
+# all of them, at once; false when one failed
 activate_all() {
     local name pid pids='' failed=0
     mkdir -p "$dir/rpc"
-    for name in $(sed -n '2,$s/,.*//p' "$dir/nodes.csv"); do
+    while read -r name; do
         activate_node "$name" &
         pids="$pids $!"
-    done
+    done < <(sed -n '2,$s/,.*//p' "$dir/nodes.csv")
     for pid in $pids; do wait "$pid" || failed=$((failed + 1)); done
-    return $((failed > 0 ? 1 : 0))
+    [ "$failed" = 0 ]
 }
 tunnels_are() { [ "$(metric outband_tunnels)" = "$1" ]; }
 # deactivate_all: an order for each host, over one connection

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a file of the kernel's DMI tree may hold. */
+/* What a file of the kernel's DMI tree may hold.
+ * sources: src/rpc/dmi.c */
 #include "base/text.h"
 #include "fuzz.h"
 #include "rpc/dmi.h"

@@ -250,6 +250,11 @@ static void failed(struct agent *a, int err, const struct errinfo *ei) {
         log_warn("agent", "%s%s%s", ei->text, ei->remedy[0] ? ". " : "", ei->remedy);
     door_close(&a->door);
     rest(a, err);
+    struct identity now;
+    if (err == ERR_AUTH && identity_load(&now, a->c->state_dir, NULL) == 0) {
+        identity_free(&a->id); /* a person may have enrolled the node anew */
+        a->id = now;
+    }
 }
 
 int agent_run(const struct agent_config *c, bool once, struct errinfo *ei) {

@@ -29,6 +29,7 @@ struct change {
     const char *kind;              /* of the operation */
     struct buf patch;              /* JSON; empty: none */
     bool force, wait, dry_run, deletes;
+    bool revokes;        /* the agent's identity */
     uint64_t deadline_s; /* 0: the server's */
     char doing[200];     /* "power off, policy hold" */
 };
@@ -84,10 +85,10 @@ static void look_only(const struct cli *c, struct client *cl, struct bulk_item *
 }
 
 static void simple_call(const struct cli *c, struct client *cl, struct bulk_item *item, const char *method,
-                        struct slice body, const char *done) {
+                        const char *what, struct slice body, const char *done) {
     struct buf path = {0};
     const struct request rq = {
-        .method = method, .target = cli_host_path(c, &path, item->target, ""), .body = body};
+        .method = method, .target = cli_host_path(c, &path, item->target, what), .body = body};
     struct answer a;
     if (outcome_call(cl, &rq, &a, &item->outcome) == EXIT_OK)
         snprintf(item->outcome.text, sizeof item->outcome.text, "%s", done);
@@ -102,9 +103,11 @@ static void work(const struct cli *c, struct client *cl, struct bulk_item *item,
         return;
     }
     if (ch->deletes)
-        simple_call(c, cl, item, "DELETE", SLICE_EMPTY, "deleted");
+        simple_call(c, cl, item, "DELETE", "", SLICE_EMPTY, "deleted");
+    if (ch->revokes)
+        simple_call(c, cl, item, "DELETE", "/agent", SLICE_EMPTY, "its agent's identity is void");
     if (ch->patch.len)
-        simple_call(c, cl, item, "PATCH", buf_slice(&ch->patch), "changed");
+        simple_call(c, cl, item, "PATCH", "", buf_slice(&ch->patch), "changed");
     if (ch->kind && item->outcome.exit == EXIT_OK)
         post_operation(c, cl, item, ch);
 }
@@ -301,6 +304,12 @@ int cmd_set_host(struct cli *c, const struct args *a) {
         code = run_change(c, a, &ch, ASK_ABOVE);
     secret_buf_free(&ch.patch);
     return code;
+}
+
+int cmd_delete_agent(struct cli *c, const struct args *a) {
+    const struct change ch = {
+        .revokes = true, .dry_run = arg_given(a, OPT_DRY_RUN), .doing = "revoke the agent of"};
+    return run_change(c, a, &ch, c->term.in_tty ? 0 : ASK_ABOVE);
 }
 
 int cmd_delete_host(struct cli *c, const struct args *a) {

@@ -296,6 +296,21 @@ const struct command commands[] = {
         .run = cmd_delete_host,
     },
     {
+        .verb = "delete",
+        .object = "agent",
+        .words = "HOST…",
+        .word = WORD_HOST,
+        .words_min = 1,
+        .words_max = ANY,
+        .summary = "Revoke the identity of hosts' agents",
+        .details = "The agent is out at once; the node may be enrolled again with pm-agent enrol. The host "
+                   "stays in the list.",
+        .opts = OPTS(YES, {OPT_DRY_RUN, "say what would be done, change nothing", NULL}, FANOUT, DATA, ),
+        .exits =
+            CODE(NOT_FOUND) | CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT) | CODE(PARTIAL),
+        .run = cmd_delete_agent,
+    },
+    {
         .verb = "kvm-bridge",
         .object = "host",
         .words = "HOST",

@@ -24,6 +24,7 @@ int cmd_merge_host(struct cli *c, const struct args *a);
 int cmd_split_host(struct cli *c, const struct args *a);
 int cmd_report_compliance(struct cli *c, const struct args *a);
 int cmd_delete_host(struct cli *c, const struct args *a);
+int cmd_delete_agent(struct cli *c, const struct args *a);
 int cmd_doctor_host(struct cli *c, const struct args *a);
 int cmd_doctor(struct cli *c, const struct args *a);
 int cmd_operations(struct cli *c, const struct args *a);

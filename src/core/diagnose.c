@@ -12,7 +12,8 @@ const char *ask_name(const struct ask *a) {
 }
 
 static bool link_is_lost(const struct ask *a) {
-    return a->h->link.state == LINK_DOWN;
+    /* a node that was deactivated has no link to lose */
+    return a->h->link.state == LINK_DOWN && a->h->amt.state != AMT_STATE_UNPROVISIONED;
 }
 static void say_link_lost(const struct ask *a, struct finding *f) {
     struct errinfo ei = {0};

@@ -20,14 +20,14 @@ void say_no_switch(const struct ask *a, struct finding *f) {
     snprintf(f->sentence, sizeof f->sentence,
              "The BIOS of this %.40s %.60s has no setting that switches AMT off (%s)%s%.120s",
              host_vendor(a->h), host_product(a->h), b.source, b.note[0] ? ": " : "", b.note);
-    snprintf(
-        f->remedy, sizeof f->remedy,
-        "%s For the compliance report record it as an exception of this platform: orch-cli create "
-        "exception NAME --host %s --control amt-bios-switch. Where a BIOS switch is required, choose other "
-        "hardware.",
-        firmware ? "The firmware can be told to switch AMT off: PATCH the host with amtEnabled false."
-                 : "AMT stays on; deactivate it to leave it without a manager.",
-        ask_name(a));
+    snprintf(f->remedy, sizeof f->remedy,
+             "%s For the compliance report record it as an exception of this platform: orch-cli create "
+             "exception %s --control amt-bios-switch --reason … --until …. Where a BIOS switch is required, "
+             "choose other "
+             "hardware.",
+             firmware ? "The firmware can be told to switch AMT off: PATCH the host with amtEnabled false."
+                      : "AMT stays on; deactivate it to leave it without a manager.",
+             ask_name(a));
 }
 
 bool me_sleeps_with_host(const struct ask *a) {

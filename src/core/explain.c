@@ -27,6 +27,17 @@ int host_unreachable(const struct host *h, struct host_now now, struct errinfo *
     char at[WALL_TEXT_CAP], age[WALL_TEXT_CAP], known[96];
     if (link_usable(&h->link))
         return 0;
+    if (h->amt.state == AMT_STATE_UNPROVISIONED) {
+        err_set(ei, ERR_UNREACHABLE, "",
+                "Device not found/connected: AMT is not provisioned on this node (seen by %s %s)",
+                observe_source_text(h->amt.source), wall_hms(h->amt.at, at));
+        err_remedy(
+            ei,
+            "Activate it (orch-cli set host %s --amt-state provisioned); its agent, or rpc activate at the "
+            "node, does the work",
+            h->name[0] ? h->name : h->id);
+        return ERR_UNREACHABLE;
+    }
     if (h->link.state == LINK_NEVER) {
         err_set(ei, ERR_UNREACHABLE, "",
                 "Device not found/connected: this node has never opened an AMT link to this server");

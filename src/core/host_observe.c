@@ -62,6 +62,10 @@ void amt_observed(struct turn *t, enum amt_state s, enum amt_control_mode mode, 
     h->amt = (struct amt_observation){s, source, t->now.wall};
     if (!news)
         return;
+    if (s == AMT_STATE_UNPROVISIONED && h->drops_at_off) { /* its end says nothing about sleep states */
+        h->drops_at_off = 0;
+        act_persist(t, PERSIST_LINK);
+    }
     act_persist(t, PERSIST_AMT);
     act_event(t, HOST_EVENT_AMT, "The firmware is %s%s (%s)", amt_state_text(s),
               s != AMT_STATE_PROVISIONED ? ""

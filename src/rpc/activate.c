@@ -252,7 +252,9 @@ static int not_upgraded(const struct answer *a, struct errinfo *ei) {
                    "Give an enrolment key with --key-file, or a client certificate with --cert and --key.");
         return ERR_AUTH;
     }
-    int code = a->status == 429 || a->status >= 500 ? ERR_CLOSED : ERR_REFUSED;
+    int code = a->status == 429 || a->status >= 500 ? ERR_CLOSED
+               : a->status == 404                   ? ERR_NOT_FOUND
+                                                    : ERR_REFUSED;
     err_set(ei, code, "", "the server does not take activations at this address (%d): %s", a->status, text);
     err_remedy(ei, "Is the path of --url right? It is /activate on an Outband server.");
     return code;
@@ -306,7 +308,8 @@ static int run_once(struct run *r, const struct url *u, const char *target, cons
     r->switch_at = MONO_NEVER;
     r->end->mei = true;
     int rc = !info || !r->local ? err_set(r->ei, ERR_NOMEM, "", "out of memory")
-                                : device_read(info, r->local, r->o->local.where, r->o->friendly_name, r->ei);
+                                : device_read(info, r->local, r->o->local.where, r->o->cert_pem != NULL,
+                                              r->o->friendly_name, r->ei);
     if (rc == 0) {
         r->end->mei = false;
         rc = connect_server(&r->stream, r->o, u, target, t, r->ei);

@@ -63,8 +63,8 @@ static int put_account(struct rps_info *d, struct fw *f, struct errinfo *ei) {
     return rc == ERR_REFUSED && d->current_mode ? 0 : rc;
 }
 
-static int check(struct amtinfo *i, struct fw *f, struct errinfo *ei) {
-    if (uuid_is_placeholder(i->uuid)) {
+static int check(struct amtinfo *i, struct fw *f, bool any_uuid, struct errinfo *ei) {
+    if (!any_uuid && uuid_is_placeholder(i->uuid)) {
         char text[UUID_TEXT_CAP];
         err_set(ei, ERR_EXISTS, "", "the firmware's UUID is %s, which many machines share",
                 uuid_text(i->uuid, text));
@@ -76,14 +76,14 @@ static int check(struct amtinfo *i, struct fw *f, struct errinfo *ei) {
     return 0;
 }
 
-int device_read(struct rps_info *d, const struct local *l, const char *where, const char *friendly_name,
-                struct errinfo *ei) {
+int device_read(struct rps_info *d, const struct local *l, const char *where, bool any_uuid,
+                const char *friendly_name, struct errinfo *ei) {
     struct amtinfo *i = calloc(1, sizeof *i);
     struct fw *f = fw_new(where);
     *d = (struct rps_info){0};
     int rc = i && f ? amtinfo_read(i, f, ei) : err_set(ei, ERR_NOMEM, "", "out of memory");
     if (rc == 0)
-        rc = check(i, f, ei);
+        rc = check(i, f, any_uuid, ei);
     if (rc == 0) {
         put_info(d, i);
         PUT(d->friendly_name, friendly_name ? friendly_name : "");

@@ -7,7 +7,7 @@
 #include "rpc/local.h"
 
 /* Reads firmware and operating system. Has the local account's password: wipe it. Errors as amtinfo_read();
- * ERR_EXISTS: the UUID is one that many machines share. A firmware that hangs "in provisioning" is brought
- * out of it first. */
-NODISCARD int device_read(struct rps_info *d, const struct local *l, const char *where,
+ * ERR_EXISTS: the UUID is one that many machines share, unless any_uuid (something else says which node it
+ * is). A firmware that hangs "in provisioning" is brought out of it first. */
+NODISCARD int device_read(struct rps_info *d, const struct local *l, const char *where, bool any_uuid,
                           const char *friendly_name, struct errinfo *ei);

@@ -167,6 +167,18 @@ static void orders_of_serial(struct agent_door *d) {
     order_put(d, AGENT_ORDER_SERIAL, true, NULL);
 }
 
+/* The firmware was seen set up or free since the agent looked, and the agent thinks otherwise. */
+static void orders_of_doubt(struct agent_door *d) {
+    const struct host *h = &d->fh->h;
+    enum amt_control_mode told = d->agent.facts.control_mode;
+    bool differs =
+        (h->amt.state == AMT_STATE_UNPROVISIONED && (told == AMT_MODE_CCM || told == AMT_MODE_ACM)) ||
+        (h->amt.state == AMT_STATE_PROVISIONED && told == AMT_MODE_NONE);
+    if (differs && h->amt.source == SOURCE_FIRMWARE && h->amt.at.us > d->agent.facts_at.us &&
+        !order_of_kind(d, AGENT_ORDER_REPORT))
+        order_put(d, AGENT_ORDER_REPORT, true, NULL);
+}
+
 static void order_json(struct json *j, const struct agent_order *o) {
     json_obj(j);
     json_kstr(j, "id", o->id);
@@ -218,6 +230,7 @@ static void answer(struct agent_door *d) {
 static bool has_news(struct agent_door *d) {
     orders_of_provisioning(d);
     orders_of_serial(d);
+    orders_of_doubt(d);
     for (size_t i = 0; i < d->norders; i++)
         if (!d->orders[i].taken)
             return true;

@@ -3,6 +3,7 @@
 #include "server/api.h"
 
 #include "core/diagnose.h"
+#include "server/expiry.h"
 #include "server/field.h"
 #include "server/reading.h"
 
@@ -227,6 +228,7 @@ static void findings_done(struct fleet_scan *scan) {
     struct json j = request_json(t->r);
     json_obj(&j);
     json_key(&j, "findings");
+    t->nlisted += expiry_findings(&t->json, t->r->shard->app, t->project, request_now(t->r).wall);
     json_arr_end(&t->json);
     json_raw(&j, buf_slice(&t->list));
     json_kint(&j, "totalElements", t->nlisted);

@@ -6,6 +6,7 @@
 #include "net/pki.h"
 #include "server/directory.h"
 #include "server/fleet.h"
+#include "server/gone.h"
 #include "server/hub.h"
 #include "server/objects.h"
 #include "server/peers.h"
@@ -130,8 +131,9 @@ static int make_parts(struct app *a, const struct app_opts *o) {
     struct hub_limits hub = hub_limits_of(o->settings);
     struct quarantine_limits quarantine = quarantine_limits_of(o->settings);
     if (!(a->directory = directory_new(o->instance)) || !(a->peers = peers_new(o->instance)) ||
-        !(a->quarantine = quarantine_new(&quarantine, o->store)) || !(a->objects = objects_new(a)) ||
-        !(a->hub = hub_new(a, o->last_event, &hub)) || buf_put(&a->ca_pem, o->ca_pem) < 0 ||
+        !(a->quarantine = quarantine_new(&quarantine, o->store)) || !(a->gone = gone_new(o->store)) ||
+        !(a->objects = objects_new(a)) || !(a->hub = hub_new(a, o->last_event, &hub)) ||
+        buf_put(&a->ca_pem, o->ca_pem) < 0 ||
         buf_put(&a->cira_root_pem, o->cira_root_pem.n ? o->cira_root_pem : o->ca_pem) < 0)
         return ERR_NOMEM;
     if (o->agent_ca_pem.n && !(a->agent_ca = agent_ca_new(o->agent_ca_pem, o->agent_key_pem, o->instance)))
@@ -142,6 +144,8 @@ static int make_parts(struct app *a, const struct app_opts *o) {
         a->nshards++;
     }
     int r = objects_load(a->objects);
+    if (r == 0)
+        r = gone_load(a->gone);
     return r ? r : quarantine_load(a->quarantine, a->started);
 }
 
@@ -178,6 +182,7 @@ void app_free(struct app **ap) {
         shard_free(&a->shards[i]);
     hub_free(&a->hub);
     quarantine_free(&a->quarantine);
+    gone_free(&a->gone);
     objects_free(&a->objects);
     peers_free(&a->peers);
     directory_free(&a->directory);

@@ -25,6 +25,7 @@ struct auth;       /* server/auth.h */
 struct agent_ca;   /* server/agent_ca.h */
 struct quarantine; /* server/quarantine.h */
 struct objects;    /* server/objects.h */
+struct gone;       /* server/gone.h */
 struct peers;      /* server/peers.h */
 struct tunnels;    /* server/tunnel.h: listeners and connections of one shard's CIRA port */
 struct httpd;      /* server/httpd.h: listeners and connections of one shard */
@@ -103,6 +104,7 @@ struct app {
     struct agent_ca *agent_ca; /* NULL: the agents' door is shut */
     struct quarantine *quarantine;
     struct objects *objects;
+    struct gone *gone;
     struct peers *peers;
     struct buf ca_pem;        /* our root, what clients trust */
     struct buf cira_root_pem; /* the root that nodes trust for the CIRA port: ours, or an imported one */

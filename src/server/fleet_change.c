@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "server/agents.h"
 #include "server/directory.h"
+#include "server/gone.h"
 #include "server/persist.h"
 #include "server/tunnel.h"
 
@@ -224,6 +225,8 @@ struct delete_wait {
     struct persist_wait w;
     struct fleet_delete *c;
     char host[HOST_ID_CAP];
+    bool remember; /* its firmware may still dial */
+    struct gone_host gone;
 };
 
 static void delete_written(struct persist_wait *w) {
@@ -245,6 +248,8 @@ static void delete_written(struct persist_wait *w) {
             fleet_tell_duplicate(s, left, false);
         snprintf(text, sizeof text, "The host was deleted by %s", c->actor);
         fleet_host_event(fh, HOST_EVENT_DELETED, text);
+        if (dw->remember)
+            gone_enter(s->app->gone, &dw->gone);
         fleet_host_free(&fh, ERR_NOT_FOUND);
         fleet_answer(&c->call);
     } else {
@@ -260,6 +265,9 @@ static int delete_submit(struct fleet_host *fh, struct delete_wait *dw) {
     struct store_host row;
     persist_row(fh, &row);
     int r = store_txn_add(t, STORE_HOST_DELETE, &row);
+    dw->remember = gone_of_row(&row, dw->c->actor, loop_wall(fh->shard->loop), &dw->gone);
+    if (r == 0 && dw->remember)
+        r = gone_put(t, &dw->gone);
     if (r < 0) {
         store_txn_free(&t);
         return r;

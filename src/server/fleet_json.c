@@ -258,9 +258,7 @@ void fleet_host_json(struct buf *out, const struct fleet_host *fh) {
     json_kstr(&j, "currentAmtState", amt_state(h));
     json_kstr(&j, "desiredAmtState", amt_desired(fh));
     json_kstr(&j, "amtControlMode",
-              control_mode(h->amt.state == AMT_STATE_PROVISIONED || !h->amt_intent.mode
-                               ? h->control_mode
-                               : h->amt_intent.mode));
+              control_mode(h->amt.state == AMT_STATE_UNPROVISIONED ? h->amt_intent.mode : h->control_mode));
     provisioning_status_json(&j, fh);
     json_kstr(&j, "amtSku", sku(h->info));
     emf_sessions_json(&j, h);

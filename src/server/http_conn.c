@@ -17,6 +17,7 @@ enum {
 };
 
 static void conn_feed(struct http_conn *c, struct slice in);
+static void conn_free(struct http_conn *c);
 
 static uint32_t state_ms(const struct http_conn *c) {
     const struct httpd_limits *l = &c->h->limits;
@@ -254,6 +255,10 @@ static void conn_feed(struct http_conn *c, struct slice in) {
     while (conn_free_to_read(c) && feed_one(c, &in))
         ;
     c->feeding = false;
+    if (c->leaves) {
+        conn_free(c);
+        return;
+    }
     if (c->ended || c->state == CONN_LINGER)
         return;
     /* what is left waits; the client is asked to wait, too */
@@ -323,7 +328,9 @@ struct stream_moving *conn_detach(struct http_conn *c) {
         return NULL;
     }
     c->req = NULL;
-    conn_free(c);
+    c->ended = c->leaves = true;
+    if (!c->feeding)
+        conn_free(c);
     return m;
 }
 

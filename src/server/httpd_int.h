@@ -48,6 +48,7 @@ struct http_conn {
     struct mono deadline;
     enum conn_state state; /* written by conn_set_state() only */
     bool feeding, paused, ended;
+    bool leaves; /* its stream left while it was being fed: freed when that returns */
     uint32_t nrequests;
     size_t discarded;        /* bytes of a body that nobody wants */
     size_t body_bytes, mark; /* progress of a body */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of objects: loading, looking up, changing. */
+#include "server/gone.h"
 #include "server/objects_int.h"
 
 #include "base/log.h"
@@ -142,6 +143,8 @@ static int load_row(void *ctx, const struct store_object *row) {
     struct objects *o = ctx;
     enum object_kind k;
     struct entry *e = NULL;
+    if (strcmp(row->kind, GONE_KIND) == 0)
+        return 0;
     json_t *body = row->body ? json_loads(row->body, 0, NULL) : NULL;
     int r = kind_parse(row->kind, &k) && body ? objects_enter(o, k, row->project, row->name, body, &e)
                                               : ERR_INVALID;

@@ -317,8 +317,11 @@ void provisioning_look(struct fleet_host *fh) {
     if (!pv || pv->feeding)
         return;
     const struct host_agent *ag = fh->h.agent;
-    if (ag && ag->facts_at.us > pv->m.p.updated.us && ag->facts.control_mode == AMT_MODE_NONE)
+    if (ag && ag->facts_at.us > pv->m.p.updated.us && ag->facts_at.us != pv->told_at.us &&
+        ag->facts.control_mode == AMT_MODE_NONE) {
+        pv->told_at = ag->facts_at; /* once: the machine may have no use for it, and feeding looks again */
         prov_feed(pv, &(struct prov_ev){.kind = PROV_EV_MODE, .mode = AMT_MODE_NONE});
+    }
     if (!fh->tunnel || !link_usable(&fh->h.link) || !provision_wants(&pv->m, PROV_WAY_TUNNEL))
         return;
     if (prov_plan_load(pv, NULL, &spec, &ei) < 0)

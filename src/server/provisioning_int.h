@@ -14,6 +14,7 @@ struct provisioning {
     struct local_way *local;          /* NULL: nobody is there */
     struct list orders;               /* provisioning_orders that wait for the end, by call.node */
     struct provisioning_order *fresh; /* its word is being written down; NULL none */
+    struct wall told_at;              /* the agent's facts that the machine heard of */
     struct loop_timer timer;
     bool feeding;
     struct list later;        /* struct prov_later: events that arose while one was being fed */

@@ -49,7 +49,8 @@ void provisioning_forget(struct provisioning *pv, struct provisioning_order *o) 
 
 static void deactivate(struct fleet_host *fh, struct provisioning *pv, struct provisioning_order *o) {
     if (is_free(fh) && !provision_open(&pv->m)) {
-        if (o->void_secrets) {
+        const bool any = fh->amt_secret.n || fh->cira_secret.n || fh->amt_next.n || fh->cira_next.n;
+        if (o->void_secrets && any) {
             o->wait = false;
             pv->fresh = o;
             prov_feed(pv, &(struct prov_ev){.kind = PROV_EV_FORGET, .actor = o->actor});

@@ -248,6 +248,12 @@ static void on_time(struct loop_timer *t) {
 
 /* --- it comes, and moves --- */
 
+static void stopping(struct rps_conn *c) {
+    struct errinfo ei = {0};
+    err_set(&ei, ERR_BUSY, "", "the server restarts; try again in a minute");
+    refuse_with(c, &ei, WS_CLOSE_RESTART);
+}
+
 static bool attach(struct rps_conn *c) {
     c->timer.fn = on_time;
     if (c->moving)
@@ -263,6 +269,8 @@ static void arrived_first(struct loop *l, struct loop_msg *m) {
     c->posted = false;
     if (!attach(c))
         rps_conn_free(c);
+    else if (atomic_load(&c->shard->app->draining)) /* it was on its way when the others were told */
+        stopping(c);
 }
 
 void rps_begin(struct rps_conn *c) {
@@ -292,9 +300,11 @@ static void serve(struct rps_conn *c) {
     struct fleet_host *fh = fleet_host_find(c->shard, c->host);
     struct log_ctx ctx = {.host = c->host, .peer = c->peer};
     struct errinfo ei = {0};
+    if (atomic_load(&c->shard->app->draining)) {
+        stopping(c);
+        return;
+    }
     int err = rps_may(c, fh, &ei);
-    if (err == 0 && atomic_load(&c->shard->app->draining))
-        err = err_set(&ei, ERR_BUSY, "", "the server is stopping; try again in a minute");
     if (err == 0) {
         displace(c);
         rps_set_state(c, RPS_SERVED);
@@ -362,10 +372,8 @@ void rps_host_gone(struct fleet_host *fh) {
 void rps_drain(struct shard *s) {
     LIST_EACH (n, &s->rps) {
         struct rps_conn *c = CONTAINER_OF(n, struct rps_conn, node);
-        struct errinfo ei = {0};
-        err_set(&ei, ERR_BUSY, "", "the server restarts; try again in a minute");
         if (c->stream)
-            refuse_with(c, &ei, WS_CLOSE_RESTART);
+            stopping(c);
     }
 }
 

@@ -83,8 +83,17 @@ static int who_is(struct request *r, struct rps_caller *who, struct errinfo *ei)
     return token.n ? by_token(r, token, who, ei) : anonymous(r, who, ei);
 }
 
+/* In a turn of its own: the connection that leaves is still reading the request. */
+static void upgrade(struct loop *l, struct loop_msg *m) {
+    struct rps_conn *c = CONTAINER_OF(m, struct rps_conn, msg);
+    (void)l;
+    c->moving = request_upgrade(c->asks, c->accept, NULL);
+    c->asks = NULL;
+    rps_begin(c);
+}
+
 /* The audit names who it is; which node it is will be seen. */
-static void hand_over(struct request *r, struct rps_conn *c, const char *accept) {
+static void hand_over(struct request *r, struct rps_conn *c) {
     snprintf(r->who.user, sizeof r->who.user, "%.*s", (int)sizeof r->who.user - 1, c->who.actor);
     snprintf(r->target, sizeof r->target, "%s", c->who.host);
     snprintf(c->peer, sizeof c->peer, "%s", r->peer);
@@ -93,8 +102,10 @@ static void hand_over(struct request *r, struct rps_conn *c, const char *accept)
     c->shard = r->shard;
     list_push(&c->shard->rps, &c->node);
     metric_add(&c->shard->metrics, METRIC_RPS_CLIENTS, 1);
-    c->moving = request_upgrade(r, accept, NULL);
-    rps_begin(c);
+    c->asks = r;
+    c->posted = true;
+    c->msg.fn = upgrade;
+    loop_post(c->shard->loop, &c->msg);
 }
 
 void api_activate(struct request *r) {
@@ -123,5 +134,6 @@ void api_activate(struct request *r) {
         reply_error(r, &ei);
         return;
     }
-    hand_over(r, c, accept);
+    memcpy(c->accept, accept, sizeof c->accept);
+    hand_over(r, c);
 }

@@ -73,6 +73,8 @@ struct rps_conn {
     struct ws *ws;
     struct loop_timer timer;
     struct mono ping_at, silent_at, farewell_at;
+    struct request *asks; /* that is being upgraded */
+    char accept[WS_ACCEPT_CAP];
     bool posted;  /* msg is under way, or a look-up runs: not to be freed */
     bool closing; /* its stream winds down by itself */
 
@@ -97,6 +99,7 @@ struct rps_conn {
     enum rps_tls_state tls_state;
     struct tls *session;
     struct http1 *answer; /* TLS: knows the end of an answer */
+    bool last;            /* TLS: the firmware closes after this answer */
 };
 
 /* rps_conn.c */

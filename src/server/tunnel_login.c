@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "server/directory.h"
+#include "server/gone.h"
 #include "server/hub.h"
 #include "server/provisioning.h"
 #include "server/quarantine.h"
@@ -81,6 +82,11 @@ static bool password_fits(const struct shard *s, const struct fleet_host *fh, co
     return fits;
 }
 
+/* It was ours once, and has no secret any more. */
+static bool given_up(const struct fleet_host *fh) {
+    return !fh->cira_secret.n && !fh->cira_next.n && fh->h.link.generation > 0;
+}
+
 /* On the host's shard. */
 static void authenticate(struct tunnel *t) {
     struct shard *s = tunnel_shard(t);
@@ -95,7 +101,17 @@ static void authenticate(struct tunnel *t) {
     /* a fresh secret on its way to the firmware counts beside the present one */
     t->by_next = user && password_fits(s, fh, &fh->cira_next, l->password);
     if (!t->by_next && !(user && password_fits(s, fh, &fh->cira_secret, l->password))) {
-        refuse_login(t, fh->h.id, slice_str(l->user), "wrong password");
+        bool orphan = user && given_up(fh);
+        if (orphan) {
+            fh->h.orphan_at = loop_wall(s->loop);
+            snprintf(fh->h.orphan_peer, sizeof fh->h.orphan_peer, "%s", stream_peer(t->stream));
+            loop_timer_set(s->loop, &fh->timer, loop_now(s->loop)); /* its findings are looked at again */
+        }
+        refuse_login(
+            t, fh->h.id, slice_str(l->user),
+            orphan ? "orphan: its host was deauthorized, and its secrets are void here; deactivate it at "
+                     "the node with rpc deactivate, or activate it again"
+                   : "wrong password");
         return;
     }
     login_free(&t->login);
@@ -120,7 +136,18 @@ static int keep_login(struct tunnel *t, const struct apf_ev *ev, const char *hos
     return 0;
 }
 
-static const char *nobodys(const struct shard *s, struct slice user) {
+static const char *nobodys(const struct tunnel *t, struct slice user, char out[STORE_TEXT_CAP]) {
+    const struct shard *s = tunnel_shard(t);
+    struct gone_host h;
+    char at[WALL_TEXT_CAP];
+    if (gone_find(s->app->gone, user, t->uuid, &h)) {
+        snprintf(
+            out, STORE_TEXT_CAP,
+            "orphan: this was %.63s (%s) until %.40s deleted it at %.10s; deactivate it at the node with rpc "
+            "deactivate, or adopt it",
+            h.name, h.id, h.actor, wall_rfc3339(h.at, at));
+        return out;
+    }
     return directory_by_user(s->app->directory, user, NULL) < 0
                ? "no host has this CIRA user"
                : "no host with this CIRA user, which several share, has this UUID";
@@ -129,12 +156,13 @@ static const char *nobodys(const struct shard *s, struct slice user) {
 void tunnel_on_auth(struct tunnel *t, const struct apf_ev *ev) {
     struct shard *s = tunnel_shard(t);
     struct directory_entry e;
+    char why[STORE_TEXT_CAP];
     if (quarantine_denied(s->app->quarantine, ev->user_name, t->uuid)) {
         refuse_login(t, NULL, ev->user_name, "denied by an operator");
         return;
     }
     if (directory_by_login(s->app->directory, ev->user_name, t->uuid, &e) < 0) {
-        refuse_login(t, NULL, ev->user_name, nobodys(s, ev->user_name));
+        refuse_login(t, NULL, ev->user_name, nobodys(t, ev->user_name, why));
         return;
     }
     if (ev->method_none) { /* reference 1.3: 51, and the device may try again with one */

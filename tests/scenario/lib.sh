@@ -98,6 +98,23 @@ api() {
     curl -sS --cacert "$WORK/data/ca.pem" -X "$method" -H "Authorization: Bearer $(cat "$WORK/token")" \
         "https://localhost:$HTTPS_PORT$path" "$@"
 }
+# What an agent does, without one: agent_enrol NAME FACTS (a JSON object): the certificate is kept as NAME; agent_report NAME FACTS
+agent_call() {
+    local name=$1 path=$2 body=$3
+    curl -sS --cacert "$WORK/data/ca.pem" --cert "$WORK/$name.agent.pem" --key "$WORK/$name.agent.key" \
+        -H 'Content-Type: application/json' -d "$body" "https://localhost:$HTTPS_PORT$path"
+}
+agent_enrol() {
+    local name=$1 facts=$2 key answer
+    key=$(cli create enrolment-key "$name-key" --until 1h --uses 1 -o json | jq -r .key) || fail "enrolment key"
+    openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$WORK/$name.agent.key" -out "$WORK/$name.csr" \
+        -subj "/CN=$name" 2>/dev/null || fail "certificate request"
+    answer=$(jq -n --arg key "$key" --rawfile csr "$WORK/$name.csr" --argjson facts "$facts" '{key: $key, csr: $csr, facts: $facts}' |
+        curl -sS --cacert "$WORK/data/ca.pem" -H 'Content-Type: application/json' -d @- "https://localhost:$HTTPS_PORT/v1/agent/enrol")
+    jq -er .certificate <<<"$answer" >"$WORK/$name.agent.pem" || fail "enrolment of $name: $answer"
+    jq -r .host <<<"$answer" >"$WORK/$name.agent.host"
+}
+agent_report() { agent_call "$1" /v1/agent/report "{\"facts\":$2}" >/dev/null; }
 finding() { cli get host "$1" -o json | jq -r ".oob.findings[] | select(.id == \"$2\") | \"\(.sentence) | \(.remedy)\""; }
 history() { api GET "/v1/projects/default/compute/hosts/$1/history?pageSize=200" | jq -r '.events[] | "\(.at) \(.kind): \(.text)"'; }
 

@@ -148,15 +148,20 @@ static void collect(struct lender *l, struct buf *out) {
         buf_put(out, buf_slice(o));
         buf_consume(o, o->len);
     }
+    node_settle(l->v.d->node); /* it may be another node now */
 }
 
 /* As rpc does: a connection a request. */
 static void serve_wsman(struct lender *l, struct slice request) {
     struct buf answer = {0};
+    bool cut = ++l->requests == l->cut_at;
     dial(l, false);
-    port_side_input(&l->side, request, now_of(l));
+    if (!cut || l->cut_late)
+        port_side_input(&l->side, request, now_of(l));
     collect(l, &answer);
-    if (answer.len)
+    if (cut)
+        stream_abort(l->v.s);
+    else if (answer.len)
         say(l, RPS_C_RESPONSE, buf_slice(&answer));
     else
         say(l, RPS_C_CONNECTION_RESET, SLICE_EMPTY);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http_rig.h"
+#include "net/pki.h"
 
 #define HOSTS "/v1/projects/default/compute/hosts"
 
@@ -275,6 +276,18 @@ static void the_compliance_report(void **s) {
     assert_string_equal(answer_text(c, "rows.0.knownBy"), "board-table");
     assert_string_equal(answer_text(c, "rows.0.status"), "deviation");
     assert_string_equal(answer_text(c, "rows.0.compliant"), "false");
+
+    /* what ends soon and is no host's is listed beside the hosts' findings */
+    struct buf key = {0}, *pem = &g->app->cira_root_pem;
+    struct wall from = loop_wall(g->loops[0]);
+    buf_free(pem);
+    assert_int_equal(pki_make_key(PKI_P256, &key, NULL), 0);
+    assert_int_equal(pki_make_root(buf_slice(&key), "MPSRoot", from, 10, pem, NULL), 0);
+    buf_free(&key);
+    assert_int_equal(client_ask(c, token, "GET", "/v1/projects/default/compute/findings", NULL, NULL), 200);
+    assert_non_null(strstr(buf_cstr(&c->body), "The imported root certificate of the CIRA port ends on "));
+    assert_non_null(
+        strstr(buf_cstr(&c->body), "\"host\":\"\",\"name\":\"cira\",\"id\":\"certificate-expiry\""));
 
     /* nobody is there to throw the firmware's switch */
     assert_int_equal(client_ask(c, token, "PATCH", HOSTS "/n1", NULL, "{\"amtEnabled\":false}"), 409);

@@ -35,15 +35,17 @@ static void plug_fresh(enum sim_profile profile) {
     sim_node_start(d.node);
 }
 
-/* What nodes are to trust. */
+/* What nodes are to trust, and to dial. */
 static void make_root(void) {
     struct buf key = {0};
     struct errinfo ei = {0};
-    assert_int_equal(pki_make_key(PKI_RSA_2048, &key, &ei), 0);
+    assert_int_equal(pki_make_key(PKI_P256, &key, &ei), 0);
     assert_int_equal(pki_make_root(buf_slice(&key), "outband", (struct wall){1600000000000000}, 36500,
-                                   &d.g->app->ca_pem, &ei),
+                                   &d.g->app->cira_root_pem, &ei),
                      0);
     buf_free(&key);
+    snprintf(d.g->app->cira_name, sizeof d.g->app->cira_name, "10.0.0.1");
+    atomic_store(&d.g->app->cira_port, 4433);
 }
 
 static int setup(void **state) {
@@ -51,6 +53,13 @@ static int setup(void **state) {
     desk_open(&d, 1);
     make_root();
     plug_fresh(SIM_A15);
+    return 0;
+}
+static int setup_tls(void **state) {
+    (void)state;
+    desk_open_tls(&d, 0);
+    make_root();
+    plug_fresh(SIM_A19);
     return 0;
 }
 static int teardown(void **state) {
@@ -71,31 +80,106 @@ static void make_host(void) {
 
 static struct rps_info fresh_info(void) {
     struct rps_info i = rps_info_of(&d);
+    i.tls_enforced = d.device_tls != NULL;
     snprintf(i.password, sizeof i.password, "%s", fw_os_admin_password(d.node));
     i.current_mode = node_prov(d.node)->mode;
     return i;
 }
 
+static const struct rps_command CCM = {.verb = RPS_ACTIVATE, .profile = "default_ccm"};
+
+/* A client with this command; false: its connection was cut before the end. */
+static bool run(struct lender *l, const struct rps_command *c, unsigned cut_at, bool cut_late) {
+    struct rps_info info = fresh_info();
+    lender_open(l, &d, "admin");
+    l->cut_at = cut_at;
+    l->cut_late = cut_late;
+    lender_command(l, c, &info);
+    for (int i = 0; i < 600 && !l->v.ended; i++)
+        if (lender_run(l, 80))
+            return true;
+    if (lender_run(l, 0))
+        return true;
+    if (!l->v.ended)
+        fail_msg("no end: heard%s", l->heard);
+    return false;
+}
+
+static void assert_done(const struct lender *l) {
+    if (l->end.kind != RPS_S_SUCCESS)
+        fail_msg("%s; heard%s", l->end.outcome.status, l->heard);
+}
+
+/* The tunnel of the new set-up comes, and logs in with the new secrets. */
+static void assert_comes(void) {
+    desk_settle(&d);
+    assert_int_equal(desk_ask(&d, "viewer", "GET", "/provisioning", NULL), 200);
+    assert_answer(&d, "state", "done");
+    assert_int_equal(desk_host(&d)->h.amt.state, AMT_STATE_PROVISIONED);
+}
+
 static void client_control_mode(void **state) {
     (void)state;
     struct lender l;
-    struct rps_info info = fresh_info();
     make_host();
-    lender_open(&l, &d, "admin");
-    lender_command(&l, &(struct rps_command){.verb = RPS_ACTIVATE, .profile = "default_ccm"}, &info);
-    if (!lender_run(&l, 60000))
-        fail_msg("no end: heard%s", l.heard);
-    fprintf(stderr, "%d %s\nheard%s\n", l.end.kind, l.end.outcome.status, l.heard);
-    assert_int_equal(l.end.kind, RPS_S_SUCCESS);
+    assert_true(run(&l, &CCM, 0, false));
+    assert_done(&l);
+    assert_int_equal(l.end.outcome.parts[RPS_PART_ACTIVATION].result, RPS_RESULT_SUCCESS);
+    assert_int_equal(l.end.outcome.parts[RPS_PART_CIRA].result, RPS_RESULT_SUCCESS);
     assert_int_equal(node_prov(d.node)->mode, 1);
     assert_int_equal(node_prov(d.node)->setups, 1);
     lender_free(&l);
+    assert_comes();
+    /* and out of it again */
+    assert_true(run(&l, &(struct rps_command){.verb = RPS_DEACTIVATE}, 0, false));
+    assert_done(&l);
+    assert_int_equal(node_prov(d.node)->mode, 0);
+    assert_int_equal(node_prov(d.node)->unprovisions, 1);
+    lender_free(&l);
+}
+
+/* Firmware that speaks TLS only on its local ports. */
+static void through_tls(void **state) {
+    (void)state;
+    struct lender l;
+    make_host();
+    assert_true(run(&l, &CCM, 0, false));
+    assert_done(&l);
+    assert_string_equal(l.switched, "16993");
+    assert_null(strstr(l.heard, "wsman"));
+    assert_int_equal(node_prov(d.node)->setups, 1);
+    lender_free(&l);
+}
+
+/* Whatever request the client's connection breaks with, before the firmware has it or after: the next run
+ * goes on, and the set-up is executed once. */
+static void cut_at_every_request(void **state) {
+    (void)state;
+    bool whole = false;
+    for (unsigned k = 1; !whole; k++) {
+        struct lender l;
+        setup(NULL);
+        make_host();
+        whole = run(&l, &CCM, k, k % 2 == 0);
+        lender_free(&l);
+        if (!whole) {
+            assert_true(run(&l, &CCM, 0, false));
+            assert_done(&l);
+            lender_free(&l);
+        }
+        assert_int_equal(node_prov(d.node)->setups, 1);
+        assert_int_equal(node_prov(d.node)->mode, 1);
+        desk_close(&d);
+        assert_in_range(k, 1, 200);
+    }
 }
 
 #define AT_DESK(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 int main(void) {
     const struct CMUnitTest tests[] = {
         AT_DESK(client_control_mode),
+        cmocka_unit_test_setup_teardown(through_tls, setup_tls, teardown),
+        cmocka_unit_test(cut_at_every_request),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
