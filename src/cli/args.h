@@ -62,7 +62,7 @@
     O(NO_BROWSER, "no-browser", 0, FLAG, "")                                                                 \
     O(DOMAIN, "domain", 0, TEXT, "DOMAIN")                                                                   \
     O(CIRA_CONFIG, "cira-config", 0, TEXT, "NAME")                                                           \
-    O(TLS_MODE, "tls-mode", 0, CHOICE, "none|server|mutual")                                                 \
+    O(TLS_MODE, "tls-mode", 0, CHOICE, "none|server")                                                        \
     O(USER_CONSENT, "user-consent", 0, CHOICE, "none|kvm|all")                                               \
     O(WITHOUT, "without", 0, TEXT, "FEATURES")                                                               \
     O(SHARED_PASSWORD_FILE, "shared-password-file", 0, FILE, "FILE")                                         \
