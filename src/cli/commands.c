@@ -17,7 +17,10 @@
     }
 #define CODE(x) (1u << EXIT_##x)
 
-enum { ANY = UINT16_MAX };
+enum {
+    ANY = UINT16_MAX,
+    BARRIER_S = 120, /* a node is deactivated before the answer; the server gives up earlier */
+};
 
 const struct command_opt command_globals[] = {
     {OPT_API_ENDPOINT, "the server, such as https://orchestrator:8443 (default: the one logged in to)", NULL},
@@ -42,6 +45,8 @@ const struct command_opt command_globals[] = {
     }
 #define TAKE_OVER                                                                                            \
     { OPT_TAKE_OVER, "end the session of this kind that is open first: one's own, or as admin any", NULL }
+#define FORGET_FORCE                                                                                         \
+    { OPT_FORCE, "go on when the node cannot be reached, and say what is left behind", NULL }
 #define FILTER_HELP                                                                                          \
     "which hosts: comparisons (= != < > <= >= and : for has) of fields, joined by AND, OR, NOT, such as "    \
     "'oob.link.state=\"up\" AND name=\"rack1-*\"'"
@@ -166,7 +171,8 @@ const struct command commands[] = {
         .words = "[HOST…]",
         .word = WORD_HOST,
         .words_max = ANY,
-        .summary = "Change power, recovery policy, name or AMT login of hosts; open and end sessions",
+        .summary =
+            "Change power, AMT state, recovery policy, name or AMT login of hosts; open and end sessions",
         .details =
             "on, off, sleep and hibernate set the wanted power and start the operation at once; reset and "
             "power-cycle are done once. HOST is a name or an id; node[001-250] stands for many names. With "
@@ -179,8 +185,15 @@ const struct command commands[] = {
             {OPT_POWER, "the power operation to do", NULL},
             {OPT_GRACEFUL, "with off or reset: ask the operating system to do it", NULL},
             {OPT_FORCE, "do it though a session or another operation is in the way", NULL},
-            {OPT_WAIT, "wait until the operation has ended and the state was seen", NULL},
-            {OPT_TIMEOUT, "the operation expires after so many seconds (default: the server's)", NULL},
+            {OPT_WAIT, "wait until it has ended and the state was seen", NULL},
+            {OPT_TIMEOUT,
+             "the power operation expires after so many seconds (default: the server's); AMT: wait so long "
+             "(default 900)",
+             NULL},
+            {OPT_AMT_STATE,
+             "provisioned: the firmware is set up by the node's agent; unprovisioned: it is freed", NULL},
+            {OPT_CONTROL_MODE, "with --amt-state provisioned (default ccm, or the profile's)", NULL},
+            {OPT_AMT_PROFILE, "with --amt-state provisioned (default PROJECT_ccm or PROJECT_acm)", NULL},
             {OPT_RECOVERY_POLICY,
              "keep: bring the wanted power back whenever it is lost; respect-local: obey a clean shutdown at "
              "the host; hold: leave the host alone",
@@ -203,7 +216,8 @@ const struct command commands[] = {
             "set host n1 --recovery-policy hold --until 2h", "maintenance for two hours",
             "set host node[001-250] --power on --yes", "switch 250 hosts on",
             "set host --filter 'name=\"rack1-*\"' --power reset --dry-run", "see what would be reset",
-            "set host n1 --session-type sol --session-state start", "the serial console of n1"),
+            "set host n1 --session-type sol --session-state start", "the serial console of n1",
+            "set host n1 --amt-state provisioned --control-mode ccm --wait", "activate AMT of n1"),
         .exits =
             CODE(NOT_FOUND) | CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT) | CODE(PARTIAL),
         .run = cmd_set_host,
@@ -288,12 +302,81 @@ const struct command commands[] = {
         .word = WORD_HOST,
         .words_min = 1,
         .words_max = ANY,
-        .summary = "Forget hosts",
-        .details = "Asks first on a terminal. More than 10 hosts need --yes.",
-        .opts = OPTS(YES, {OPT_DRY_RUN, "say what would be deleted, change nothing", NULL}, FANOUT, DATA, ),
+        .summary = "Deactivate and forget hosts",
+        .details =
+            "The firmware is freed first; a node that cannot be reached is not deleted without --force. "
+            "Asks first on a terminal. More than 10 hosts need --yes.",
+        .opts = OPTS(YES, FORGET_FORCE, {OPT_DRY_RUN, "say what would be deleted, change nothing", NULL},
+                     FANOUT, DATA, ),
         .exits =
             CODE(NOT_FOUND) | CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT) | CODE(PARTIAL),
+        .answer_s = BARRIER_S,
         .run = cmd_delete_host,
+    },
+    {
+        .verb = "deauthorize",
+        .object = "host",
+        .words = "HOST…",
+        .word = WORD_HOST,
+        .words_min = 1,
+        .words_max = ANY,
+        .summary = "Deactivate nodes and void their secrets and their agents' identity",
+        .details =
+            "The hosts stay in the list. A node that cannot be reached stays as it is without --force. "
+            "Asks first on a terminal. More than 10 hosts need --yes.",
+        .opts = OPTS(YES, FORGET_FORCE, {OPT_DRY_RUN, "say what would be done, change nothing", NULL}, FANOUT,
+                     DATA, ),
+        .examples = EXAMPLES("deauthorize host n1 --yes", "n1 was stolen, or is given away"),
+        .exits =
+            CODE(NOT_FOUND) | CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT) | CODE(PARTIAL),
+        .answer_s = BARRIER_S,
+        .run = cmd_deauthorize_host,
+    },
+    {
+        .verb = "rotate",
+        .object = "host",
+        .words = "[HOST…]",
+        .word = WORD_HOST,
+        .words_max = ANY,
+        .summary = "Give nodes new secrets",
+        .details =
+            "The new secret is stored beside the old one, set on the firmware, proved by a login, and only "
+            "then takes the old one's place. More than 10 hosts need --yes.",
+        .opts = OPTS({OPT_SECRET, "AMT password, CIRA password, or both (needed)", NULL},
+                     {OPT_FILTER, FILTER_HELP, NULL}, {OPT_WAIT, "wait until it has ended", NULL},
+                     {OPT_TIMEOUT, "wait so many seconds (default 900)", NULL},
+                     {OPT_DRY_RUN, "say what would be done, change nothing", NULL}, YES, FANOUT, DATA, ),
+        .examples = EXAMPLES("rotate host n1 --secret all --wait", "new secrets for n1",
+                             "rotate host --filter 'name=\"rack1-*\"' --secret amt --yes", "for a rack"),
+        .exits =
+            CODE(NOT_FOUND) | CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT) | CODE(PARTIAL),
+        .answer_s = BARRIER_S,
+        .run = cmd_rotate_host,
+    },
+    {
+        .verb = "get",
+        .object = "provisioning",
+        .words = "HOST",
+        .word = WORD_HOST,
+        .words_min = 1,
+        .words_max = 1,
+        .summary = "Show what is under way with the firmware of a host, or came last",
+        .opts = OPTS(DATA, ),
+        .exits = CODE(NOT_FOUND) | CODE(AUTH) | CODE(UNREACHABLE) | CODE(TIMEOUT),
+        .run = cmd_get_provisioning,
+    },
+    {
+        .verb = "delete",
+        .object = "provisioning",
+        .words = "HOST",
+        .word = WORD_HOST,
+        .words_min = 1,
+        .words_max = 1,
+        .summary = "Cancel what is under way with the firmware of a host",
+        .details = "Behind the set-up the node is rolled back: deactivated, when it can be reached.",
+        .opts = OPTS(DATA, ),
+        .exits = CODE(NOT_FOUND) | CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT),
+        .run = cmd_delete_provisioning,
     },
     {
         .verb = "delete",
