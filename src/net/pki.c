@@ -341,7 +341,7 @@ static bool wall_of(const ASN1_TIME *t, struct wall *out) {
     struct tm tm;
     if (ASN1_TIME_to_tm(t, &tm) != 1)
         return false;
-    out->us = (int64_t)timegm(&tm) * 1000000;
+    *out = wall_of_utc(&tm);
     return true;
 }
 

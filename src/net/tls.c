@@ -323,7 +323,7 @@ int tls_peer_identity(const struct tls *t, struct tls_identity *out) {
         snprintf(out->why, sizeof out->why, "it names nobody");
     else
         text_clean(out->name, sizeof out->name, slice_of(name, (size_t)len));
-    out->until.us = (int64_t)timegm(&tm) * 1000000;
+    out->until = wall_of_utc(&tm);
     X509_free(x);
     ERR_clear_error();
     return out->why[0] ? ERR_AUTH : 1;
