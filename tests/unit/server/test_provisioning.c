@@ -59,6 +59,11 @@ static void there_was_none(void **state) {
     assert_answer(&d, "oob.amt.state", "provisioned");
     assert_answer(&d, "currentAmtState", "AMT_STATE_PROVISIONED");
     assert_answer(&d, "amtStatus", "Provisioned");
+    /* it is as wanted: nothing begins */
+    assert_ask(200, "admin", "PATCH", "", "{\"desiredAmtState\":\"AMT_STATE_PROVISIONED\"}");
+    assert_answer(&d, "desiredAmtState", "AMT_STATE_PROVISIONED");
+    assert_ask(200, "viewer", "GET", "/provisioning", NULL);
+    assert_string_equal(buf_cstr(&d.c->body), "null");
 }
 
 static void only_an_admin_may(void **state) {
