@@ -1,26 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/commands.h"
-
-#include "cli/handlers.h"
-
-#include <stdio.h>
-
-#define OPTS(...)                                                                                            \
-    (const struct command_opt[]) {                                                                           \
-        __VA_ARGS__ {                                                                                        \
-            OPT_NONE, NULL, NULL                                                                             \
-        }                                                                                                    \
-    }
-#define EXAMPLES(...)                                                                                        \
-    (const char *const[]) {                                                                                  \
-        __VA_ARGS__, NULL                                                                                    \
-    }
-#define CODE(x) (1u << EXIT_##x)
-
-enum {
-    ANY = UINT16_MAX,
-    BARRIER_S = 120, /* a node is deactivated before the answer; the server gives up earlier */
-};
+#include "cli/commands_int.h"
 
 const struct command_opt command_globals[] = {
     {OPT_API_ENDPOINT, "the server, such as https://orchestrator:8443 (default: the one logged in to)", NULL},
@@ -30,49 +9,6 @@ const struct command_opt command_globals[] = {
     {OPT_HELP, "print the help of the command", NULL},
     {OPT_NONE, NULL, NULL},
 };
-
-#define OUTPUT(words)                                                                                        \
-    { OPT_OUTPUT, "how to print", words }
-#define DATA OUTPUT("table|json|yaml")
-#define FANOUT                                                                                               \
-    { OPT_FANOUT, "hosts worked on at a time (1 to 64, default 16)", NULL }
-#define YES                                                                                                  \
-    { OPT_YES, "do not ask", NULL }
-#define CONSENT_CODE                                                                                         \
-    {                                                                                                        \
-        OPT_CONSENT_CODE,                                                                                    \
-            "the six digits of the node's screen (- reads them from standard input); else asked for", NULL   \
-    }
-#define TAKE_OVER                                                                                            \
-    { OPT_TAKE_OVER, "end the session of this kind that is open first: one's own, or as admin any", NULL }
-#define FORGET_FORCE                                                                                         \
-    { OPT_FORCE, "go on when the node cannot be reached, and say what is left behind", NULL }
-#define FILTER_HELP                                                                                          \
-    "which hosts: comparisons (= != < > <= >= and : for has) of fields, joined by AND, OR, NOT, such as "    \
-    "'oob.link.state=\"up\" AND name=\"rack1-*\"'"
-
-/* Rows of things that are listed, shown and deleted by name. fn: as in cmd_list_FN; few: what more may go
- * wrong
- */
-#define LIST_ROW(what, fn, doc)                                                                              \
-    {                                                                                                        \
-        .verb = "list", .object = what, .words = "", .summary = doc,                                         \
-        .opts = OPTS(OUTPUT("table|json|yaml|name"), ),                                                      \
-        .exits = CODE(AUTH) | CODE(UNREACHABLE) | CODE(TIMEOUT), .run = cmd_list_##fn,                       \
-    }
-#define GET_ROW(what, fn)                                                                                    \
-    {                                                                                                        \
-        .verb = "get", .object = what, .words = "NAME", .word = WORD_OTHER, .words_min = 1, .words_max = 1,  \
-        .summary = "Show one " what, .opts = OPTS(DATA, ),                                                   \
-        .exits = CODE(NOT_FOUND) | CODE(AUTH) | CODE(UNREACHABLE) | CODE(TIMEOUT), .run = cmd_get_##fn,      \
-    }
-#define DELETE_ROW(what, fn)                                                                                 \
-    {                                                                                                        \
-        .verb = "delete", .object = what, .words = "NAME", .word = WORD_OTHER, .words_min = 1,               \
-        .words_max = 1, .summary = "Delete one " what, .opts = OPTS(YES, ),                                  \
-        .exits = CODE(NOT_FOUND) | CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT),           \
-        .run = cmd_delete_##fn,                                                                              \
-    }
 
 const struct command commands[] = {
     {
@@ -808,48 +744,3 @@ const struct command commands[] = {
     },
 };
 const size_t commands_n = sizeof commands / sizeof *commands;
-
-static const struct command_opt *find_opt(const struct command_opt *opts, enum opt o) {
-    for (; opts->opt != OPT_NONE; opts++)
-        if (opts->opt == o)
-            return opts;
-    return NULL;
-}
-
-const struct command_opt *command_takes(const struct command *c, enum opt o) {
-    const struct command_opt *own = find_opt(c->opts, o);
-    return own ? own : find_opt(command_globals, o);
-}
-
-const char *command_opt_arg(const struct command_opt *o) {
-    return o->words ? o->words : opt_row(o->opt)->arg;
-}
-
-const char *command_name(const struct command *c, char out[COMMAND_NAME_CAP]) {
-    snprintf(out, COMMAND_NAME_CAP, "%s%s%s", c->verb, c->object ? " " : "", c->object ? c->object : "");
-    return out;
-}
-
-/* "host" and its plural "hosts" */
-static bool is_object(const char *object, const char *word) {
-    size_t n = strlen(object);
-    return strncmp(object, word, n) == 0 && (word[n] == 0 || (word[n] == 's' && word[n + 1] == 0));
-}
-
-const struct command *command_find(const char *const *words, size_t n, size_t *used) {
-    const struct command *one = NULL;
-    for (size_t i = 0; n && i < commands_n; i++) {
-        const struct command *c = &commands[i];
-        if (strcmp(c->verb, words[0]) != 0)
-            continue;
-        if (c->object && n > 1 && is_object(c->object, words[1])) {
-            *used = 2;
-            return c;
-        }
-        if (!c->object)
-            one = c;
-    }
-    if (one)
-        *used = 1;
-    return one;
-}
