@@ -464,7 +464,15 @@ static void a_provisioning(void **state) {
          .target = P "/hosts/n1",
          .status = 200,
          .body = AMT("provisioned", PROV("rotate-amt", "running", ""))},
+        {.method = "GET",
+         .target = P "/hosts?pageSize=500",
+         .status = 200,
+         .body = "{\"hosts\":[" AMT("provisioned", PROV("rotate-amt", "running", "")) "," AMT(
+             "unprovisioned", "null") "],\"hasNext\":false}"},
         {0}};
+    rig_run(rows, "list", "host", "-o", "wide", NULL);
+    rig_expect(EXIT_OK, "  provisioned/ccm (rotate-amt running)  ", "");
+    rig_expect(EXIT_OK, "  unprovisioned  ", "");
     rig_run(rows, "get", "provisioning", "n1", NULL);
     rig_expect(EXIT_OK, "Code        foreign\n", "");
     rig_run(rows, "get", "provisioning", "n2", NULL);
