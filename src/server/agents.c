@@ -142,7 +142,8 @@ static bool is_work(enum agent_order_kind kind) {
 /* Bring the order of an activation in line with what the provisioning wants. */
 static void orders_of_provisioning(struct agent_door *d) {
     const char *profile = "";
-    enum prov_goal goal = provisioning_for_agent(d->fh, &profile);
+    struct wall ordered = {0};
+    enum prov_goal goal = provisioning_for_agent(d->fh, &profile, &ordered);
     enum agent_order_kind want = goal == PROV_GOAL_DEACTIVATE ? AGENT_ORDER_DEACTIVATE : AGENT_ORDER_ACTIVATE;
     for (size_t i = d->norders; i-- > 0;) {
         struct agent_order *o = &d->orders[i];
@@ -150,9 +151,11 @@ static void orders_of_provisioning(struct agent_door *d) {
         if (is_work(o->kind) && !o->taken && !stays)
             order_remove(d, o);
     }
+    bool again = ordered.us == d->work_ordered.us; /* a new order of an operator does not wait */
     if (goal == PROV_GOAL_NONE || order_of_kind(d, want) ||
-        mono_before(loop_now(d->fh->shard->loop), d->rest_until))
+        (again && mono_before(loop_now(d->fh->shard->loop), d->rest_until)))
         return;
+    d->work_ordered = ordered;
     order_put(d, want, false, profile);
 }
 

@@ -48,7 +48,8 @@ struct agent_door {
     size_t norders;
     struct agent_beat *held; /* the heartbeat that waits for an order */
     struct loop_timer wait_timer, gone_timer;
-    struct mono rest_until; /* no activation or deactivation again before */
+    struct mono rest_until; /* the same activation or deactivation is not handed out again before */
+    struct wall work_ordered;
     struct mono serial_again;
     struct wall seen_written;
     char doing[AGENT_LONG_CAP];  /* progress of an order, or its result */

@@ -303,7 +303,11 @@ static void on_timer(struct loop_timer *t) {
         if (!mono_due(o->until, now))
             continue;
         list_remove(&pv->orders, n);
-        end_order(pv, o, ERR_TIMEOUT, pv->m.p.text, "It goes on: see orch-cli get provisioning.");
+        char text[PROV_TEXT_CAP + 80];
+        snprintf(text, sizeof text, "the node is not deactivated yet (%s): %s", prov_phase_text(pv->m.p.step),
+                 pv->m.p.text);
+        end_order(pv, o, ERR_TIMEOUT, text,
+                  "It goes on by itself: see orch-cli get provisioning. With --force it is given up.");
     }
     prov_feed(pv, &(struct prov_ev){.kind = PROV_EV_TIME});
 }
@@ -484,12 +488,14 @@ void prov_journaled(struct provisioning *pv, int err) {
     prov_feed(pv, &(struct prov_ev){.kind = PROV_EV_JOURNALED, .err = err});
 }
 
-enum prov_goal provisioning_for_agent(const struct fleet_host *fh, const char **profile) {
+enum prov_goal provisioning_for_agent(const struct fleet_host *fh, const char **profile,
+                                      struct wall *ordered) {
     const struct provisioning *pv = fh->prov;
     if (!pv || !provision_wants(&pv->m, PROV_WAY_LOCAL))
         return PROV_GOAL_NONE;
     if (pv->m.p.goal != PROV_GOAL_ACTIVATE && link_usable(&fh->h.link))
         return PROV_GOAL_NONE; /* the tunnel does it */
     *profile = pv->m.p.profile;
+    *ordered = pv->m.p.created;
     return pv->m.p.goal;
 }

@@ -77,8 +77,10 @@ void provisioning_way_lost(struct fleet_host *fh);
 /* Is the result of such a job provisioning's? */
 bool provisioning_takes(enum wsc_job_kind kind);
 void provisioning_result(struct fleet_host *fh, const struct wsc_result *r);
-/* --- for the agent's door: what this host's agent is to do now; kind NONE: nothing --- */
-enum prov_goal provisioning_for_agent(const struct fleet_host *fh, const char **profile);
+/* --- for the agent's door: what this host's agent is to do now; kind NONE: nothing; ordered: which
+ * order it is --- */
+enum prov_goal provisioning_for_agent(const struct fleet_host *fh, const char **profile,
+                                      struct wall *ordered);
 /* The agent's facts, tunnel and AMT observations changed: look again. */
 void provisioning_look(struct fleet_host *fh);
 /* The object of docs/activation.md, or null. */

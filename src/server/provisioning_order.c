@@ -108,7 +108,8 @@ static void activate(struct fleet_host *fh, struct provisioning *pv, struct prov
         return;
     }
     /* without a mode or profile any set-up is as wanted */
-    if (o->quiet && fh->h.amt.state == AMT_STATE_PROVISIONED && !o->profile[0] &&
+    /* provisioned by us, that is: of another orchestrator's node there is no secret here */
+    if (o->quiet && fh->h.amt.state == AMT_STATE_PROVISIONED && fh->amt_secret.n && !o->profile[0] &&
         (o->mode == AMT_MODE_UNKNOWN || fh->h.control_mode == pf.mode)) {
         fleet_answer(&o->call);
         return;
