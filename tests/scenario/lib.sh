@@ -288,12 +288,12 @@ rpc() {
     shift
     "$BUILD/src/rpc/rpc" "$@" --mei "unix:$WORK/mei/$n"
 }
-# activate NODE [options…]: rpc activate against this server by a fresh enrolment key
+# activate NODE [options…]: rpc activate against this server by a fresh enrolment key of nine uses
 activate() {
     local n=$1
     shift
-    enrolment_key "once-$n-$RANDOM" 1 "$WORK/once-$n"
-    rpc "$n" activate --url "wss://localhost:$HTTPS_PORT/activate" --ca "$WORK/data/ca.pem" --key-file "$WORK/once-$n" "$@"
+    enrolment_key "some-$n-$RANDOM" 9 "$WORK/some-$n"
+    rpc "$n" activate --url "wss://localhost:$HTTPS_PORT/activate" --ca "$WORK/data/ca.pem" --key-file "$WORK/some-$n" "$@"
 }
 
 finish() {
