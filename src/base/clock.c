@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 /* Days since 1970-01-01 of a proleptic Gregorian date, and back (H. Hinnant's civil calendar arithmetic). */
 static int64_t days_of(int64_t y, int64_t m, int64_t d) {
@@ -87,6 +88,11 @@ static int digits(const char *s, int n, int lo, int hi) {
         v = v * 10 + (s[i] - '0');
     }
     return v < lo || v > hi ? -1 : v;
+}
+
+struct wall wall_of_utc(const struct tm *tm) {
+    int64_t days = days_of((int64_t)tm->tm_year + 1900, tm->tm_mon + 1, tm->tm_mday);
+    return (struct wall){(days * 86400 + tm->tm_hour * 3600 + tm->tm_min * 60 + tm->tm_sec) * 1000000};
 }
 
 bool wall_parse(const char *s, struct wall *out) {

@@ -52,6 +52,10 @@ enum { WALL_TEXT_CAP = 32 };
 const char *wall_rfc3339(struct wall t, char *out);
 /* "14:02:11" (UTC) into out[WALL_TEXT_CAP]; "never" for WALL_NEVER. Returns out. */
 const char *wall_hms(struct wall t, char *out);
+/* Of a date in UTC as the C library has it (tm_year from 1900, tm_mon from 0); nothing else of it is looked
+ * at. */
+struct tm;
+struct wall wall_of_utc(const struct tm *tm);
 /* Parse RFC 3339 with a Z or numeric offset, fraction optional. False when malformed. */
 bool wall_parse(const char *text, struct wall *out);
 /* "4 s", "3 min 20 s", "2 h 5 min", "3 d 4 h" into out[WALL_TEXT_CAP]. Returns out. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 enum { INFO_RETRY_MS = 10 * 60 * 1000, INFO_AFTER_BOOT_MS = 60 * 1000, LOCAL_SHUTDOWN_MS = 5 * 60 * 1000 };
+enum { LOCAL_POLL_MS = 2000, LOCAL_WATCH_MS = 90 * 1000 };
 
 bool observation_fresh(const struct host *h, struct mono now, uint32_t max_age_ms) {
     const struct observation *o = &h->power;
@@ -12,12 +13,20 @@ bool observation_fresh(const struct host *h, struct mono now, uint32_t max_age_m
            o->source == SOURCE_FIRMWARE && mono_ms_between(o->at_mono, now) <= max_age_ms;
 }
 
+/* The agent said that the node goes down, and it was not seen down yet: it will be off in a moment. */
+static bool local_shutdown_under_way(const struct host *h, struct host_now now) {
+    int64_t since_us = now.wall.us - h->local_shutdown_at.us;
+    return h->local_shutdown && !h->local_seen_off && since_us < (int64_t)LOCAL_WATCH_MS * 1000;
+}
+
 /* Calm hosts are asked less often; the spread keeps a thousand of them from asking at once. */
-static uint32_t poll_ms(const struct host *h, const struct host_policy *p) {
+static uint32_t poll_ms(const struct host *h, const struct host_policy *p, struct host_now now) {
     bool calm = h->read_failures == 0 &&
                 (h->decided.kind == DECIDE_AS_DESIRED || h->decided.kind == DECIDE_NO_INTENT ||
                  h->decided.kind == DECIDE_HELD_BY_POLICY || h->decided.kind == DECIDE_LOCAL_SHUTDOWN ||
                  h->decided.kind == DECIDE_LOCAL_PAUSE);
+    if (local_shutdown_under_way(h, now))
+        return LOCAL_POLL_MS;
     uint32_t ms = calm ? p->poll_calm_ms : p->poll_doubt_ms;
     return ms - ms / 10 * h->spread / 1000;
 }
@@ -28,7 +37,7 @@ void poll_turn(struct turn *t) {
         return;
     if (!h->reads_pending && mono_due(h->next_read, t->now.mono)) {
         act_read(t, WSC_NORMAL, t->p->read_timeout_ms);
-        h->next_read = mono_add_ms(t->now.mono, poll_ms(h, t->p));
+        h->next_read = mono_add_ms(t->now.mono, poll_ms(h, t->p, t->now));
     }
     if (!h->info_pending && mono_due(h->next_info, t->now.mono)) {
         struct action *x = act(t, ACT_WSMAN);
@@ -125,7 +134,7 @@ static void power_result(struct turn *t, const struct wsc_result *r) {
         power_observed(t, &r->power);
     }
     operation_power_read(t, r);
-    h->next_read = mono_add_ms(t->now.mono, poll_ms(h, t->p));
+    h->next_read = mono_add_ms(t->now.mono, poll_ms(h, t->p, t->now));
 }
 
 static void info_result(struct turn *t, const struct wsc_result *r) {

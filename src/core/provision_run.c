@@ -47,15 +47,21 @@ void prov_journal(struct prov_turn *t, unsigned bits, void (*then)(struct prov_t
 
 /* --- states --- */
 
-void prov_set_state(struct prov_turn *t, enum prov_state s, enum prov_code code, const char *text,
-                    const char *remedy) {
-    struct provision *p = &t->m->p;
+/* The one writer of a state. */
+static void provision_set_state(struct provision *p, enum prov_state s, enum prov_code code, const char *text,
+                                const char *remedy, struct wall now) {
     p->state = s;
     p->code = code;
-    p->updated = t->now.wall;
+    p->updated = now;
     if (text != p->text)
         snprintf(p->text, sizeof p->text, "%s", text);
     snprintf(p->remedy, sizeof p->remedy, "%s", remedy);
+}
+
+void prov_set_state(struct prov_turn *t, enum prov_state s, enum prov_code code, const char *text,
+                    const char *remedy) {
+    struct provision *p = &t->m->p;
+    provision_set_state(p, s, code, text, remedy, t->now.wall);
     if (s != PROV_STATE_CONNECTING)
         t->m->again_at = t->m->give_up_at = MONO_NEVER;
     if (!prov_state_ended(s)) {
@@ -175,13 +181,12 @@ static void ordered(struct prov_turn *t, const struct prov_ev *ev) {
     p->created = p->updated = t->now.wall;
     snprintf(p->profile, sizeof p->profile, "%s", ev->profile ? ev->profile : "");
     snprintf(p->actor, sizeof p->actor, "%s", ev->actor ? ev->actor : "");
-    p->state = PROV_STATE_WAITING;
-    p->code = PROV_CODE_NO_WAY;
-    snprintf(
-        p->text, sizeof p->text, "%s",
+    provision_set_state(
+        p, PROV_STATE_WAITING, PROV_CODE_NO_WAY,
         p->goal == PROV_GOAL_ACTIVATE
             ? "Waits for the node's agent, or for rpc activate at the node: set-up is taken from inside only"
-            : "Waits for the node's tunnel or agent");
+            : "Waits for the node's tunnel or agent",
+        "", t->now.wall);
     prov_journal(t, 0, written_down);
 }
 

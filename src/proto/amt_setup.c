@@ -96,7 +96,7 @@ int amt_cert_not_after(struct slice base64, struct wall *out) {
     const uint8_t *p = der;
     X509 *cert = d2i_X509(NULL, &p, (long)n);
     if (cert && ASN1_TIME_to_tm(X509_get0_notAfter(cert), &tm) == 1)
-        out->us = (int64_t)timegm(&tm) * 1000000;
+        *out = wall_of_utc(&tm);
     else
         err = ERR_SYNTAX;
     X509_free(cert);

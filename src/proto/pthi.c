@@ -306,9 +306,8 @@ void pthi_put_ras(struct wr *w, const struct pthi_ras *s) {
 }
 bool pthi_get_ras(struct slice data, struct pthi_ras *s) {
     struct rd r = rd_of(data);
-    *s = (struct pthi_ras){.network = rd_le32(&r)};
-    s->state = rd_le32(&r);
-    s->trigger = rd_le32(&r);
+    uint32_t network = rd_le32(&r), state = rd_le32(&r), trigger = rd_le32(&r);
+    *s = (struct pthi_ras){.network = network, .state = state, .trigger = trigger};
     get_string(&r, s->mps, sizeof s->mps);
     return !r.bad;
 }

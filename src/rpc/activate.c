@@ -252,7 +252,9 @@ static int not_upgraded(const struct answer *a, struct errinfo *ei) {
                    "Give an enrolment key with --key-file, or a client certificate with --cert and --key.");
         return ERR_AUTH;
     }
-    int code = a->status == 429 || a->status >= 500 ? ERR_CLOSED : ERR_REFUSED;
+    int code = a->status == 429 || a->status >= 500 ? ERR_CLOSED
+               : a->status == 404                   ? ERR_NOT_FOUND
+                                                    : ERR_REFUSED;
     err_set(ei, code, "", "the server does not take activations at this address (%d): %s", a->status, text);
     err_remedy(ei, "Is the path of --url right? It is /activate on an Outband server.");
     return code;

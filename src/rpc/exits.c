@@ -35,7 +35,7 @@ enum rpc_exit rpc_exit_of_server(int err) {
     static const struct rule rules[] = {
         {ERR_TLS, RPC_EXIT_CERTIFICATE}, {ERR_UNREACHABLE, RPC_EXIT_SERVER}, {ERR_CLOSED, RPC_EXIT_SERVER},
         {ERR_TIMEOUT, RPC_EXIT_TIMEOUT}, {ERR_PROTO, RPC_EXIT_SERVER},       {ERR_AUTH, RPC_EXIT_LOGIN},
-        {ERR_DENIED, RPC_EXIT_LOGIN},    {ERR_INVALID, RPC_EXIT_USAGE},
+        {ERR_DENIED, RPC_EXIT_LOGIN},    {ERR_NOT_FOUND, RPC_EXIT_URL},      {ERR_INVALID, RPC_EXIT_USAGE},
     };
     return LOOK_UP(rules, err);
 }

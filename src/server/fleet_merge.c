@@ -6,6 +6,7 @@
 #include "server/directory.h"
 #include "server/fleet_reseal.h"
 #include "server/persist.h"
+#include "server/provisioning_int.h"
 #include "server/tunnel.h"
 
 #include <assert.h>
@@ -82,6 +83,8 @@ int merge_busy(const struct fleet_host *fh, struct errinfo *ei) {
     for (unsigned k = 0; h->sessions && k < REDIR_KIND_COUNT; k++)
         if (h->sessions->open[k])
             what = "a session";
+    if (fh->prov && provision_open(&fh->prov->m))
+        what = "a provisioning";
     if (fh->cira_next.n || fh->amt_next.n)
         what = "a change of its secrets";
     if (!what)

@@ -37,7 +37,7 @@ struct fleet_split {
 void fleet_split(struct fleet_split *c);
 
 /* --- on a host's shard --- */
-/* ERR_STATE while an operation, a session or a change of secrets is under way. */
+/* ERR_STATE while an operation, a session, a provisioning or a change of secrets is under way. */
 NODISCARD int merge_busy(const struct fleet_host *fh, struct errinfo *ei);
 /* What the row says of the firmware is now true. */
 void merge_apply_firmware(struct fleet_host *fh, const struct store_host *row);

@@ -9,6 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+static void entry_set_state(struct entry *e, enum entry_state state) {
+    e->state = state;
+}
+
 /* --- checks, with the lock held --- */
 static int busy(struct errinfo *ei, const struct entry *e) {
     return err_set(ei, ERR_BUSY, "name", "the %s %s is being changed just now; try again",
@@ -121,7 +125,7 @@ static void settle(struct object_change *c) {
         e->updated = c->now;
     }
     memset(e->refs[1], 0, sizeof e->refs[1]);
-    e->state = ENTRY_LIVE;
+    entry_set_state(e, ENTRY_LIVE);
     if (gone)
         objects_forget(o, e);
     pthread_rwlock_unlock(&o->lock);
@@ -176,7 +180,7 @@ static int create(struct objects *o, struct object_change *c) {
     r = r ? r : objects_enter(o, c->kind, c->project, c->name, c->body, &e);
     if (r)
         return c->error.code ? r : err_set(&c->error, r, "", "%s", err_text(r));
-    e->state = ENTRY_MAKING;
+    entry_set_state(e, ENTRY_MAKING);
     e->version = 1;
     e->created = e->updated = c->now;
     e->secret = c->secret;
@@ -201,7 +205,7 @@ static int change(struct objects *o, struct object_change *c) {
     free(as.body);
     if (r)
         return r;
-    e->state = ENTRY_CHANGING;
+    entry_set_state(e, ENTRY_CHANGING);
     if (c->kind == OBJECT_PROFILE) {
         body_copy(c->body, "domain", e->refs[1][0], OBJECT_NAME_CAP);
         body_copy(c->body, "ciraConfig", e->refs[1][1], OBJECT_NAME_CAP);
@@ -215,7 +219,7 @@ static int delete_one(struct objects *o, struct object_change *c) {
     r = r ? r : check_unused(o, e, &c->error);
     r = r ? r : submit(c, e, STORE_OBJECT_DELETE);
     if (r == 0)
-        e->state = ENTRY_GOING;
+        entry_set_state(e, ENTRY_GOING);
     return r;
 }
 
@@ -234,7 +238,7 @@ static int revoke(struct objects *o, struct object_change *c) {
     if ((r = submit(c, &as, STORE_OBJECT_PUT)))
         return r;
     e->revoked = true;
-    e->state = ENTRY_CHANGING;
+    entry_set_state(e, ENTRY_CHANGING);
     return 0;
 }
 

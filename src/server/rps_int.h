@@ -99,6 +99,7 @@ struct rps_conn {
     enum rps_tls_state tls_state;
     struct tls *session;
     struct http1 *answer; /* TLS: knows the end of an answer */
+    bool last;            /* TLS: the firmware closes after this answer */
 };
 
 /* rps_conn.c */

@@ -25,6 +25,7 @@ void rps_tls_drop(struct rps_conn *c) {
     tls_free(&c->session);
     http1_free(&c->answer);
     c->tls_state = RPS_TLS_NONE;
+    c->last = false;
 }
 
 static void failed(struct rps_conn *c, const char *why) {
@@ -85,6 +86,7 @@ static void watch_end(struct rps_conn *c, struct slice data) {
         if (ev.kind == HTTP1_END && c->exchange == RPS_EXCHANGE_ASKED) {
             c->exchange = RPS_EXCHANGE_NONE;
             c->answer_at = MONO_NEVER;
+            c->last = !http1_keep_alive(c->answer);
         }
 }
 
@@ -113,7 +115,7 @@ int rps_tls_take(struct rps_conn *c, struct slice cipher, struct errinfo *ei) {
             watch_end(c, buf_slice(&plain));
             rps_answer(c, buf_slice(&plain));
         }
-        if (err == ERR_CLOSED) {
+        if (err == ERR_CLOSED && c->session) { /* else it was given up with its last answer */
             rps_tls_drop(c);
             rps_chan_ended(c, ERR_CLOSED);
         }

@@ -108,6 +108,8 @@ static void io_close(void *ctx, int chan) {
     c->open_due = false;
     c->close_due = 0;
     forget_request(c);
+    if (c->tls && c->last) /* no next request may go there: it would be lost */
+        rps_tls_drop(c);
     if (c->exchange == RPS_EXCHANGE_NONE)
         return;
     if (c->tls) { /* the rest of the answer would be taken for that of the next request */

@@ -64,7 +64,7 @@ story() {
     rm -f "$WORK/token"
 
     # revoked: out at once, and back by a person's hand only
-    api DELETE "/v1/projects/default/compute/hosts/$n/agent" >/dev/null
+    cli delete agent $n --yes >/dev/null || fail "orch-cli delete agent"
     host_is $n '.oob.agent == null' || fail "the agent is not gone"
     agent $n run --once >"$WORK/out" 2>&1
     code=$?

@@ -35,7 +35,7 @@ server_init() {
 }
 
 # server_start [settings lines…]: ports stay the same over restarts
-# shellcheck disable=SC2120
+# shellcheck disable=SC2120 # most scenarios want no settings
 server_start() {
     printf '%s\n' "$@" >"$WORK/outband.conf"
     : >"$WORK/outbandd.out"

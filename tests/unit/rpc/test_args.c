@@ -90,6 +90,7 @@ static void exits_of_errors(void **s) {
     assert_int_equal(rpc_exit_of_mei(0), 0);
     assert_int_equal(rpc_exit_of_server(ERR_AUTH), 70);
     assert_int_equal(rpc_exit_of_server(ERR_TLS), 22);
+    assert_int_equal(rpc_exit_of_server(ERR_NOT_FOUND), 20);
 }
 
 static void features_of_skus(void **s) {

@@ -32,7 +32,7 @@ struct lender {
     size_t read;     /* bytes of them that were taken */
     struct port_side side;
     bool side_open, side_tls;
-    char heard[400];            /* " wsman progress success" */
+    char heard[6000];           /* " wsman progress success" */
     struct rps_from_server end; /* the last words */
     char progress[RPS_TEXT_CAP];
     unsigned cut_at;      /* the connection breaks with this request for the firmware; 0: never … */

@@ -181,7 +181,5 @@ int main(void) {
         cmocka_unit_test_setup_teardown(through_tls, setup_tls, teardown),
         cmocka_unit_test(cut_at_every_request),
     };
-    if (getenv("ONLY"))
-        cmocka_set_test_filter(getenv("ONLY"));
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
