@@ -499,3 +499,7 @@ enum prov_goal provisioning_for_agent(const struct fleet_host *fh, const char **
     *ordered = pv->m.p.created;
     return pv->m.p.goal;
 }
+
+bool provisioning_is_activating(const struct fleet_host *fh) {
+    return fh->prov && fh->prov->m.p.goal == PROV_GOAL_ACTIVATE && !prov_state_ended(fh->prov->m.p.state);
+}

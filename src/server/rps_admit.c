@@ -47,7 +47,8 @@ static int check_free(const struct rps_conn *c, const struct fleet_host *fh, str
         err_remedy(ei, "Order it: orch-cli set host %s --amt-state provisioned.", fh->h.name);
         return ERR_STATE;
     }
-    if (fh->h.amt.state == AMT_STATE_PROVISIONED) {
+    /* an activation that was cut short goes on, though the firmware is set up */
+    if (fh->h.amt.state == AMT_STATE_PROVISIONED && !provisioning_is_activating(fh)) {
         err_set(ei, ERR_STATE, "uuid", "the host is provisioned already");
         err_remedy(ei, "To set it up again use the token of an admin.");
         return ERR_STATE;

@@ -48,6 +48,32 @@ server_start() {
     CIRA_PORT=$(sed -n 's/^listening cira .*:\([0-9]*\)$/\1/p' "$WORK/outbandd.out" | tail -n 1)
 }
 
+# site NAME [settings lines…]: a server of its own with its own directory; what is said from now on is said to it. The machine room (amtsim's
+# control socket and host interfaces) is the same for all. The first call of a NAME makes it.
+declare -A SITES=()
+SITE=
+site() {
+    [ -n "$SITE" ] && SITES[$SITE]="$WORK ${HTTPS_PORT:-0} ${CIRA_PORT:-0} ${SERVER_PID:-}"
+    local room=${ROOM:-}
+    HTTPS_PORT=0 CIRA_PORT=0 SERVER_PID='' SITE=$1
+    if [ -n "${SITES[$1]:-}" ]; then
+        read -r WORK HTTPS_PORT CIRA_PORT SERVER_PID <<<"${SITES[$1]}"
+        export WORK ORCH_CLI_CONFIG=$WORK/orch-cli
+        return
+    fi
+    server_init
+    ROOM=${room:-$WORK}
+    if [ "$ROOM" = "$WORK" ]; then
+        mkdir "$WORK/mei"
+    else
+        ln -s "$ROOM/mei" "$WORK/mei"
+        ln -s "$ROOM/ctl" "$WORK/ctl"
+    fi
+    shift
+    server_start "$@"
+    cli_login
+}
+
 server_stop() {
     kill -"${1:-TERM}" "$SERVER_PID" 2>/dev/null
     wait "$SERVER_PID" 2>/dev/null
@@ -76,6 +102,7 @@ cli_login() {
 # the whole usual beginning: everything up, imported, all links up, all power read
 world() {
     server_init
+    # shellcheck disable=SC2119
     server_start
     fleet_start "$@"
     cli_login
@@ -231,14 +258,60 @@ agent_stop() {
     unset "AGENT[$1]"
 }
 
+# enrol NODE: its agent gets an identity at this server, and runs
+enrol() {
+    local n=$1
+    agent_config "$n"
+    enrolment_key "key-$n-$RANDOM" 1 "$WORK/agent-$n/key"
+    agent "$n" enrol >"$WORK/out" 2>&1 || fail "pm-agent enrol of $n: $(cat "$WORK/out")"
+    ID=$(jq -r .host "$WORK/agent-$n/state/identity.json")
+    agent_run "$n"
+    wait_until 20 "the agent of $n is there" host_is "$ID" '.oob.agent.here'
+}
+# want_amt HOST provisioned|unprovisioned [ccm|acm]: order it, and see it done
+want_amt() {
+    local id=$1 state=$2 mode=${3:-}
+    order_amt "$@"
+    wait_until 40 "$id is $state" host_is "$id" '.oob.provisioning.state | IN("done", "failed")'
+    host_is "$id" '.oob.provisioning.state == "done"' || fail "$id is not $state: $(host "$id" '.oob.provisioning | "\(.text) \(.remedy)"')"
+}
+order_amt() {
+    local body
+    body=$(jq -nc --arg s "AMT_STATE_${2^^}" --arg m "${3:-}" '{desiredAmtState: $s} + if $m == "" then {} else {amtControlMode: "AMT_CONTROL_MODE_\($m | ascii_upcase)"} end')
+    api PATCH "/v1/projects/default/compute/hosts/$1" -H 'Content-Type: application/json' -d "$body" >"$WORK/out" || fail "order"
+    jq -e .resourceId "$WORK/out" >/dev/null || fail "the order is refused: $(cat "$WORK/out")"
+}
+link_up() { wait_until 30 "the tunnel of $1 is up" host_is "$1" '.oob.link.state == "up"'; }
+# rpc NODE COMMAND…: at the node
+rpc() {
+    local n=$1
+    shift
+    "$BUILD/src/rpc/rpc" "$@" --mei "unix:$WORK/mei/$n"
+}
+# activate NODE [options…]: rpc activate against this server by a fresh enrolment key of nine uses
+activate() {
+    local n=$1
+    shift
+    enrolment_key "some-$n-$RANDOM" 9 "$WORK/some-$n"
+    rpc "$n" activate --url "wss://localhost:$HTTPS_PORT/activate" --ca "$WORK/data/ca.pem" --key-file "$WORK/some-$n" "$@"
+}
+
 finish() {
     local code=$? job
     for job in "${AGENT[@]}"; do kill "$job" 2>/dev/null; done
     for job in "${JOB[@]}"; do kill "$job" 2>/dev/null; done
     [ -n "${FLEET_PID:-}" ] && kill "$FLEET_PID" 2>/dev/null
     [ -n "${SERVER_PID:-}" ] && kill "$SERVER_PID" 2>/dev/null
+    local works=${WORK:-} work pid
+    for job in "${!SITES[@]}"; do
+        [ "$job" = "$SITE" ] && continue
+        read -r work _ _ pid <<<"${SITES[$job]}"
+        works+=" $work"
+        [ -n "$pid" ] && kill "$pid" 2>/dev/null
+    done
     wait 2>/dev/null
-    [ "$code" = 0 ] && [ -n "${WORK:-}" ] && rm -rf "$WORK"
-    [ "$code" = 0 ] || echo "left for inspection: ${WORK:-}"
+    # shellcheck disable=SC2086
+    [ "$code" = 0 ] && [ -n "$works" ] && rm -rf $works
+    [ "$code" = 0 ] || echo "left for inspection: $works"
     exit "$code"
 }

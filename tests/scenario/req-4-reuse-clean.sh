@@ -1,38 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# CIRA Connection and Edge Node Reuse Between EMF Orchestrator: the recommended clean flow.
-# shellcheck source=tests/scenario/two.sh
-. tests/scenario/two.sh
+# Requirement: CIRA Connection and Edge Node Reuse: the clean way from one orchestrator to another leaves nothing behind.
 story() {
-    local n=node001
-    two_sites 1
-    moved_in $n
-    cli set host $HOST --amt-state provisioned --control-mode ccm --wait >"$WORK/out" 2>&1 || fail "$(cat "$WORK/out")"
-    wait_until 30 "the tunnel of $n is up at 1" host_is $HOST '.oob.link.state == "up"'
-    say "Orchestrator 1 has activated $n: $(host $HOST .oob.provisioning.text). Its firmware: $(prov_of 1)"
-    switched $HOST
+    local n=node001 first second
+    site one
+    fleet_start 1 --unprovisioned --mei "$WORK/mei" --latency 0
+    site two
+    site one
+    enrol $n
+    first=$ID
+    want_amt "$first" provisioned ccm
+    link_up "$first"
+    say "Activated at orchestrator 1: $(host "$first" .amtStatus)"
+    cli set host "$first" --power off --wait --timeout 60 >/dev/null || fail "power off at 1"
+    cli set host "$first" --power on --wait --timeout 60 >/dev/null || fail "power on at 1"
+    say "Power works at 1. Now the clean way: deauthorize, delete."
 
-    say "Before it moves: orch-cli deauthorize host $HOST at orchestrator 1."
-    cli deauthorize host $HOST --yes >"$WORK/out" 2>&1 || fail "deauthorize: $(cat "$WORK/out")"
-    prov_of 1 | grep -q 'mode=none.*unprovisions=1' || fail "the firmware is still set up: $(prov_of 1)"
-    host_is $HOST '.currentAmtState == "AMT_STATE_UNPROVISIONED" and .oob.link.state == "down" and .oob.agent == null' ||
-        fail "orchestrator 1 does not show it as free: $(host $HOST '.oob.amt, .oob.link')"
-    say "The firmware is free, its tunnel is gone, the agent's identity is void: $(host $HOST .amtStatus)."
+    cli deauthorize host "$first" >"$WORK/out" 2>&1 || fail "deauthorize: $(cat "$WORK/out")"
+    host_is "$first" '.currentAmtState == "AMT_STATE_UNPROVISIONED"' || fail "deauthorized, but $(host "$first" .currentAmtState): $(cat "$WORK/out")"
+    ctl prov 1 | grep -q 'mode=none' || fail "the firmware is still set up: $(ctl prov 1)"
+    host_is "$first" '.oob.link.state != "up"' || fail "the tunnel is still there"
+    say "Deauthorized at 1: $(host "$first" .amtStatus)"
+    cli delete host "$first" >/dev/null || fail "delete at 1"
+    test_summary ".hosts == 0 or .total == 0" || fail "1 still knows the node"
     agent_stop $n
-    cli delete host $HOST --yes >"$WORK/out" 2>&1 || fail "delete: $(cat "$WORK/out")"
-    [ "$(api GET /v1/projects/default/compute/hosts | jq .totalElements)" = 0 ] || fail "the host is still at 1"
-    say "orch-cli delete host: orchestrator 1 knows nothing of it any more."
 
-    use 2
-    moved_in $n
-    cli set host $HOST --amt-state provisioned --control-mode ccm --wait >"$WORK/out" 2>&1 || fail "$(cat "$WORK/out")"
-    wait_until 30 "the tunnel of $n is up at 2" host_is $HOST '.oob.link.state == "up"'
-    host_is $HOST '[.oob.findings[].id] | index("foreign-orchestrator") == null' || fail "2 believes it foreign"
-    say "Orchestrator 2 has activated it: $(host $HOST .oob.provisioning.text). Its firmware: $(prov_of 1)"
-    switched $HOST
-    use 1
-    [ "$(api GET /api/v1/quarantine | jq '.entries | length')" = 0 ] || fail "it still dials 1: $(api GET /api/v1/quarantine)"
-    say "Nothing dials orchestrator 1."
-    agent_stop $n
-    two_gone
+    site two
+    enrol $n
+    second=$ID
+    wait_until 10 "2 knows the state" host_is "$second" '.currentAmtState == "AMT_STATE_UNPROVISIONED"'
+    [ -z "$(finding "$second" foreign-orchestrator)" ] || fail "2 takes the clean node for a foreign one"
+    want_amt "$second" provisioned ccm
+    link_up "$second"
+    cli set host "$second" --power off --wait --timeout 60 >/dev/null || fail "power off at 2"
+    cli set host "$second" --power on --wait --timeout 60 >/dev/null || fail "power on at 2"
+    say "Activated at orchestrator 2, power works: $(host "$second" .amtStatus)"
+
+    site one
+    api GET /api/v1/quarantine | jq -e '.entries == []' >/dev/null || fail "something of the node still dials 1"
+    test_summary ".hosts == 0 or .total == 0" || fail "1 knows the node again"
+    say "Orchestrator 1 has nothing left of it."
 }
