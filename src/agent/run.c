@@ -85,8 +85,8 @@ static int tell_facts(struct agent *a, bool now, struct errinfo *ei) {
     struct mono t = now_mono();
     struct serial serial;
     struct buf facts = {0}, body = {0};
-    if (!now && mono_before(t, a->facts_at))
-        return 0;
+    if (!now && (a->job.id[0] || mono_before(t, a->facts_at)))
+        return 0; /* (an order has the firmware for itself) */
     facts_read(a->c, a->fw, &serial, &facts);
     a->facts_at = mono_add_ms(t, FACTS_MS);
     if (slice_eq(buf_slice(&facts), buf_slice(&a->told)) && mono_before(t, a->report_at) && !now) {
@@ -202,6 +202,7 @@ static int heartbeat(struct agent *a, bool once, struct errinfo *ei) {
     if (mode >= 0)
         json_kint(&j, "controlMode", mode);
     json_kstr(&j, "running", a->job.id);
+    json_kwall(&j, "clock", now_wall());
     json_obj_end(&j);
     r = door_post(a->door, "/v1/agent/heartbeat", buf_slice(&body), &o, ei);
     buf_free(&body);
