@@ -4,6 +4,7 @@
 #include "agent/door.h"
 #include "agent/facts.h"
 #include "agent/job.h"
+#include "agent/watch.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/notify.h"
@@ -263,6 +264,8 @@ int agent_run(const struct agent_config *c, bool once, struct errinfo *ei) {
     int r = identity_load(&a.id, c->state_dir, ei);
     if (r == 0 && !(a.fw = fw_new(c->mei[0] ? c->mei : NULL)))
         r = err_set(ei, ERR_NOMEM, "", "out of memory");
+    if (r == 0 && !once)
+        r = watch_start(c, ei);
     if (r == 0)
         r = reopen(&a, ei);
     if (r == 0) {

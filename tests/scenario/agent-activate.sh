@@ -26,6 +26,11 @@ story() {
     host_is "$h" '.currentAmtState == "AMT_STATE_PROVISIONED" and .oob.link.state == "up"' || fail "it is not connected"
     wait_until 60 "the power is read" host_is "$h" '.oob.power.state == "on"'
     wait_until 20 "the agent sees the mode, too" host_is "$h" '.oob.agent.controlMode == 1'
+    wait_until 20 "the agent read whom the firmware dials" host_is "$h" '.oob.agent.mps.address // "" | length > 0'
+    host_is "$h" '.oob.agent.mps.rootSha256 | length == 64' || fail "$(host "$h" .oob.agent.mps)"
+    host_is "$h" '[.oob.findings[]? | select(.id | test("foreign"))] == []' || fail "its own server is foreign to it"
+    say "The firmware dials $(host "$h" .oob.agent.mps.address)."
+    "$BUILD/src/rpc/rpc" amtinfo --mei "unix:$(echo "$WORK"/mei/*)" | grep -q '^MPS root' || fail "rpc amtinfo does not show the MPS"
     grep -q 'activate$' "$WORK/agent-$n/log" || fail "the agent does not say that it activates"
     grep -q 'is done' "$WORK/agent-$n/log" || fail "the agent does not say that it is done"
 
