@@ -30,7 +30,7 @@ story() {
     host_is "$h" '.oob.agent.mps.rootSha256 | length == 64' || fail "$(host "$h" .oob.agent.mps)"
     host_is "$h" '[.oob.findings[]? | select(.id | test("foreign"))] == []' || fail "its own server is foreign to it"
     say "The firmware dials $(host "$h" .oob.agent.mps.address)."
-    "$BUILD/src/rpc/rpc" amtinfo --mei "unix:$(echo "$WORK"/mei/*)" | grep -q '^MPS root' || fail "rpc amtinfo does not show the MPS"
+    "$BUILD/src/rpc/rpc" amtinfo --mei "unix:$WORK/mei/$n" | grep -q '^MPS root' || fail "rpc amtinfo does not show the MPS"
     grep -q 'activate$' "$WORK/agent-$n/log" || fail "the agent does not say that it activates"
     grep -q 'is done' "$WORK/agent-$n/log" || fail "the agent does not say that it is done"
 
