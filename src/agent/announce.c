@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/announce.h"
 
+#include "agent/door.h"
 #include "agent/program.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/text.h"
 
 #include <dirent.h>
@@ -92,4 +94,27 @@ void announce_cause(const char *sessions, const char *kind, char out[ANNOUNCE_CA
     buf_putf(&b, "%s%s%s", more ? " and others" : "", n ? ": " : "", kind);
     text_clean(out, ANNOUNCE_CAUSE_CAP, buf_slice(&b));
     buf_free(&b);
+}
+
+int announce_send(const struct agent_config *c, const char *kind, struct errinfo *ei) {
+    char cause[ANNOUNCE_CAUSE_CAP];
+    struct identity id;
+    struct door *d = NULL;
+    struct buf body = {0};
+    int r = identity_load(&id, c->state_dir, ei);
+    if (r < 0)
+        return r;
+    announce_cause(c->sessions, kind, cause);
+    struct json j = json_of(&body);
+    json_obj(&j);
+    json_kstr(&j, "kind", kind);
+    json_kstr(&j, "cause", cause);
+    json_obj_end(&j);
+    r = door_open(&d, c, &id, ei);
+    if (r == 0)
+        r = door_post(d, "/v1/agent/shutdown", buf_slice(&body), NULL, ei);
+    door_close(&d);
+    identity_free(&id);
+    buf_free(&body);
+    return r;
 }

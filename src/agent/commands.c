@@ -5,7 +5,6 @@
 #include "agent/door.h"
 #include "agent/facts.h"
 #include "agent/run.h"
-#include "base/json.h"
 #include "base/log.h"
 #include "http/now.h"
 #include "rpc/fw.h"
@@ -96,11 +95,7 @@ static int cmd_facts(struct invocation *v, struct errinfo *ei) {
 static int cmd_announce(struct invocation *v, struct errinfo *ei) {
     const struct agent_config *c = &v->config;
     static const char *const kinds[] = {"poweroff", "reboot", "suspend", "hibernate"};
-    char cause[ANNOUNCE_CAUSE_CAP];
     const char *kind = NULL;
-    struct identity id;
-    struct door *d = NULL;
-    struct buf body = {0};
     for (size_t i = 0; v->word && i < sizeof kinds / sizeof *kinds; i++)
         if (strcmp(v->word, kinds[i]) == 0)
             kind = kinds[i];
@@ -109,22 +104,7 @@ static int cmd_announce(struct invocation *v, struct errinfo *ei) {
     if (!kind)
         return err_set(ei, ERR_SYNTAX, "",
                        "announce wants one of: auto, poweroff, reboot, suspend, hibernate");
-    int r = identity_load(&id, c->state_dir, ei);
-    if (r < 0)
-        return r;
-    announce_cause(c->sessions, kind, cause);
-    struct json j = json_of(&body);
-    json_obj(&j);
-    json_kstr(&j, "kind", kind);
-    json_kstr(&j, "cause", cause);
-    json_obj_end(&j);
-    r = door_open(&d, c, &id, ei);
-    if (r == 0)
-        r = door_post(d, "/v1/agent/shutdown", buf_slice(&body), NULL, ei);
-    door_close(&d);
-    identity_free(&id);
-    buf_free(&body);
-    return r;
+    return announce_send(c, kind, ei);
 }
 
 /* --- the command line --- */

@@ -94,6 +94,15 @@ static void put_ras(struct json *j, const struct pthi_ras *r) {
     json_obj_end(j);
 }
 
+/* Whose root counts is known only when there is one. */
+static void put_mps(struct json *j, const struct amt_cira *m) {
+    json_key(j, "mps");
+    json_obj(j);
+    kstr(j, "address", m->address);
+    kstr(j, "rootSha256", m->nroots == 1 ? m->roots[0] : "");
+    json_obj_end(j);
+}
+
 static void put_hashes(struct json *j, const struct amtinfo *i) {
     enum { SHA384_BYTES = 48 };
     char hex[2 * PTHI_HASH_BYTES + 1];
@@ -110,7 +119,7 @@ static void put_hashes(struct json *j, const struct amtinfo *i) {
     json_arr_end(j);
 }
 
-static void put_firmware(struct json *j, struct fw *f) {
+static void put_firmware(struct json *j, struct fw *f, const char *where) {
     struct errinfo ei = {0};
     struct amtinfo *i = calloc(1, sizeof *i);
     int err = i ? amtinfo_read(i, f, &ei) : err_set(&ei, ERR_NOMEM, "", "out of memory");
@@ -126,6 +135,9 @@ static void put_firmware(struct json *j, struct fw *f) {
         kstr(j, "dnsSuffix", i->dns_suffix);
         if (i->ras_known)
             put_ras(j, &i->ras);
+        amtinfo_read_mps(i, f, where);
+        if (i->mps_known)
+            put_mps(j, &i->mps);
         json_kstr(j, "firmwareSwitch",
                   !i->wd_known                          ? "unknown"
                   : i->wd_flags & WD_TRANSITION_ALLOWED ? "present"
@@ -143,7 +155,7 @@ void facts_read(const struct agent_config *c, struct fw *f, struct serial *seria
     json_kstr(&j, "agentVersion", OUTBAND_VERSION);
     put_os(&j);
     put_machine(&j, c->sysfs);
-    put_firmware(&j, f);
+    put_firmware(&j, f, c->mei[0] ? c->mei : NULL);
     json_key(&j, "serialConsole");
     json_obj(&j);
     json_kstr(&j, "tty", serial->tty);

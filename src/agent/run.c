@@ -4,6 +4,7 @@
 #include "agent/door.h"
 #include "agent/facts.h"
 #include "agent/job.h"
+#include "agent/watch.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/notify.h"
@@ -85,8 +86,8 @@ static int tell_facts(struct agent *a, bool now, struct errinfo *ei) {
     struct mono t = now_mono();
     struct serial serial;
     struct buf facts = {0}, body = {0};
-    if (!now && mono_before(t, a->facts_at))
-        return 0;
+    if (!now && (a->job.id[0] || mono_before(t, a->facts_at)))
+        return 0; /* (an order has the firmware for itself) */
     facts_read(a->c, a->fw, &serial, &facts);
     a->facts_at = mono_add_ms(t, FACTS_MS);
     if (slice_eq(buf_slice(&facts), buf_slice(&a->told)) && mono_before(t, a->report_at) && !now) {
@@ -202,6 +203,7 @@ static int heartbeat(struct agent *a, bool once, struct errinfo *ei) {
     if (mode >= 0)
         json_kint(&j, "controlMode", mode);
     json_kstr(&j, "running", a->job.id);
+    json_kwall(&j, "clock", now_wall());
     json_obj_end(&j);
     r = door_post(a->door, "/v1/agent/heartbeat", buf_slice(&body), &o, ei);
     buf_free(&body);
@@ -262,6 +264,8 @@ int agent_run(const struct agent_config *c, bool once, struct errinfo *ei) {
     int r = identity_load(&a.id, c->state_dir, ei);
     if (r == 0 && !(a.fw = fw_new(c->mei[0] ? c->mei : NULL)))
         r = err_set(ei, ERR_NOMEM, "", "out of memory");
+    if (r == 0 && !once)
+        r = watch_start(c, ei);
     if (r == 0)
         r = reopen(&a, ei);
     if (r == 0) {

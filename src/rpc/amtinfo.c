@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "rpc/local_wsman.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -90,6 +91,10 @@ int amtinfo_read(struct amtinfo *i, struct fw *f, struct errinfo *ei) {
     return 0;
 }
 
+void amtinfo_read_mps(struct amtinfo *i, struct fw *f, const char *where) {
+    i->mps_known = i->control_mode && local_wsman_cira(where, f, &i->mps, NULL) == 0;
+}
+
 static const char *operational(const struct amtinfo *i) {
     return !i->wd_known ? "unknown" : i->wd_flags & WD_AMT_ENABLED ? "enabled" : "disabled";
 }
@@ -135,6 +140,20 @@ static void json_ras(struct json *j, const struct pthi_ras *r) {
     json_kstr(j, "remoteTrigger", amtinfo_trigger_text(r->trigger));
     json_kint(j, "remoteTriggerNumber", r->trigger);
     json_kstr(j, "mpsHostname", r->mps);
+    json_obj_end(j);
+}
+
+static void json_mps(struct json *j, const struct amt_cira *m) {
+    json_key(j, "mps");
+    json_obj(j);
+    json_kstr(j, "address", m->address);
+    json_kint(j, "port", m->port);
+    json_kstr(j, "commonName", m->common_name);
+    json_key(j, "rootSha256");
+    json_arr(j);
+    for (unsigned k = 0; k < m->nroots; k++)
+        json_str(j, m->roots[k]);
+    json_arr_end(j);
     json_obj_end(j);
 }
 
@@ -185,6 +204,8 @@ void amtinfo_json(const struct amtinfo *i, struct buf *out) {
     json_kstr(&j, "powerPolicy", i->power_policy);
     if (i->ras_known)
         json_ras(&j, &i->ras);
+    if (i->mps_known)
+        json_mps(&j, &i->mps);
     json_lan(&j, "wiredAdapter", &i->wired);
     json_lan(&j, "wirelessAdapter", &i->wireless);
     json_hashes(&j, i);
@@ -211,6 +232,15 @@ static void text_lan(struct buf *out, const char *head, const struct amtinfo_lan
     line(out, "  MAC address", mac_text(l->lan.mac, mac));
 }
 
+static void text_mps(struct buf *out, const struct amt_cira *m) {
+    char at[AMT_HOST_CAP + 8] = "";
+    if (m->address[0])
+        snprintf(at, sizeof at, "%s:%u", m->address, m->port);
+    line(out, "MPS", at);
+    for (unsigned k = 0; k < m->nroots; k++)
+        line(out, "MPS root", m->roots[k]);
+}
+
 void amtinfo_text(const struct amtinfo *i, struct buf *out) {
     char uuid[UUID_TEXT_CAP], hex[2 * PTHI_HASH_BYTES + 1], trigger[64];
     line(out, "AMT version", i->amt);
@@ -233,6 +263,8 @@ void amtinfo_text(const struct amtinfo *i, struct buf *out) {
         line(out, "  trigger", trigger);
         line(out, "  server", i->ras.mps);
     }
+    if (i->mps_known)
+        text_mps(out, &i->mps);
     text_lan(out, "wired network", &i->wired);
     text_lan(out, "wireless network", &i->wireless);
     if (i->nhashes)

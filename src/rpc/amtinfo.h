@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/buf.h"
+#include "proto/amt_setup.h"
 #include "proto/pthi.h"
 #include "rpc/fw.h"
 #include "rpc/os.h"
@@ -26,6 +27,8 @@ struct amtinfo {
     char power_policy[PTHI_TEXT_CAP];
     bool ras_known;
     struct pthi_ras ras;
+    bool mps_known; /* amtinfo_read_mps() could read it: */
+    struct amt_cira mps;
     struct amtinfo_lan wired, wireless;
     size_t nhashes;
     struct pthi_hash hashes[PTHI_HASHES_MAX];
@@ -35,6 +38,9 @@ struct amtinfo {
 /* Versions, UUID and control mode must be readable: their error is given back. What else the firmware does
  * not tell stays empty. */
 NODISCARD int amtinfo_read(struct amtinfo *i, struct fw *f, struct errinfo *ei);
+/* Where an activated firmware is to dial, and whom it trusts there, by its local WS-MAN. What cannot be read
+ * stays unknown. After amtinfo_read(). where: as in mei_open(). */
+void amtinfo_read_mps(struct amtinfo *i, struct fw *f, const char *where);
 void amtinfo_text(const struct amtinfo *i, struct buf *out);
 void amtinfo_json(const struct amtinfo *i, struct buf *out);
 

@@ -46,6 +46,7 @@ static int amtinfo(const struct run *r) {
     struct amtinfo *info = calloc(1, sizeof *info);
     int rc = f && info ? amtinfo_read(info, f, &ei) : err_set(&ei, ERR_NOMEM, "", "out of memory");
     if (rc == 0) {
+        amtinfo_read_mps(info, f, option(r, RPC_OPT_MEI));
         (option(r, RPC_OPT_JSON) ? amtinfo_json : amtinfo_text)(info, &text);
         print(r->out, &text);
     }

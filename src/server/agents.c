@@ -17,6 +17,8 @@ enum {
     WORK_REST_MS = 30 * 1000,        /* after an activation that ended, whatever it came to */
     SERIAL_REST_MS = 10 * 60 * 1000, /* after an order of the serial console that did not help */
     BEATS_MISSED = 3,
+    CLOCK_NEWS_MS = 1000,         /* a clock that moved by more is looked at */
+    SAME_SHUTDOWN_MS = 60 * 1000, /* told by logind's signal, and again when the unit stops */
 };
 
 static const char *const words[] = {
@@ -312,12 +314,28 @@ static void observed(struct fleet_host *fh, enum amt_control_mode mode) {
         provisioning_look(fh);
 }
 
+/* What it says was true when it sent it: the way here is shorter than a skew that matters. */
+static void observed_clock(struct fleet_host *fh, struct wall told) {
+    struct wall now = loop_wall(fh->shard->loop);
+    struct host *h = &fh->h;
+    if (told.us == 0)
+        return;
+    int64_t skew_ms = (told.us - now.us) / 1000, was_ms = h->clock_skew_ms;
+    bool news = !h->clock_at.us || h->clock_source != SOURCE_AGENT || llabs(skew_ms - was_ms) > CLOCK_NEWS_MS;
+    h->clock_skew_ms = skew_ms;
+    h->clock_at = now;
+    h->clock_source = SOURCE_AGENT;
+    if (news)
+        fleet_host_arm(fh);
+}
+
 void agents_heartbeat(struct fleet_host *fh, struct agent_beat *b) {
     struct agent_door *d = fh->agent;
     struct loop *l = fh->shard->loop;
     answer(d); /* an older one: its agent came anew */
     heard(d, b->cert);
     observed(fh, b->mode);
+    observed_clock(fh, b->clock);
     for (size_t i = 0; i < d->norders; i++)
         d->orders[i].taken = strcmp(d->orders[i].id, b->running) == 0;
     orders_give_up(d);
@@ -330,22 +348,38 @@ void agents_heartbeat(struct fleet_host *fh, struct agent_beat *b) {
     loop_timer_set(l, &d->wait_timer, mono_add_ms(loop_now(l), (int64_t)s * 1000));
 }
 
-void agents_report(struct fleet_host *fh, const uint8_t cert[32], const struct agent_facts *facts) {
-    struct agent_door *d = fh->agent;
+/* By what this machine is known, should it come by another way. */
+static void learn_ids(struct fleet_host *fh) {
+    const struct agent_facts *facts = &fh->agent->agent.facts;
     struct node_ids ids = {.smbios = facts->smbios_uuid, .amt = facts->amt_uuid};
     slice_to_str(slice_str(facts->serial), ids.serial, sizeof ids.serial);
+    directory_learn(fh->shard->app->directory, fh->h.id, &ids);
+}
+
+void agents_report(struct fleet_host *fh, const uint8_t cert[32], const struct agent_facts *facts) {
+    struct agent_door *d = fh->agent;
     d->agent.facts = *facts;
     d->agent.facts_at = loop_wall(fh->shard->loop);
     heard(d, cert);
     write_row(fh, STORE_AGENT_SEEN, false);
-    directory_learn(fh->shard->app->directory, fh->h.id, &ids);
+    learn_ids(fh);
     observed(fh, facts->control_mode);
     provisioning_look(fh);
     agents_look(fh);
     fleet_host_arm(fh); /* its findings are looked at again */
 }
 
+/* One end of the system, told twice. */
+static bool told_before(const struct fleet_host *fh, enum local_kind kind) {
+    const struct host *h = &fh->h;
+    int64_t since_us = loop_wall(fh->shard->loop).us - h->local_shutdown_at.us;
+    return h->local_shutdown_at.us && h->local_kind == kind && !h->local_seen_off &&
+           (h->local_shutdown || kind == LOCAL_REBOOT) && since_us < (int64_t)SAME_SHUTDOWN_MS * 1000;
+}
+
 void agents_shutdown(struct fleet_host *fh, enum local_kind kind, const char *cause) {
+    if (told_before(fh, kind))
+        return;
     struct host_ev ev = {.kind = HOST_EV_LOCAL_SHUTDOWN, .local = kind, .text = cause};
     fleet_host_input(fh, &ev);
 }
@@ -410,6 +444,7 @@ int agents_enter(struct fleet_host *fh, const struct store_agent *row) {
     d->agent.cert_until = row->cert_until;
     fh->agent = d;
     fh->h.agent = &d->agent;
+    learn_ids(fh);
     return 0;
 }
 

@@ -77,11 +77,13 @@ struct agent_beat {
     uint32_t wait_s;
     enum amt_control_mode mode; /* UNKNOWN: not told */
     char running[AGENT_ORDER_ID_CAP];
-    struct buf out; /* the answer */
+    struct wall clock; /* of the node; 0: not told */
+    struct buf out;    /* the answer */
 };
 /* Answers b->call now or later. */
 void agents_heartbeat(struct fleet_host *fh, struct agent_beat *b);
 void agents_report(struct fleet_host *fh, const uint8_t cert[32], const struct agent_facts *facts);
+/* The same kind within a minute is the same shutdown, told twice: ignored. */
 void agents_shutdown(struct fleet_host *fh, enum local_kind kind, const char *cause);
 /* ERR_NOT_FOUND: there is no such order. */
 NODISCARD int agents_progress(struct fleet_host *fh, const char *order, const char *text);

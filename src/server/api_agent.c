@@ -23,6 +23,7 @@ static const struct field HEARTBEAT_FIELDS[] = {
     {"waitSeconds", FIELD_NUMBER, .max = AGENT_WAIT_MAX_S, .doc = "How long to wait for an order."},
     {"controlMode", FIELD_NUMBER, .nullable = true, .max = 2, .doc = "0 not set up, 1 CCM, 2 ACM."},
     {"running", FIELD_TEXT, .max = AGENT_ORDER_ID_CAP - 1, .doc = "The order that is worked on."},
+    {"clock", FIELD_TIME, .doc = "What time the node has."},
     {0}};
 const struct schema SCHEMA_AGENT_HEARTBEAT = {"AgentHeartbeat", HEARTBEAT_FIELDS};
 static const char *const LOCAL_VALUES[] = {
@@ -133,6 +134,7 @@ void api_agent_heartbeat(struct request *r) {
     c->beat.wait_s = (uint32_t)body_number(r->json, "waitSeconds", 0);
     c->beat.mode = agent_control_mode(body_number(r->json, "controlMode", -1));
     body_copy(r->json, "running", c->beat.running, sizeof c->beat.running);
+    (void)wall_parse(body_text(r->json, "clock", ""), &c->beat.clock);
     go(c, say_heartbeat, reply_heartbeat);
 }
 

@@ -249,7 +249,8 @@ agent() {
 # agent_run NODE: as the service does, until agent_stop NODE
 declare -A AGENT=()
 agent_run() {
-    "$BUILD/src/agent/pm-agent" run --config "$WORK/agent-$1/conf" >"$WORK/agent-$1/log" 2>&1 &
+    # (this machine's own shutdown is none of its business)
+    DBUS_SYSTEM_BUS_ADDRESS=unix:path=/nonexistent "$BUILD/src/agent/pm-agent" run --config "$WORK/agent-$1/conf" >"$WORK/agent-$1/log" 2>&1 &
     AGENT[$1]=$!
 }
 agent_stop() {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mei_rig.h"
 #include "rpc/amtinfo.h"
+#include "rpc/local_wsman.h"
 #include "rpc/mei.h"
 #include "unit.h"
 
@@ -39,6 +40,22 @@ static void a_firmware_is_read(void **s) {
     assert_false(info.wireless.present); /* told by a status */
     assert_int_equal(info.nhashes, 2);
     assert_true(info.wd_known && info.wd_flags & WD_AMT_ENABLED);
+}
+
+/* The local account is not let in, or there is nothing to ask: the rest is told all the same. */
+static void what_local_wsman_denies_stays_unknown(void **s) {
+    rig.control_mode = 2;
+    rig.answers[0] = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Digest realm=\"Digest:A\", nonce=\"n\", "
+                     "qop=\"auth\"\r\nContent-Length: 0\r\n\r\n";
+    rig.nanswers = 1;
+    mei_rig_start(&rig);
+    struct fw *f = fw_new(rig.where);
+    struct amt_cira cira;
+    assert_int_equal(amtinfo_read(&info, f, &ei), 0);
+    assert_int_equal(local_wsman_cira(rig.where, f, &cira, &ei), ERR_AUTH);
+    amtinfo_read_mps(&info, f, rig.where);
+    assert_false(info.mps_known);
+    fw_free(&f);
 }
 
 static void json_has_the_names_that_are_known(void **s) {
@@ -130,7 +147,7 @@ static void messages_of_a_small_engine(void **s) {
 }
 
 #define EACH(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
-UNIT_MAIN(EACH(a_firmware_is_read), EACH(json_has_the_names_that_are_known),
-          EACH(what_is_not_told_stays_empty), EACH(a_refused_version_is_an_error),
-          EACH(an_answer_to_something_else), EACH(no_amt_in_the_engine), EACH(a_reset_under_a_question),
-          EACH(long_messages_are_refused), EACH(messages_of_a_small_engine))
+UNIT_MAIN(EACH(a_firmware_is_read), EACH(what_local_wsman_denies_stays_unknown),
+          EACH(json_has_the_names_that_are_known), EACH(what_is_not_told_stays_empty),
+          EACH(a_refused_version_is_an_error), EACH(an_answer_to_something_else), EACH(no_amt_in_the_engine),
+          EACH(a_reset_under_a_question), EACH(long_messages_are_refused), EACH(messages_of_a_small_engine))

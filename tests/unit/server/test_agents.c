@@ -613,6 +613,68 @@ static void a_shutdown_is_told_with_its_cause(void **s) {
     desk_close(&d);
 }
 
+static void a_shutdown_told_twice_is_one(void **s) {
+    struct desk d;
+    struct agent a;
+    desk_open(&d);
+    enrol(&a, &d);
+    assert_int_equal(agent_ask(&a, "/v1/agent/shutdown", "{\"kind\":\"poweroff\",\"cause\":\"first\"}"), 204);
+    rig_run(d.g, 1000);
+    assert_int_equal(agent_ask(&a, "/v1/agent/shutdown", "{\"kind\":\"poweroff\",\"cause\":\"second\"}"),
+                     204);
+    assert_string_equal(host_of(&a)->h.local_cause, "first");
+    /* another kind is news, and so is the same one later */
+    assert_int_equal(agent_ask(&a, "/v1/agent/shutdown", "{\"kind\":\"suspend\",\"cause\":\"third\"}"), 204);
+    assert_string_equal(host_of(&a)->h.local_cause, "third");
+    rig_run(d.g, 61000);
+    agent_hang_up(&a);
+    agent_dial(&a, &d, buf_slice(&a.cert));
+    assert_int_equal(agent_ask(&a, "/v1/agent/shutdown", "{\"kind\":\"suspend\",\"cause\":\"fourth\"}"), 204);
+    assert_string_equal(host_of(&a)->h.local_cause, "fourth");
+    agent_free(&a);
+    desk_close(&d);
+}
+
+static void the_clock_of_a_node_is_told(void **s) {
+    struct desk d;
+    struct agent a;
+    char body[128], at[WALL_TEXT_CAP];
+    desk_open(&d);
+    enrol(&a, &d);
+    struct host *h = &host_of(&a)->h;
+    assert_int_equal(agent_ask(&a, "/v1/agent/heartbeat", "{\"clock\":\"yesterday\"}"), 400);
+    assert_string_equal(answer_text(a.c, "field"), "clock");
+    assert_int_equal(agent_ask(&a, "/v1/agent/heartbeat", "{}"), 200);
+    assert_int_equal(h->clock_at.us, 0);
+    struct wall ahead = {loop_wall(host_of(&a)->shard->loop).us + (int64_t)3600 * 1000000};
+    snprintf(body, sizeof body, "{\"clock\":\"%s\"}", wall_rfc3339(ahead, at));
+    assert_int_equal(agent_ask(&a, "/v1/agent/heartbeat", body), 200);
+    assert_int_equal(h->clock_source, SOURCE_AGENT);
+    assert_true(h->clock_at.us > 0);
+    assert_in_range(h->clock_skew_ms, 3590 * 1000, 3601 * 1000);
+    agent_free(&a);
+    desk_close(&d);
+}
+
+/* By its facts a machine is found again, after a restart of the server, too. */
+static void a_machine_is_known_by_what_its_agent_told(void **s) {
+    struct desk d;
+    struct agent a;
+    struct errinfo ei = {0};
+    struct directory_entry found;
+    struct node_ids ids = {0};
+    desk_open(&d);
+    enrol(&a, &d);
+    assert_true(uuid_parse(slice_str("5a0e3b6c-0001-4d2e-9f00-0123456789ab"), &ids.smbios));
+    assert_int_equal(agent_ask(&a, "/v1/agent/report",
+                               "{\"facts\":{\"smbiosUuid\":\"5a0e3b6c-0001-4d2e-9f00-0123456789ab\"}}"),
+                     200);
+    assert_int_equal(directory_match_node(d.g->app->directory, "default", &ids, &found, &ei), 0);
+    assert_string_equal(found.id, a.host);
+    agent_free(&a);
+    desk_close(&d);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         T(a_node_enrols_and_is_a_host),
@@ -630,6 +692,9 @@ int main(void) {
         T(one_that_is_not_heard_is_gone),
         T(a_deleted_host_answers_the_heartbeat_that_waits),
         T(a_shutdown_is_told_with_its_cause),
+        T(a_shutdown_told_twice_is_one),
+        T(the_clock_of_a_node_is_told),
+        T(a_machine_is_known_by_what_its_agent_told),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
