@@ -109,9 +109,10 @@ static void free_at_node(struct activation *a, uint32_t node) {
     A(2, free_at_node)
 static const struct {
     uint8_t weight;
+    const char *name;
     void (*fn)(struct activation *a, uint32_t node);
 } acts[] = {
-#define A(weight, fn) {weight, fn},
+#define A(weight, fn) {weight, #fn, fn},
     ACT_TABLE(A)
 #undef A
 };
@@ -131,6 +132,8 @@ void world_activation_order(struct world *w, uint32_t node) {
     int64_t pick = rng_range(&a->rng, 0, total - 1);
     while (pick >= acts[i].weight)
         pick -= acts[i++].weight;
+    if (w->cfg.verbose)
+        printf("%10.3f  node %u: %s\n", (double)sim_now(w->sim).us / 1e6, node + 1, acts[i].name);
     acts[i].fn(a, node);
 }
 
@@ -145,13 +148,17 @@ void world_activation_over(struct world *w) {
 }
 
 /* What is missing before it is as it shall be; NULL: nothing. goal: what an operator orders then. */
-static const char *missing(struct world *w, uint32_t node, enum prov_goal *goal) {
+static const char *missing(struct world *w, uint32_t node, enum prov_goal *goal, bool *cancel_it) {
     const struct fleet_host *fh = world_host(w, node);
     const struct store_host *row = disk_host(w->disk, w->ids[node]);
     const struct prov *f = act_firmware(w, node);
     *goal = PROV_GOAL_NONE;
-    if (!fh || !row || fh->patching || (fh->prov && provision_open(&fh->prov->m)))
+    *cancel_it = false; /* what waits for a way that there will not be */
+    if (!fh || !row || fh->patching || (fh->prov && provision_open(&fh->prov->m))) {
+        *cancel_it = fh && fh->h.link.state != LINK_UP && fh->prov && fh->prov->m.p.state == PROV_STATE_WAITING &&
+                     fh->prov->m.p.goal > PROV_GOAL_DEACTIVATE;
         return "its provisioning is under way";
+    }
     if (f->mode == 0 && fh->h.amt.state == AMT_STATE_PROVISIONED) {
         *goal = PROV_GOAL_DEACTIVATE;
         return "it is free, and shown as provisioned";
@@ -174,10 +181,11 @@ bool world_activation_settled(struct world *w, uint32_t node) {
     struct activation *a = w->activation;
     struct act_seen *s = &a->seen[node];
     enum prov_goal goal;
-    const char *why = missing(w, node, &goal);
+    bool cancel_it;
+    const char *why = missing(w, node, &goal, &cancel_it);
     if (s->left_behind && act_firmware(w, node)->mode != 0)
         free_at_node(a, node);
-    if (why && goal != PROV_GOAL_NONE && w->app && !w->dying &&
+    if (why && (goal != PROV_GOAL_NONE || cancel_it) && w->app && !w->dying &&
         (mono_is_never(s->ordered_at) || mono_ms_between(s->ordered_at, sim_now(w->sim)) > AGAIN_MS)) {
         s->ordered_at = sim_now(w->sim);
         struct act_order *x = order(a, node, goal);
@@ -192,7 +200,8 @@ bool world_activation_settled(struct world *w, uint32_t node) {
 
 const char *world_activation_missing(struct world *w, uint32_t node) {
     enum prov_goal goal;
-    return missing(w, node, &goal);
+    bool cancel_it;
+    return missing(w, node, &goal, &cancel_it);
 }
 
 /* --- life --- */

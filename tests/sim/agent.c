@@ -242,8 +242,6 @@ static void on_end(struct stream *s, void *ctx, enum stream_end why) {
     buf_free(&ag->late);
     soon(ag, rng_range(&ag->rng, ag->pause_ms / 2, ag->pause_ms));
     ag->pause_ms = 2 * ag->pause_ms < PAUSE_MAX_MS ? 2 * ag->pause_ms : PAUSE_MAX_MS;
-    if (ag->act->w->cfg.drops_ppm)
-        ag->pause_ms = PAUSE_MS;
 }
 
 static void come(struct agent *ag) {

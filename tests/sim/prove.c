@@ -56,7 +56,7 @@ static void check_secrets(struct world *w, uint32_t node, const struct prov *f) 
 static void check_shown(struct world *w, uint32_t node, const struct prov *f, const struct fleet_host *fh) {
     struct act_seen *s = &w->activation->seen[node];
     uint32_t setups = f->setups + f->admin_setups;
-    bool news = fh->h.amt.at.us != s->shown_at.us;
+    bool news = fh->h.amt.at.us > s->shown_at.us; /* older after a crash: what it had seen last is lost */
     if (news && fh->h.amt.state == AMT_STATE_UNPROVISIONED && f->mode != 0 && setups == s->setups)
         world_broken(w, "node %u is shown as unprovisioned, and is not", node + 1);
     s->shown_at = fh->h.amt.at;
@@ -70,7 +70,7 @@ static void check_code(struct world *w, uint32_t node, const struct prov *f, con
     bool ended = prov_state_ended(p->state) && (s->state != p->state || s->created.us != p->created.us);
     if (p->state == PROV_STATE_FAILED && p->code == PROV_CODE_FOREIGN && f->mode != 0 && !s->left_behind)
         world_broken(w, "node %u is ours, and is taken for another's: %s", node + 1, p->text);
-    if (prov_state_ended(p->state) && (!p->text[0] || p->finished.us == 0))
+    if (p->state != PROV_STATE_IDLE && prov_state_ended(p->state) && (!p->text[0] || p->finished.us == 0))
         world_broken(w, "node %u: its provisioning ended without a word or date", node + 1);
     if (ended && p->state == PROV_STATE_DONE && p->goal == PROV_GOAL_ACTIVATE)
         w->tally.activations++;
