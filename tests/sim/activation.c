@@ -31,7 +31,8 @@ static void answered(struct provisioning_order *o) {
     struct world *w = x->act->w;
     bool given_up = o->left_behind[0];
     if (o->call.err < 0 && !o->call.error.text[0])
-        world_broken(w, "an order to %s node %u is refused without a word", prov_goal_text(o->goal), x->of + 1);
+        world_broken(w, "an order to %s node %u is refused without a word", prov_goal_text(o->goal),
+                     x->of + 1);
     if (o->call.err == 0 && o->goal > PROV_GOAL_DEACTIVATE && !disk_provision(w->disk, w->ids[x->of]))
         world_broken(w, "an order to %s node %u was acknowledged before it was written down",
                      prov_goal_text(o->goal), x->of + 1);
@@ -88,7 +89,9 @@ static void cut_agent(struct activation *a, uint32_t node) {
 static void free_at_node(struct activation *a, uint32_t node) {
     struct sim_node *n = a->w->nodes[node];
     struct prov *p = node_prov(n);
-    if (!a->seen[node].left_behind || !p || p->mode == 0)
+    const struct fleet_host *fh = world_host(a->w, node);
+    bool open = !fh || (fh->prov && provision_open(&fh->prov->m));
+    if (!a->seen[node].left_behind || open || !p || p->mode == 0)
         return;
     prov_reset(p, false);
     p->unprovisions++;
@@ -155,8 +158,8 @@ static const char *missing(struct world *w, uint32_t node, enum prov_goal *goal,
     *goal = PROV_GOAL_NONE;
     *cancel_it = false; /* what waits for a way that there will not be */
     if (!fh || !row || fh->patching || (fh->prov && provision_open(&fh->prov->m))) {
-        *cancel_it = fh && fh->h.link.state != LINK_UP && fh->prov && fh->prov->m.p.state == PROV_STATE_WAITING &&
-                     fh->prov->m.p.goal > PROV_GOAL_DEACTIVATE;
+        *cancel_it = fh && fh->h.link.state != LINK_UP && fh->prov &&
+                     fh->prov->m.p.state == PROV_STATE_WAITING && fh->prov->m.p.goal > PROV_GOAL_DEACTIVATE;
         return "its provisioning is under way";
     }
     if (f->mode == 0 && fh->h.amt.state == AMT_STATE_PROVISIONED) {

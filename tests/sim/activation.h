@@ -39,7 +39,7 @@ struct agent {
     struct rng rng;
     struct stream *stream; /* NULL: not connected */
     struct ws *ws;
-    struct buf late;       /* an answer that is not sent yet; the timer sends it */
+    struct buf late; /* an answer that is not sent yet; the timer sends it */
     bool admitted, over, mute;
     enum prov_goal goal;
     char profile[PROV_PROFILE_CAP];
@@ -48,12 +48,12 @@ struct agent {
 
 /* What was seen of one node. */
 struct act_seen {
-    struct wall shown_at;    /* amt.at */
-    uint32_t setups;         /* executed, when it was looked at last */
-    bool left_behind;        /* its secrets were given up with force: its firmware may stay as it was */
-    enum prov_state state;   /* of its provisioning … */
-    struct wall created;     /* … of then */
-    struct mono ordered_at;  /* the last order, in the end */
+    struct wall shown_at;   /* amt.at */
+    uint32_t setups;        /* executed, when it was looked at last */
+    bool left_behind;       /* its secrets were given up with force: its firmware may stay as it was */
+    enum prov_state state;  /* of its provisioning … */
+    struct wall created;    /* … of then */
+    struct mono ordered_at; /* the last order, in the end */
 };
 
 struct gate {

@@ -49,12 +49,12 @@ static void step_fault(struct agent *ag, struct sim_node *n) {
     while (sim_step_name(steps))
         steps++;
     struct sim_step_fault *f = &n->faults.step;
-    *f = (struct sim_step_fault){
-        .kind = (uint8_t)rng_range(&ag->rng, 1, SIM_STEP_FAULT_COUNT - 1),
-        .after = rng_chance(&ag->rng, 500000),
-        .value = values[rng_range(&ag->rng, 0, 3)],
-        .times = 1};
-    snprintf(f->step, sizeof f->step, "%s", sim_step_name((size_t)rng_range(&ag->rng, 0, (int64_t)steps - 1)));
+    *f = (struct sim_step_fault){.kind = (uint8_t)rng_range(&ag->rng, 1, SIM_STEP_FAULT_COUNT - 1),
+                                 .after = rng_chance(&ag->rng, 500000),
+                                 .value = values[rng_range(&ag->rng, 0, 3)],
+                                 .times = 1};
+    snprintf(f->step, sizeof f->step, "%s",
+             sim_step_name((size_t)rng_range(&ag->rng, 0, (int64_t)steps - 1)));
 }
 
 /* --- to the server --- */
@@ -82,8 +82,7 @@ static void say_command(struct agent *ag) {
     struct sim_node *n = ag->act->w->nodes[ag->of];
     struct slice build = slice_str(sim_profile_firmware(sim_node_config(n)->profile)), version;
     struct rps_command c = {.verb = verbs[ag->goal]};
-    struct rps_info i = {
-        .client = "RPC", .user = "$$OsAdmin", .dhcp = true, .progress_supported = true};
+    struct rps_info i = {.client = "RPC", .user = "$$OsAdmin", .dhcp = true, .progress_supported = true};
     struct buf b = {0};
     snprintf(c.profile, sizeof c.profile, "%s", ag->profile);
     slice_cut(&build, ':'); /* "0:16.1.25.1885" */
@@ -193,7 +192,8 @@ static void on_text(struct agent *ag, struct slice text) {
     if (!m)
         abort();
     if (rps_read_server(text, m, &ei) < 0)
-        world_broken(ag->act->w, "node %u: the server says what is not of the protocol: %s", ag->of + 1, ei.text);
+        world_broken(ag->act->w, "node %u: the server says what is not of the protocol: %s", ag->of + 1,
+                     ei.text);
     else if (m->kind == RPS_S_WSMAN)
         on_wsman(ag, buf_slice(&m->payload));
     else if (m->kind == RPS_S_SUCCESS || m->kind == RPS_S_ERROR)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* simulate: run worlds. simulate [--seed S] [--seeds N] [--hours H] [--nodes K] [--shards N] [--poll MS]
  * [--sessions N]
- * [--set-up ORDERS [--drops PERCENT]] [--broken[=PART]] [--calm] [--tls] [--no-crash] [--verbose]. H are node-hours a seed. Exit 1 and the seed when an invariant breaks; with --broken
- * (a careless decide() or another broken part in place of the right one) exit 0 when it was caught. */
-#include "base/log.h"
+ * [--set-up ORDERS [--drops PERCENT]] [--broken[=PART]] [--calm] [--tls] [--no-crash] [--verbose]. H are
+ * node-hours a seed. Exit 1 and the seed when an invariant breaks; with --broken (a careless decide() or
+ * another broken part in place of the right one) exit 0 when it was caught. */
 #include "activation.h"
+#include "base/log.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -85,11 +86,12 @@ static int run_one(const struct world_config *cfg, struct total *total) {
         r = world_stop(w);
     add(total, w);
     if (r < 0)
-        fprintf(
-            stderr,
-            "BROKEN: %s\nreplay: simulate --seed %llu --nodes %u --shards %u --hours %g --sessions %g --set-up %g --drops %g%s%s\n",
-            w->fault, (unsigned long long)cfg->seed, cfg->nodes, cfg->shards, cfg->hours * cfg->nodes,
-            cfg->sessions, cfg->set_up, cfg->drops_ppm / 10000.0, cfg->no_crash ? " --no-crash" : "", cfg->tls ? " --tls" : "");
+        fprintf(stderr,
+                "BROKEN: %s\nreplay: simulate --seed %llu --nodes %u --shards %u --hours %g --sessions %g "
+                "--set-up %g --drops %g%s%s\n",
+                w->fault, (unsigned long long)cfg->seed, cfg->nodes, cfg->shards, cfg->hours * cfg->nodes,
+                cfg->sessions, cfg->set_up, cfg->drops_ppm / 10000.0, cfg->no_crash ? " --no-crash" : "",
+                cfg->tls ? " --tls" : "");
     world_free(&w);
     return r < 0 ? 1 : 0;
 }
@@ -135,21 +137,12 @@ static void tell(const uint64_t counts[WORLD_EVENT_COUNT]) {
 }
 
 int main(int argc, char **argv) {
-    static const struct option opts[] = {{"seed", 1, 0, 's'},
-                                         {"seeds", 1, 0, 'n'},
-                                         {"hours", 1, 0, 'h'},
-                                         {"nodes", 1, 0, 'k'},
-                                         {"shards", 1, 0, 'l'},
-                                         {"poll", 1, 0, 'p'},
-                                         {"broken", 2, 0, 'b'},
-                                         {"calm", 0, 0, 'c'},
-                                         {"sessions", 1, 0, 'S'},
-                                         {"tls", 0, 0, 't'},
-                                         {"set-up", 1, 0, 'a'},
-                                         {"drops", 1, 0, 'd'},
-                                         {"no-crash", 0, 0, 'x'},
-                                         {"verbose", 0, 0, 'v'},
-                                         {0}};
+    static const struct option opts[] = {
+        {"seed", 1, 0, 's'},     {"seeds", 1, 0, 'n'},   {"hours", 1, 0, 'h'},
+        {"nodes", 1, 0, 'k'},    {"shards", 1, 0, 'l'},  {"poll", 1, 0, 'p'},
+        {"broken", 2, 0, 'b'},   {"calm", 0, 0, 'c'},    {"sessions", 1, 0, 'S'},
+        {"tls", 0, 0, 't'},      {"set-up", 1, 0, 'a'},  {"drops", 1, 0, 'd'},
+        {"no-crash", 0, 0, 'x'}, {"verbose", 0, 0, 'v'}, {0}};
     struct world_config cfg = {.seed = 1, .nodes = 20, .shards = 2, .poll_ms = 120000};
     double node_hours = 20;
     uint64_t seeds = 1;
@@ -202,7 +195,8 @@ int main(int argc, char **argv) {
         default:
             fprintf(stderr, "usage: simulate [--seed S] [--seeds N] [--hours NODE-HOURS] [--nodes K] "
                             "[--shards N] [--poll MS] [--sessions STORIES-A-NODE-HOUR] "
-                            "[--set-up ORDERS-A-NODE-HOUR [--drops PERCENT]] [--broken[=PART]] [--calm] [--tls] [--no-crash] [--verbose]\n");
+                            "[--set-up ORDERS-A-NODE-HOUR [--drops PERCENT]] [--broken[=PART]] [--calm] "
+                            "[--tls] [--no-crash] [--verbose]\n");
             return 2;
         }
     if (cfg.broken == WORLD_BROKEN_COUNT) {

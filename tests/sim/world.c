@@ -62,11 +62,12 @@ static bool make_nodes(struct world *w) {
                                   .on_session = wire_session,
                                   .on_session_bytes = wire_bytes};
     fc.times.reconnect_max_ms = 60000; /* keeps a simulated hour busy */
-    if (w->activation) /* its agents answer at once */
+    if (w->activation)                 /* its agents answer at once */
         fc.times.latency_min_ms = fc.times.latency_max_ms = 0;
     w->fleet = sim_fleet_new(&fc);
     for (uint32_t i = 0; w->fleet && i < w->cfg.nodes; i++) {
-        struct sim_node_config nc = {.profile = SIM_A16, .mode = SIM_ACM, .me_in_sleep = true, .unprovisioned = w->activation != NULL};
+        struct sim_node_config nc = {
+            .profile = SIM_A16, .mode = SIM_ACM, .me_in_sleep = true, .unprovisioned = w->activation != NULL};
         sim_identity_make(&nc.id, w->cfg.seed, "n", i + 1);
         if (i % 4 == 3) /* factory placeholders must not matter */
             uuid_parse(SLICE_LIT("03000200-0400-0500-0006-000700080009"), &nc.id.uuid);

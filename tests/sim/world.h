@@ -74,9 +74,9 @@ struct world_config {
     /* NULL: the real decide() */
     struct decision (*decide)(const struct host *h, const struct host_policy *p, struct host_now now);
     enum world_broken broken;
-    double sessions; /* stories a node-hour in place of the table's; 0: as there */
-    double set_up;   /* > 0: nodes begin without set-up; orders about it a node-hour, and no others */
-    bool acm;        /* half of them in admin control mode */
+    double sessions;    /* stories a node-hour in place of the table's; 0: as there */
+    double set_up;      /* > 0: nodes begin without set-up; orders about it a node-hour, and no others */
+    bool acm;           /* half of them in admin control mode */
     uint32_t drops_ppm; /* set-up: of so many messages the connection breaks, and nothing else happens */
     bool verbose;
 };
