@@ -2,6 +2,7 @@
 // The page: a live table of nodes. Strings of devices are shown by textContent only.
 // @ts-check
 
+import { ASK_AMT, AmtPanel, showAmt } from './amt.js';
 import { Problem, call, sentence, server } from './api.js';
 import { $, clock, dialog, input, make } from './dom.js';
 
@@ -14,6 +15,7 @@ const state = {
   total: 0,
   lastEventId: '',
   /** @type {AbortController|null} */ stream: null,
+  /** @type {AmtPanel|null} of the open panel */ panel: null,
 };
 const project = () => state.session?.project || new URLSearchParams(location.search).get('project') || 'default';
 const compute = () => `/v1/projects/${encodeURIComponent(project())}/compute`;
@@ -125,6 +127,7 @@ class Row {
     this.desired = cell('');
     this.observed = cell('');
     this.link = cell('link');
+    this.amt = cell('amt');
     this.problem = cell('problem');
     this.op = cell('op');
     this.event = cell('event');
@@ -161,6 +164,8 @@ class Row {
     this.link.replaceChildren(make('span', `${lsign} ${oob.link.state}`, `state ${ltone}`));
     if (oob.link.since)
       this.link.append(make('small', oob.link.state === 'up' ? `since ${clock(oob.link.since)}` : `${oob.link.reason} ${clock(oob.link.since)}`));
+    showAmt(this.amt, host);
+    if (state.panel?.host.resourceId === host.resourceId) state.panel?.update(host);
     this.showProblem();
     const o = oob.operation;
     this.op.replaceChildren();
@@ -353,6 +358,7 @@ async function listen() {
 const ASK = {
   off: { question: 'Switch off', text: 'The node loses power at once; what runs on it is not asked. It stays off until someone switches it on.', yes: 'Switch off' },
   reset: { question: 'Reset', text: 'The node restarts at once; what runs on it is not asked.', yes: 'Reset' },
+  ...ASK_AMT,
 };
 
 /** @param {any} host @param {string} verb @returns {Promise<boolean>} */
@@ -407,11 +413,17 @@ async function showDetail(host) {
     });
     const consoles = make('p', '', 'links');
     if (mayAct()) consoles.append(consoleLink(host, 'kvm', 'KVM'), consoleLink(host, 'kvm', 'KVM, view only', true), consoleLink(host, 'sol', 'SOL'));
-    $('detail-body').replaceChildren(make('p', why.decision.why), consoles,
+    state.panel = new AmtPanel(state.rows.get(host.resourceId)?.host || host, {
+      base: `${compute()}/hosts/${host.resourceId}`, profiles: `/v1/projects/${encodeURIComponent(project())}/amt/profiles`,
+      admin: state.session?.role === 'admin', confirm: confirmed, changed: (now) => (state.rows.get(now.resourceId) || state.panel)?.update(now),
+    });
+    $('detail-body').replaceChildren(make('p', why.decision.why), consoles, state.panel.root,
       ...section('Evidence', why.evidence.map((/** @type {string} */ t) => make('span', t))),
       ...section('Findings', found), ...section('History', events));
   } catch (e) { $('detail-body').replaceChildren(make('p', e instanceof Error ? e.message : String(e), 'error')); }
 }
+
+dialog('detail').addEventListener('close', () => { state.panel = null; });
 
 // --- start ---
 

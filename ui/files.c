@@ -15,6 +15,7 @@
     F(icon_svg, "icon.svg", "image/svg+xml")                                                                 \
     F(console_html, "console.html", HTML)                                                                    \
     F(console_css, "console.css", CSS)                                                                       \
+    F(amt_js, "amt.js", JS)                                                                                  \
     F(api_js, "api.js", JS)                                                                                  \
     F(dom_js, "dom.js", JS)                                                                                  \
     F(keys_js, "keys.js", JS)                                                                                \

@@ -39,6 +39,9 @@
     O(SERIAL, "serial", 0, TEXT, "SERIAL")                                                                   \
     O(DESIRED_POWER, "desired-power", 0, CHOICE, "on|off|sleep|hibernate")                                   \
     O(CONTROL_MODE, "control-mode", 0, CHOICE, "acm|ccm")                                                    \
+    O(AMT_STATE, "amt-state", 0, CHOICE, "provisioned|unprovisioned")                                        \
+    O(AMT_PROFILE, "amt-profile", 0, TEXT, "NAME")                                                           \
+    O(SECRET, "secret", 0, CHOICE, "amt|cira|all")                                                           \
     O(PASSWORD_FILE, "password-file", 0, FILE, "FILE")                                                       \
     O(OLD_PASSWORD_FILE, "old-password-file", 0, FILE, "FILE")                                               \
     O(ROLE, "role", 0, CHOICE, "viewer|operator|admin")                                                      \
@@ -62,7 +65,7 @@
     O(NO_BROWSER, "no-browser", 0, FLAG, "")                                                                 \
     O(DOMAIN, "domain", 0, TEXT, "DOMAIN")                                                                   \
     O(CIRA_CONFIG, "cira-config", 0, TEXT, "NAME")                                                           \
-    O(TLS_MODE, "tls-mode", 0, CHOICE, "none|server|mutual")                                                 \
+    O(TLS_MODE, "tls-mode", 0, CHOICE, "none|server")                                                        \
     O(USER_CONSENT, "user-consent", 0, CHOICE, "none|kvm|all")                                               \
     O(WITHOUT, "without", 0, TEXT, "FEATURES")                                                               \
     O(SHARED_PASSWORD_FILE, "shared-password-file", 0, FILE, "FILE")                                         \

@@ -40,9 +40,9 @@ int64_t cli_timeout_ms(const struct cli *c, int64_t otherwise) {
 }
 
 struct client *cli_client_like(const struct cli *c) {
-    return cli_client_within(c, c->args->command && command_takes(c->args->command, OPT_WAIT)
-                                    ? ANSWER_MS
-                                    : cli_timeout_ms(c, ANSWER_MS));
+    const struct command *cmd = c->args->command;
+    int64_t usual = cmd && cmd->answer_s ? (int64_t)cmd->answer_s * 1000 : ANSWER_MS;
+    return cli_client_within(c, cmd && command_takes(cmd, OPT_WAIT) ? usual : cli_timeout_ms(c, usual));
 }
 
 struct client *cli_client_within(const struct cli *c, int64_t answer_ms) {

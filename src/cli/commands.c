@@ -1,23 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/commands.h"
-
-#include "cli/handlers.h"
-
-#include <stdio.h>
-
-#define OPTS(...)                                                                                            \
-    (const struct command_opt[]) {                                                                           \
-        __VA_ARGS__ {                                                                                        \
-            OPT_NONE, NULL, NULL                                                                             \
-        }                                                                                                    \
-    }
-#define EXAMPLES(...)                                                                                        \
-    (const char *const[]) {                                                                                  \
-        __VA_ARGS__, NULL                                                                                    \
-    }
-#define CODE(x) (1u << EXIT_##x)
-
-enum { ANY = UINT16_MAX };
+#include "cli/commands_int.h"
 
 const struct command_opt command_globals[] = {
     {OPT_API_ENDPOINT, "the server, such as https://orchestrator:8443 (default: the one logged in to)", NULL},
@@ -27,47 +9,6 @@ const struct command_opt command_globals[] = {
     {OPT_HELP, "print the help of the command", NULL},
     {OPT_NONE, NULL, NULL},
 };
-
-#define OUTPUT(words)                                                                                        \
-    { OPT_OUTPUT, "how to print", words }
-#define DATA OUTPUT("table|json|yaml")
-#define FANOUT                                                                                               \
-    { OPT_FANOUT, "hosts worked on at a time (1 to 64, default 16)", NULL }
-#define YES                                                                                                  \
-    { OPT_YES, "do not ask", NULL }
-#define CONSENT_CODE                                                                                         \
-    {                                                                                                        \
-        OPT_CONSENT_CODE,                                                                                    \
-            "the six digits of the node's screen (- reads them from standard input); else asked for", NULL   \
-    }
-#define TAKE_OVER                                                                                            \
-    { OPT_TAKE_OVER, "end the session of this kind that is open first: one's own, or as admin any", NULL }
-#define FILTER_HELP                                                                                          \
-    "which hosts: comparisons (= != < > <= >= and : for has) of fields, joined by AND, OR, NOT, such as "    \
-    "'oob.link.state=\"up\" AND name=\"rack1-*\"'"
-
-/* Rows of things that are listed, shown and deleted by name. fn: as in cmd_list_FN; few: what more may go
- * wrong
- */
-#define LIST_ROW(what, fn, doc)                                                                              \
-    {                                                                                                        \
-        .verb = "list", .object = what, .words = "", .summary = doc,                                         \
-        .opts = OPTS(OUTPUT("table|json|yaml|name"), ),                                                      \
-        .exits = CODE(AUTH) | CODE(UNREACHABLE) | CODE(TIMEOUT), .run = cmd_list_##fn,                       \
-    }
-#define GET_ROW(what, fn)                                                                                    \
-    {                                                                                                        \
-        .verb = "get", .object = what, .words = "NAME", .word = WORD_OTHER, .words_min = 1, .words_max = 1,  \
-        .summary = "Show one " what, .opts = OPTS(DATA, ),                                                   \
-        .exits = CODE(NOT_FOUND) | CODE(AUTH) | CODE(UNREACHABLE) | CODE(TIMEOUT), .run = cmd_get_##fn,      \
-    }
-#define DELETE_ROW(what, fn)                                                                                 \
-    {                                                                                                        \
-        .verb = "delete", .object = what, .words = "NAME", .word = WORD_OTHER, .words_min = 1,               \
-        .words_max = 1, .summary = "Delete one " what, .opts = OPTS(YES, ),                                  \
-        .exits = CODE(NOT_FOUND) | CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT),           \
-        .run = cmd_delete_##fn,                                                                              \
-    }
 
 const struct command commands[] = {
     {
@@ -166,7 +107,8 @@ const struct command commands[] = {
         .words = "[HOST…]",
         .word = WORD_HOST,
         .words_max = ANY,
-        .summary = "Change power, recovery policy, name or AMT login of hosts; open and end sessions",
+        .summary =
+            "Change power, AMT state, recovery policy, name or AMT login of hosts; open and end sessions",
         .details =
             "on, off, sleep and hibernate set the wanted power and start the operation at once; reset and "
             "power-cycle are done once. HOST is a name or an id; node[001-250] stands for many names. With "
@@ -179,8 +121,15 @@ const struct command commands[] = {
             {OPT_POWER, "the power operation to do", NULL},
             {OPT_GRACEFUL, "with off or reset: ask the operating system to do it", NULL},
             {OPT_FORCE, "do it though a session or another operation is in the way", NULL},
-            {OPT_WAIT, "wait until the operation has ended and the state was seen", NULL},
-            {OPT_TIMEOUT, "the operation expires after so many seconds (default: the server's)", NULL},
+            {OPT_WAIT, "wait until it has ended and the state was seen", NULL},
+            {OPT_TIMEOUT,
+             "the power operation expires after so many seconds (default: the server's); AMT: wait so long "
+             "(default 900)",
+             NULL},
+            {OPT_AMT_STATE,
+             "provisioned: the firmware is set up by the node's agent; unprovisioned: it is freed", NULL},
+            {OPT_CONTROL_MODE, "with --amt-state provisioned (default ccm, or the profile's)", NULL},
+            {OPT_AMT_PROFILE, "with --amt-state provisioned (default PROJECT_ccm or PROJECT_acm)", NULL},
             {OPT_RECOVERY_POLICY,
              "keep: bring the wanted power back whenever it is lost; respect-local: obey a clean shutdown at "
              "the host; hold: leave the host alone",
@@ -203,7 +152,8 @@ const struct command commands[] = {
             "set host n1 --recovery-policy hold --until 2h", "maintenance for two hours",
             "set host node[001-250] --power on --yes", "switch 250 hosts on",
             "set host --filter 'name=\"rack1-*\"' --power reset --dry-run", "see what would be reset",
-            "set host n1 --session-type sol --session-state start", "the serial console of n1"),
+            "set host n1 --session-type sol --session-state start", "the serial console of n1",
+            "set host n1 --amt-state provisioned --control-mode ccm --wait", "activate AMT of n1"),
         .exits =
             CODE(NOT_FOUND) | CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT) | CODE(PARTIAL),
         .run = cmd_set_host,
@@ -288,12 +238,81 @@ const struct command commands[] = {
         .word = WORD_HOST,
         .words_min = 1,
         .words_max = ANY,
-        .summary = "Forget hosts",
-        .details = "Asks first on a terminal. More than 10 hosts need --yes.",
-        .opts = OPTS(YES, {OPT_DRY_RUN, "say what would be deleted, change nothing", NULL}, FANOUT, DATA, ),
+        .summary = "Deactivate and forget hosts",
+        .details =
+            "The firmware is freed first; a node that cannot be reached is not deleted without --force. "
+            "Asks first on a terminal. More than 10 hosts need --yes.",
+        .opts = OPTS(YES, FORGET_FORCE, {OPT_DRY_RUN, "say what would be deleted, change nothing", NULL},
+                     FANOUT, DATA, ),
         .exits =
             CODE(NOT_FOUND) | CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT) | CODE(PARTIAL),
+        .answer_s = BARRIER_S,
         .run = cmd_delete_host,
+    },
+    {
+        .verb = "deauthorize",
+        .object = "host",
+        .words = "HOST…",
+        .word = WORD_HOST,
+        .words_min = 1,
+        .words_max = ANY,
+        .summary = "Deactivate nodes and void their secrets and their agents' identity",
+        .details =
+            "The hosts stay in the list. A node that cannot be reached stays as it is without --force. "
+            "Asks first on a terminal. More than 10 hosts need --yes.",
+        .opts = OPTS(YES, FORGET_FORCE, {OPT_DRY_RUN, "say what would be done, change nothing", NULL}, FANOUT,
+                     DATA, ),
+        .examples = EXAMPLES("deauthorize host n1 --yes", "n1 was stolen, or is given away"),
+        .exits =
+            CODE(NOT_FOUND) | CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT) | CODE(PARTIAL),
+        .answer_s = BARRIER_S,
+        .run = cmd_deauthorize_host,
+    },
+    {
+        .verb = "rotate",
+        .object = "host",
+        .words = "[HOST…]",
+        .word = WORD_HOST,
+        .words_max = ANY,
+        .summary = "Give nodes new secrets",
+        .details =
+            "The new secret is stored beside the old one, set on the firmware, proved by a login, and only "
+            "then takes the old one's place. More than 10 hosts need --yes.",
+        .opts = OPTS({OPT_SECRET, "AMT password, CIRA password, or both (needed)", NULL},
+                     {OPT_FILTER, FILTER_HELP, NULL}, {OPT_WAIT, "wait until it has ended", NULL},
+                     {OPT_TIMEOUT, "wait so many seconds (default 900)", NULL},
+                     {OPT_DRY_RUN, "say what would be done, change nothing", NULL}, YES, FANOUT, DATA, ),
+        .examples = EXAMPLES("rotate host n1 --secret all --wait", "new secrets for n1",
+                             "rotate host --filter 'name=\"rack1-*\"' --secret amt --yes", "for a rack"),
+        .exits =
+            CODE(NOT_FOUND) | CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT) | CODE(PARTIAL),
+        .answer_s = BARRIER_S,
+        .run = cmd_rotate_host,
+    },
+    {
+        .verb = "get",
+        .object = "provisioning",
+        .words = "HOST",
+        .word = WORD_HOST,
+        .words_min = 1,
+        .words_max = 1,
+        .summary = "Show what is under way with the firmware of a host, or came last",
+        .opts = OPTS(DATA, ),
+        .exits = CODE(NOT_FOUND) | CODE(AUTH) | CODE(UNREACHABLE) | CODE(TIMEOUT),
+        .run = cmd_get_provisioning,
+    },
+    {
+        .verb = "delete",
+        .object = "provisioning",
+        .words = "HOST",
+        .word = WORD_HOST,
+        .words_min = 1,
+        .words_max = 1,
+        .summary = "Cancel what is under way with the firmware of a host",
+        .details = "Behind the set-up the node is rolled back: deactivated, when it can be reached.",
+        .opts = OPTS(DATA, ),
+        .exits = CODE(NOT_FOUND) | CODE(AUTH) | CODE(REFUSED) | CODE(UNREACHABLE) | CODE(TIMEOUT),
+        .run = cmd_delete_provisioning,
     },
     {
         .verb = "delete",
@@ -725,48 +744,3 @@ const struct command commands[] = {
     },
 };
 const size_t commands_n = sizeof commands / sizeof *commands;
-
-static const struct command_opt *find_opt(const struct command_opt *opts, enum opt o) {
-    for (; opts->opt != OPT_NONE; opts++)
-        if (opts->opt == o)
-            return opts;
-    return NULL;
-}
-
-const struct command_opt *command_takes(const struct command *c, enum opt o) {
-    const struct command_opt *own = find_opt(c->opts, o);
-    return own ? own : find_opt(command_globals, o);
-}
-
-const char *command_opt_arg(const struct command_opt *o) {
-    return o->words ? o->words : opt_row(o->opt)->arg;
-}
-
-const char *command_name(const struct command *c, char out[COMMAND_NAME_CAP]) {
-    snprintf(out, COMMAND_NAME_CAP, "%s%s%s", c->verb, c->object ? " " : "", c->object ? c->object : "");
-    return out;
-}
-
-/* "host" and its plural "hosts" */
-static bool is_object(const char *object, const char *word) {
-    size_t n = strlen(object);
-    return strncmp(object, word, n) == 0 && (word[n] == 0 || (word[n] == 's' && word[n + 1] == 0));
-}
-
-const struct command *command_find(const char *const *words, size_t n, size_t *used) {
-    const struct command *one = NULL;
-    for (size_t i = 0; n && i < commands_n; i++) {
-        const struct command *c = &commands[i];
-        if (strcmp(c->verb, words[0]) != 0)
-            continue;
-        if (c->object && n > 1 && is_object(c->object, words[1])) {
-            *used = 2;
-            return c;
-        }
-        if (!c->object)
-            one = c;
-    }
-    if (one)
-        *used = 1;
-    return one;
-}

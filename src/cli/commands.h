@@ -28,6 +28,7 @@ struct command {
     const struct command_opt *opts;
     const char *const *examples; /* pairs: command line without the program's name, what it does; NULL ends */
     uint16_t exits;              /* bit set of the exit codes that can come, but OK, FAILED and USAGE */
+    uint16_t answer_s;           /* so long the server may take to answer; 0: as usual */
     int (*run)(struct cli *c, const struct args *a); /* gives the exit code */
 };
 

@@ -31,5 +31,6 @@ const char *exit_text(int code);
 int exit_of_problem(int status, const char *type);
 /* From a local failure (ERR_*). ERR_OK gives EXIT_OK. */
 int exit_of_err(int err);
-/* From an operation's final state and code, as the API names them ("failed", "unreachable"). */
+/* From the final state and code of an operation or a provisioning, as the API names them ("failed",
+ * "unreachable"). */
 int exit_of_operation(const char *state, const char *code);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/hosts.h"
 
+#include "cli/provisionings.h"
 #include "core/power.h"
 
 #include <inttypes.h>
@@ -99,6 +100,17 @@ static const char *agent_word(const json_t *host) {
     return !json_is_object(agent) ? "-" : jget_bool(agent, "here") ? "here" : "away";
 }
 
+/* "provisioned/ccm", "unprovisioned (activate waiting)"; "-": nothing is known. */
+static const char *amt_word(const json_t *host, char out[SAY_CAP]) {
+    const json_t *p = jget(host, "oob.provisioning");
+    const char *state = jget_str(host, "oob.amt.state"), *mode = control_mode_word(host);
+    bool up = strcmp(state, "provisioned") == 0 && *mode, open = json_is_object(p) && !provisioning_ended(p);
+    snprintf(out, SAY_CAP, "%s%s%s%s%s%s%s%s", or_dash(state), up ? "/" : "", up ? mode : "",
+             open ? " (" : "", open ? jget_str(p, "goal") : "", open ? " " : "",
+             open ? jget_str(p, "state") : "", open ? ")" : "");
+    return out;
+}
+
 void hosts_table_row(struct table *t, const json_t *host, bool wide) {
     char say[SAY_CAP], when[WALL_TEXT_CAP];
     const char *link = jget_str(host, "oob.link.state"),
@@ -115,7 +127,7 @@ void hosts_table_row(struct table *t, const json_t *host, bool wide) {
         const json_t *op = jget(host, "oob.operation");
         table_cell(t, COLOUR_NONE, "%s", when_text(jget_str(host, "oob.link.since"), when));
         table_cell(t, COLOUR_NONE, "%s", or_dash(jget_str(host, "oob.link.peer")));
-        table_cell(t, COLOUR_NONE, "%s", or_dash(jget_str(host, "oob.amt.state")));
+        table_cell(t, COLOUR_NONE, "%s", amt_word(host, say));
         table_cell(t, COLOUR_NONE, "%s", agent_word(host));
         table_cell(t, COLOUR_NONE, "%s", or_dash(jget_str(host, "oob.recoveryPolicy")));
         if (json_is_object(op))
@@ -185,15 +197,62 @@ void decision_text(const json_t *o, char *out, size_t cap) {
              *next ? "; looks again at " : "", *next ? when_text(next, when) : "");
 }
 
+static enum colour amt_colour(const char *state) {
+    return strcmp(state, "provisioned") == 0         ? COLOUR_GOOD
+           : *state && strcmp(state, "unknown") != 0 ? COLOUR_NONE
+                                                     : COLOUR_DOUBT;
+}
+
+static void describe_amt(struct cli *c, const json_t *host) {
+    char text[2 * SAY_CAP], age[WALL_TEXT_CAP];
+    const char *state = jget_str(host, "oob.amt.state"), *mode = control_mode_word(host),
+               *source = jget_str(host, "oob.amt.source"), *want = jget_str(host, "desiredAmtState");
+    bool seen = json_is_string(jget(host, "oob.amt.observedAt"));
+    snprintf(text, sizeof text, "%s%s%s%s", or_dash(state), *mode ? " (" : "", mode, *mode ? ")" : "");
+    if (seen) {
+        size_t at = strlen(text);
+        snprintf(text + at, sizeof text - at, ", told by %s %s ago", source,
+                 age_text(jget_int(host, "oob.amt.ageMs", 0), age));
+    }
+    line(c, "AMT", amt_colour(state), text);
+    line(c, "Desired AMT", COLOUR_NONE,
+         strcmp(want, "AMT_STATE_PROVISIONED") == 0     ? "provisioned"
+         : strcmp(want, "AMT_STATE_UNPROVISIONED") == 0 ? "unprovisioned"
+                                                        : "");
+    const json_t *p = jget(host, "oob.provisioning");
+    if (!json_is_object(p))
+        return;
+    bool failed = strcmp(jget_str(p, "state"), "failed") == 0;
+    provisioning_text(p, text, sizeof text);
+    line(c, "Provisioning", failed ? COLOUR_BAD : provisioning_ended(p) ? COLOUR_NONE : COLOUR_DOUBT, text);
+    line(c, "  remedy", COLOUR_NONE, jget_str(p, "remedy"));
+}
+
+static void describe_console(struct cli *c, const json_t *host) {
+    char text[2 * SAY_CAP];
+    const json_t *s = jget(host, "oob.agent.serialConsole");
+    const char *tty = jget_str(s, "tty"), *note = jget_str(s, "result");
+    if (!json_is_object(s) || (!*tty && !jget_bool(s, "wanted")))
+        return;
+    if (!*note)
+        note = jget_str(s, "text");
+    snprintf(text, sizeof text, "%s, login %s%s%s%s", *tty ? tty : "no port found",
+             jget_bool(s, "getty") ? "running" : "not running", jget_bool(s, "wanted") ? ", wanted" : "",
+             *note ? ": " : "", note);
+    line(c, "Serial console", COLOUR_NONE, text);
+}
+
 static void describe_agent(struct cli *c, const json_t *host) {
     char text[2 * SAY_CAP], when[WALL_TEXT_CAP];
     const char *found = jget_str(host, "oob.amtBiosSwitch.state"),
-               *by = jget_str(host, "oob.amtBiosSwitch.source");
+               *by = jget_str(host, "oob.amtBiosSwitch.source"),
+               *version = jget_str(host, "oob.agent.agentVersion");
     if (json_is_object(jget(host, "oob.agent"))) {
-        snprintf(text, sizeof text, "%s, heard %s", agent_word(host),
-                 when_text(jget_str(host, "oob.agent.seenAt"), when));
+        snprintf(text, sizeof text, "%s, heard %s%s%s", agent_word(host),
+                 when_text(jget_str(host, "oob.agent.seenAt"), when), *version ? ", version " : "", version);
         line(c, "Agent", COLOUR_NONE, text);
     }
+    describe_console(c, host);
     if (*by) {
         snprintf(text, sizeof text, "%s (%s)", found, by);
         line(c, "AMT BIOS switch", COLOUR_NONE, text);
@@ -216,8 +275,7 @@ void host_describe(struct cli *c, const json_t *host) {
     line(c, "Decision", COLOUR_NONE, text);
     describe_operation(c, "Operation", jget(host, "oob.operation"));
     describe_operation(c, "Next operation", jget(host, "oob.nextOperation"));
-    line(c, "AMT state", COLOUR_NONE, jget_str(host, "currentAmtState"));
-    line(c, "Control mode", COLOUR_NONE, jget_str(host, "amtControlMode"));
+    describe_amt(c, host);
     describe_agent(c, host);
     line(c, "Firmware", COLOUR_NONE, jget_str(host, "oob.firmware.version"));
     line(c, "Model", COLOUR_NONE, jget_str(host, "oob.firmware.model"));

@@ -46,41 +46,53 @@ void operation_text(const json_t *op, char *out, size_t cap) {
     snprintf(out, cap, "%s %s%s%s", kind, jget_str(op, "state"), *text ? ": " : "", text);
 }
 
-void operation_wait(const struct cli *c, struct client *cl, const char *id, struct mono deadline,
-                    struct outcome *o, void (*changed)(void *ctx, const json_t *op), void *ctx) {
-    struct buf path = {0};
+void follow(struct client *cl, const struct followed *f, struct mono deadline, struct outcome *o) {
     char last[512] = "", now[512];
     int64_t pause = POLL_FIRST_MS;
-    cli_path(c, &path, "/operations/");
-    http1_escape(&path, slice_str(id));
-    const struct request rq = {.method = "GET", .target = buf_cstr(&path)};
+    const struct request rq = {.method = "GET", .target = f->target};
     for (;;) {
         struct answer a;
         if (outcome_call(cl, &rq, &a, o) != EXIT_OK) {
             answer_free(&a);
-            break;
+            return;
         }
-        operation_text(a.json, now, sizeof now);
-        if (changed && strcmp(now, last) != 0)
-            changed(ctx, a.json);
+        f->text(a.json, now, sizeof now);
+        if (f->changed && strcmp(now, last) != 0)
+            f->changed(f->ctx, a.json);
         memcpy(last, now, sizeof last);
-        bool ended = operation_ended(a.json);
+        bool ended = f->ended(a.json);
         answer_free(&a);
         if (ended) {
             o->exit = exit_of_operation(jget_str(o->json, "state"), jget_str(o->json, "code"));
             snprintf(o->text, sizeof o->text, "%s", now);
-            break;
+            slice_to_str(slice_str(jget_str(o->json, "remedy")), o->remedy, sizeof o->remedy);
+            return;
         }
         int64_t left = mono_is_never(deadline) ? pause : mono_ms_between(now_mono(), deadline);
         if (left <= 0) {
             o->exit = EXIT_TIMEOUT;
             snprintf(o->text, sizeof o->text, "still under way: %s", now);
-            snprintf(o->remedy, sizeof o->remedy,
-                     "It goes on at the server: orch-cli get operation %.64s --watch", id);
-            break;
+            snprintf(o->remedy, sizeof o->remedy, "%s", f->later);
+            return;
         }
         usleep((useconds_t)(pause < left ? pause : left) * 1000);
         pause = pause * 3 / 2 < POLL_LAST_MS ? pause * 3 / 2 : POLL_LAST_MS;
     }
+}
+
+void operation_wait(const struct cli *c, struct client *cl, const char *id, struct mono deadline,
+                    struct outcome *o, void (*changed)(void *ctx, const json_t *op), void *ctx) {
+    struct buf path = {0};
+    char later[160];
+    cli_path(c, &path, "/operations/");
+    http1_escape(&path, slice_str(id));
+    snprintf(later, sizeof later, "It goes on at the server: orch-cli get operation %.64s --watch", id);
+    const struct followed f = {.target = buf_cstr(&path),
+                               .later = later,
+                               .ended = operation_ended,
+                               .text = operation_text,
+                               .changed = changed,
+                               .ctx = ctx};
+    follow(cl, &f, deadline, o);
     buf_free(&path);
 }

@@ -19,7 +19,18 @@ int outcome_call(struct client *cl, const struct request *rq, struct answer *a, 
 bool operation_ended(const json_t *op);
 /* "power off done: off (S0) …" into out. */
 void operation_text(const json_t *op, char *out, size_t cap);
-/* Poll operation id until it has ended or the deadline passes; o gets its last state, sentence and exit code.
- * changed is called for every new state; may be NULL. */
+/* Something of the server that goes on by itself and has an end. */
+struct followed {
+    const char *target; /* of the GET that shows it: members state, code, remedy */
+    const char *later;  /* where to look when this one's time is up */
+    bool (*ended)(const json_t *v);
+    void (*text)(const json_t *v, char *out, size_t cap);
+    void (*changed)(void *ctx, const json_t *v); /* for every new text; may be NULL */
+    void *ctx;
+};
+/* Poll until it has ended or the deadline passes; o gets its last state, sentence and exit code. */
+void follow(struct client *cl, const struct followed *f, struct mono deadline, struct outcome *o);
+enum { OPERATION_WAIT_MS = 900000 };
+/* The same for an operation. */
 void operation_wait(const struct cli *c, struct client *cl, const char *id, struct mono deadline,
                     struct outcome *o, void (*changed)(void *ctx, const json_t *op), void *ctx);

@@ -358,9 +358,10 @@ static void on_admin_check(struct prov_turn *t, const struct wsc_result *r) {
 /* --- the rest of an activation: one step after the other, each may be repeated --- */
 
 static enum prov_step after(const struct prov_machine *m, enum prov_step s) {
-    static const enum prov_step ORDER[] = {PROV_STEP_MEBX,     PROV_STEP_CLEAN,   PROV_STEP_NETWORK,
-                                           PROV_STEP_CIRA,     PROV_STEP_TLS_KEY, PROV_STEP_TLS,
-                                           PROV_STEP_FEATURES, PROV_STEP_CLOCK,   PROV_STEP_CONNECT};
+    /* TLS last: from its commit on the local port may be another one */
+    static const enum prov_step ORDER[] = {PROV_STEP_MEBX,    PROV_STEP_CLEAN,    PROV_STEP_NETWORK,
+                                           PROV_STEP_CIRA,    PROV_STEP_FEATURES, PROV_STEP_CLOCK,
+                                           PROV_STEP_TLS_KEY, PROV_STEP_TLS,      PROV_STEP_CONNECT};
     bool past = s == PROV_STEP_NONE;
     for (size_t i = 0; i < sizeof ORDER / sizeof *ORDER; i++) {
         enum prov_step c = ORDER[i];

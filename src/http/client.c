@@ -175,6 +175,7 @@ static int read_head(struct client *c, struct answer *a, struct mono deadline) {
     copy_header(c, "X-Operation-Id", a->operation, sizeof a->operation);
     copy_header(c, "X-Request-Id", a->request_id, sizeof a->request_id);
     copy_header(c, "Retry-After", a->retry_after, sizeof a->retry_after);
+    copy_header(c, "X-Left-Behind", a->left_behind, sizeof a->left_behind);
     return 0;
 }
 

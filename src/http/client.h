@@ -31,6 +31,7 @@ struct answer {
     char operation[64];  /* X-Operation-Id */
     char request_id[64]; /* X-Request-Id */
     char retry_after[16];
+    char left_behind[320]; /* X-Left-Behind */
 };
 void answer_free(struct answer *a);
 

@@ -5,6 +5,7 @@
 #include "net/address.h"
 #include "net/pki.h"
 
+#include <ctype.h>
 #include <openssl/ec.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
@@ -293,15 +294,10 @@ static EVP_PKEY *request_key(struct slice request_pem, struct errinfo *ei) {
     return k;
 }
 
-int pki_sign_client(struct slice root_cert_pem, struct slice root_key_pem, struct slice request_pem,
-                    const char *common_name, struct wall from, int days, struct buf *cert_pem,
-                    struct errinfo *ei) {
-    ERR_clear_error();
-    if (check_days(days, ei) < 0)
-        return ERR_INVALID;
-    EVP_PKEY *k = request_key(request_pem, ei);
-    if (!k)
-        return ERR_INVALID;
+/* A certificate for k, which is freed; usage and purpose as OpenSSL's texts. */
+static int sign_key(struct slice root_cert_pem, struct slice root_key_pem, EVP_PKEY *k,
+                    const char *common_name, const char *usage, const char *purpose, struct wall from,
+                    int days, struct buf *cert_pem, struct errinfo *ei) {
     X509 *root = read_cert(root_cert_pem, ei), *x = NULL;
     EVP_PKEY *rk = root ? read_key(root_key_pem, ei) : NULL;
     int r = ERR_CRYPTO;
@@ -310,10 +306,9 @@ int pki_sign_client(struct slice root_cert_pem, struct slice root_key_pem, struc
     x = new_cert(k, common_name, from, days);
     if (!x || X509_set_issuer_name(x, X509_get_subject_name(root)) != 1 ||
         !add_ext(x, root, NID_basic_constraints, "critical,CA:FALSE") ||
-        !add_ext(x, root, NID_key_usage, "critical,digitalSignature") ||
-        !add_ext(x, root, NID_ext_key_usage, "clientAuth") ||
+        !add_ext(x, root, NID_key_usage, usage) || !add_ext(x, root, NID_ext_key_usage, purpose) ||
         !add_ext(x, root, NID_authority_key_identifier, "keyid") || !sign_and_write(x, rk, cert_pem))
-        failed(ei, "no client certificate could be made");
+        failed(ei, "no certificate could be made");
     else
         r = 0;
 out:
@@ -322,6 +317,38 @@ out:
     EVP_PKEY_free(rk);
     EVP_PKEY_free(k);
     return r;
+}
+
+int pki_sign_client(struct slice root_cert_pem, struct slice root_key_pem, struct slice request_pem,
+                    const char *common_name, struct wall from, int days, struct buf *cert_pem,
+                    struct errinfo *ei) {
+    ERR_clear_error();
+    if (check_days(days, ei) < 0)
+        return ERR_INVALID;
+    EVP_PKEY *k = request_key(request_pem, ei);
+    return k ? sign_key(root_cert_pem, root_key_pem, k, common_name, "critical,digitalSignature",
+                        "clientAuth", from, days, cert_pem, ei)
+             : ERR_INVALID;
+}
+
+int pki_sign_device(struct slice root_cert_pem, struct slice root_key_pem, struct slice key_der,
+                    const char *common_name, struct wall from, int days, struct buf *cert_pem,
+                    struct errinfo *ei) {
+    ERR_clear_error();
+    if (check_days(days, ei) < 0)
+        return ERR_INVALID;
+    const unsigned char *p = key_der.p;
+    EVP_PKEY *k = d2i_PUBKEY(NULL, &p, (long)key_der.n);
+    p = key_der.p;
+    if (!k)
+        k = d2i_PublicKey(EVP_PKEY_RSA, NULL, &p, (long)key_der.n);
+    ERR_clear_error();
+    if (!k || EVP_PKEY_get_bits(k) < 2048) {
+        EVP_PKEY_free(k);
+        return err_set(ei, ERR_INVALID, "", "the device's public key cannot be read, or is too short");
+    }
+    return sign_key(root_cert_pem, root_key_pem, k, common_name, "critical,digitalSignature,keyEncipherment",
+                    "serverAuth", from, days, cert_pem, ei);
 }
 
 /* --- reading --- */
@@ -343,6 +370,20 @@ static bool wall_of(const ASN1_TIME *t, struct wall *out) {
         return false;
     *out = wall_of_utc(&tm);
     return true;
+}
+
+int pki_base64(struct slice pem, struct buf *out) {
+    static const char BEGIN[] = "-----BEGIN CERTIFICATE-----", END[] = "-----END";
+    const uint8_t *from = memmem(pem.p, pem.n, BEGIN, sizeof BEGIN - 1);
+    if (!from)
+        return ERR_CRYPTO;
+    from += sizeof BEGIN - 1;
+    size_t left = (size_t)(pem.p + pem.n - from);
+    const uint8_t *to = memmem(from, left, END, sizeof END - 1);
+    for (; to && from < to; from++)
+        if (!isspace(*from))
+            buf_put(out, slice_of(from, 1));
+    return !to ? ERR_CRYPTO : out->failed ? ERR_NOMEM : 0;
 }
 
 int pki_read(struct slice cert_pem, struct pki_facts *out, struct errinfo *ei) {

@@ -31,11 +31,18 @@ NODISCARD int pki_make_request(struct slice key_pem, const char *common_name, st
 NODISCARD int pki_sign_client(struct slice root_cert_pem, struct slice root_key_pem, struct slice request_pem,
                               const char *common_name, struct wall from, int days, struct buf *cert_pem,
                               struct errinfo *ei);
+/* A server certificate for a device's own key: RSA of 2048 bits or more, DER as SubjectPublicKeyInfo or as
+ * RSAPublicKey. ERR_INVALID, ERR_CRYPTO. */
+NODISCARD int pki_sign_device(struct slice root_cert_pem, struct slice root_key_pem, struct slice key_der,
+                              const char *common_name, struct wall from, int days, struct buf *cert_pem,
+                              struct errinfo *ei);
 struct pki_facts {
     char subject[128], issuer[128];
     struct wall not_before, not_after;
     uint8_t sha256[32];
     bool is_ca;
 };
+/* DER of the first certificate of a PEM text, in base64, appended. ERR_CRYPTO: there is none; ERR_NOMEM. */
+NODISCARD int pki_base64(struct slice cert_pem, struct buf *out);
 /* The first certificate of a PEM text. */
 NODISCARD int pki_read(struct slice cert_pem, struct pki_facts *out, struct errinfo *ei);

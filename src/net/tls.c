@@ -316,14 +316,15 @@ int tls_peer_identity(const struct tls *t, struct tls_identity *out) {
     char name[sizeof out->name];
     int len = X509_NAME_get_text_by_NID(X509_get_subject_name(x), NID_commonName, name, (int)sizeof name);
     struct tm tm = {0};
+    bool dated = ASN1_TIME_to_tm(X509_get0_notAfter(x), &tm) == 1;
+    if (dated)
+        out->until = wall_of_utc(&tm);
     if (verdict != X509_V_OK)
         snprintf(out->why, sizeof out->why, "%s", X509_verify_cert_error_string(verdict));
-    else if (len <= 0 || X509_digest(x, EVP_sha256(), out->sha256, &n) != 1 ||
-             ASN1_TIME_to_tm(X509_get0_notAfter(x), &tm) != 1)
+    else if (len <= 0 || X509_digest(x, EVP_sha256(), out->sha256, &n) != 1 || !dated)
         snprintf(out->why, sizeof out->why, "it names nobody");
     else
         text_clean(out->name, sizeof out->name, slice_of(name, (size_t)len));
-    out->until = wall_of_utc(&tm);
     X509_free(x);
     ERR_clear_error();
     return out->why[0] ? ERR_AUTH : 1;

@@ -57,12 +57,9 @@ struct slice agent_ca_cert(const struct agent_ca *ca) {
     return buf_slice(&ca->cert_pem);
 }
 
-int agent_ca_sign(const struct agent_ca *ca, struct slice csr_pem, const char *host, struct wall now,
-                  uint32_t days, struct agent_cert *c, struct errinfo *ei) {
+/* What was made, as agents and firmware are told of it. */
+static int made(int r, struct agent_cert *c, struct errinfo *ei) {
     struct pki_facts facts;
-    *c = (struct agent_cert){0};
-    int r = pki_sign_client(buf_slice(&ca->cert_pem), buf_slice(&ca->key_pem), csr_pem, host,
-                            wall_add_ms(now, -(int64_t)BACKDATE_MS), (int)days, &c->pem, ei);
     if (r == 0)
         r = pki_read(buf_slice(&c->pem), &facts, ei);
     if (r < 0) {
@@ -72,6 +69,22 @@ int agent_ca_sign(const struct agent_ca *ca, struct slice csr_pem, const char *h
     memcpy(c->sha256, facts.sha256, sizeof c->sha256);
     c->until = facts.not_after;
     return 0;
+}
+
+int agent_ca_sign(const struct agent_ca *ca, struct slice csr_pem, const char *host, struct wall now,
+                  uint32_t days, struct agent_cert *c, struct errinfo *ei) {
+    *c = (struct agent_cert){0};
+    return made(pki_sign_client(buf_slice(&ca->cert_pem), buf_slice(&ca->key_pem), csr_pem, host,
+                                wall_add_ms(now, -(int64_t)BACKDATE_MS), (int)days, &c->pem, ei),
+                c, ei);
+}
+
+int agent_ca_sign_device(const struct agent_ca *ca, struct slice key_der, const char *name, struct wall now,
+                         uint32_t days, struct agent_cert *c, struct errinfo *ei) {
+    *c = (struct agent_cert){0};
+    return made(pki_sign_device(buf_slice(&ca->cert_pem), buf_slice(&ca->key_pem), key_der, name,
+                                wall_add_ms(now, -(int64_t)BACKDATE_MS), (int)days, &c->pem, ei),
+                c, ei);
 }
 
 /* --- which one counts --- */

@@ -28,6 +28,10 @@ struct agent_cert {
 NODISCARD int agent_ca_sign(const struct agent_ca *ca, struct slice csr_pem, const char *host,
                             struct wall now, uint32_t days, struct agent_cert *c, struct errinfo *ei);
 
+/* The same for a firmware's own key (DER), as a server certificate. */
+NODISCARD int agent_ca_sign_device(const struct agent_ca *ca, struct slice key_der, const char *name,
+                                   struct wall now, uint32_t days, struct agent_cert *c, struct errinfo *ei);
+
 /* What counts for a host. before: NULL, there is none. ERR_NOMEM. */
 NODISCARD int agent_ca_admit(struct agent_ca *ca, const char *host, const uint8_t cert[32],
                              const uint8_t *before);

@@ -35,8 +35,9 @@ extern const struct schema SCHEMA_HOST_CREATE, SCHEMA_HOST_PATCH;
 void api_provisioning_get(struct request *r);
 void api_provisioning_cancel(struct request *r);
 void api_host_rotate(struct request *r);
+void api_hosts_rotate(struct request *r);
 void api_host_deauthorize(struct request *r);
-extern const struct schema SCHEMA_ROTATE;
+extern const struct schema SCHEMA_ROTATE, SCHEMA_ROTATE_MANY;
 
 /* api_compliance.c */
 void api_compliance(struct request *r);

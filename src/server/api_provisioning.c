@@ -4,6 +4,8 @@
 #include "server/api.h"
 
 #include "server/agents.h"
+#include "server/directory.h"
+#include "server/filter.h"
 #include "server/provisioning.h"
 #include "server/reading.h"
 
@@ -81,6 +83,174 @@ void api_host_rotate(struct request *r) {
     struct order *od = order_new(r, rotation_of(body_text(r->json, "secret", "all")), show_done);
     if (od)
         provisioning_order(&od->o);
+}
+
+/* --- rotation of all that match: the shards tell ids, then each host is ordered, some at a time --- */
+enum { ROTATE_AT_A_TIME = 32 };
+
+struct found {
+    char (*ids)[HOST_ID_CAP];
+    size_t n, cap;
+};
+struct rotation;
+struct rotation_slot {
+    struct provisioning_order o;
+    struct rotation *all;
+    bool busy;
+};
+struct rotation {
+    struct fleet_scan scan;
+    struct request *r;
+    const char *project;
+    struct filter *filter;
+    enum prov_goal goal;
+    struct found found[SHARDS_MAX];
+    unsigned part; /* the next one to order is found[part].ids[at] */
+    size_t at, running, ordered;
+    bool failed;        /* out of memory */
+    struct buf refused; /* JSON objects with commas between */
+    struct rotation_slot slots[ROTATE_AT_A_TIME];
+};
+
+static void rotation_free(struct rotation *ro) {
+    for (unsigned i = 0; i < SHARDS_MAX; i++)
+        free(ro->found[i].ids);
+    buf_free(&ro->refused);
+    free(ro);
+}
+
+static void rotation_fail(struct rotation *ro) {
+    struct request *r = ro->r;
+    rotation_free(ro);
+    reply_fail(r, ERR_BUSY, "", "out of memory");
+}
+
+static bool found_add(struct found *f, const char *id) {
+    if (f->n == f->cap) {
+        size_t cap = f->cap ? f->cap * 2 : 64;
+        char(*ids)[HOST_ID_CAP] = realloc(f->ids, cap * sizeof *ids);
+        if (!ids)
+            return false;
+        f->ids = ids;
+        f->cap = cap;
+    }
+    snprintf(f->ids[f->n++], HOST_ID_CAP, "%s", id);
+    return true;
+}
+
+static void rotation_visit(struct shard *s, struct fleet_scan *scan, unsigned part) {
+    struct rotation *ro = CONTAINER_OF(scan, struct rotation, scan);
+    struct map_iter it = {0};
+    for (struct map_node *n; !ro->failed && (n = map_next(&s->hosts, &it));) {
+        struct fleet_host *fh = CONTAINER_OF(n, struct fleet_host, node);
+        struct host_view v = host_view_of(&fh->h, &s->app->policy, shard_now(s));
+        if (!fh->deleting && strcmp(fh->h.project, ro->project) == 0 && filter_match(ro->filter, &v))
+            ro->failed = !found_add(&ro->found[part], fh->h.id);
+    }
+}
+
+static void rotation_answer(struct rotation *ro) {
+    struct request *r = ro->r;
+    struct json j = request_json(r);
+    json_obj(&j);
+    json_kint(&j, "ordered", (int64_t)ro->ordered);
+    json_key(&j, "refused");
+    json_arr(&j);
+    if (ro->refused.len)
+        json_raw(&j, buf_slice(&ro->refused));
+    json_arr_end(&j);
+    json_obj_end(&j);
+    rotation_free(ro);
+    reply_json(r, 202);
+}
+
+static void rotation_refused(struct rotation *ro, const struct provisioning_order *o) {
+    struct directory_entry e;
+    struct json j = json_of(&ro->refused);
+    if (ro->refused.len)
+        buf_puts(&ro->refused, ",");
+    json_obj(&j);
+    json_kstr(&j, "host", o->call.host);
+    json_kstr(&j, "name", directory_by_id(ro->r->shard->app->directory, o->call.host, &e) == 0 ? e.name : "");
+    json_kstr(&j, "message", o->call.error.text);
+    json_obj_end(&j);
+}
+
+static void rotation_go_on(struct rotation *ro);
+static void rotation_ordered(struct provisioning_order *o) {
+    struct rotation_slot *slot = o->ctx;
+    struct rotation *ro = slot->all;
+    if (o->call.err)
+        rotation_refused(ro, o);
+    else
+        ro->ordered++;
+    slot->busy = false;
+    ro->running--;
+    rotation_go_on(ro);
+}
+
+static const char *rotation_next(struct rotation *ro) {
+    while (ro->part < SHARDS_MAX && ro->at == ro->found[ro->part].n) {
+        ro->part++;
+        ro->at = 0;
+    }
+    return ro->part < SHARDS_MAX ? ro->found[ro->part].ids[ro->at++] : NULL;
+}
+
+static void rotation_go_on(struct rotation *ro) {
+    for (size_t i = 0; i < ROTATE_AT_A_TIME; i++) {
+        struct rotation_slot *slot = &ro->slots[i];
+        const char *id = slot->busy ? NULL : rotation_next(ro);
+        if (!id)
+            continue;
+        *slot = (struct rotation_slot){.all = ro, .busy = true};
+        ro->running++;
+        slot->o.goal = ro->goal;
+        slot->o.call.from = ro->r->shard;
+        slot->o.done = rotation_ordered;
+        slot->o.ctx = slot;
+        snprintf(slot->o.call.host, sizeof slot->o.call.host, "%s", id);
+        snprintf(slot->o.actor, sizeof slot->o.actor, "%s", ro->r->who.user);
+        snprintf(slot->o.project, sizeof slot->o.project, "%s", ro->project);
+        provisioning_order(&slot->o);
+    }
+    if (!ro->running)
+        rotation_answer(ro);
+}
+
+static void rotation_found(struct fleet_scan *scan) {
+    struct rotation *ro = CONTAINER_OF(scan, struct rotation, scan);
+    if (ro->failed)
+        rotation_fail(ro);
+    else
+        rotation_go_on(ro);
+}
+
+static const struct field ROTATE_MANY_FIELDS[] = {
+    {"secret", FIELD_ENUM, .values = SECRET_VALUES, .required = true},
+    {"filter", FIELD_TEXT, .max = 4000, .required = true, .doc = "Which hosts, as of their list."},
+    {0}};
+const struct schema SCHEMA_ROTATE_MANY = {"RotateSecrets", ROTATE_MANY_FIELDS};
+
+void api_hosts_rotate(struct request *r) {
+    struct errinfo ei = {0};
+    struct rotation *ro = calloc(1, sizeof *ro);
+    if (!ro) {
+        reply_fail(r, ERR_BUSY, "", "out of memory");
+        return;
+    }
+    ro->r = r;
+    ro->project = r->params[0];
+    ro->goal = rotation_of(body_text(r->json, "secret", "all"));
+    if (filter_parse(&r->arena, slice_str(body_text(r->json, "filter", "")), &ro->filter, &ei)) {
+        rotation_free(ro);
+        reply_error(r, &ei);
+        return;
+    }
+    ro->scan = (struct fleet_scan){.from = r->shard, .visit = rotation_visit, .done = rotation_found};
+    request_hold(r);
+    if (fleet_scan(&ro->scan))
+        rotation_fail(ro);
 }
 
 /* --- deauthorize, delete --- */

@@ -44,7 +44,7 @@ void objects_free(struct objects **o);
 
 /* --- profile --- */
 /* L(symbol, word) */
-#define PROFILE_TLS_TABLE(L) L(NONE, "none") L(SERVER, "server") L(MUTUAL, "mutual")
+#define PROFILE_TLS_TABLE(L) L(NONE, "none") L(SERVER, "server")
 enum profile_tls {
 #define L(sym, word) PROFILE_TLS_##sym,
     PROFILE_TLS_TABLE(L)

@@ -159,21 +159,6 @@ void profile_wipe(struct profile *p) {
 }
 
 /* --- CIRA configurations --- */
-/* What stands between the lines of the first certificate of a PEM text is its DER in base64. */
-static int root_of(struct slice pem, struct buf *out) {
-    static const char BEGIN[] = "-----BEGIN CERTIFICATE-----", END[] = "-----END";
-    const uint8_t *from = memmem(pem.p, pem.n, BEGIN, sizeof BEGIN - 1);
-    if (!from)
-        return ERR_CRYPTO;
-    from += sizeof BEGIN - 1;
-    size_t left = (size_t)(pem.p + pem.n - from);
-    const uint8_t *to = memmem(from, left, END, sizeof END - 1);
-    for (; to && from < to; from++)
-        if (!isspace(*from))
-            buf_put(out, slice_of(from, 1));
-    return !to ? ERR_CRYPTO : out->failed ? ERR_NOMEM : 0;
-}
-
 int objects_cira(struct objects *o, const char *project, const char *name, struct cira_config *out,
                  struct errinfo *ei) {
     static const char *const FORMATS[] = {"ipv4", "ipv6", "fqdn"};
@@ -192,7 +177,7 @@ int objects_cira(struct objects *o, const char *project, const char *name, struc
     out->format =
         INFO_FORMATS[word_of(FORMATS, sizeof FORMATS / sizeof *FORMATS, body_text(x.body, "format", ""))];
     r = pki_read(slice_str(pem), &facts, ei);
-    if (r == 0 && (r = root_of(slice_str(pem), &out->root_base64)))
+    if (r == 0 && (r = pki_base64(slice_str(pem), &out->root_base64)))
         err_set(ei, r, "", "the root certificate of the CIRA configuration %s cannot be read", x.name);
     if (r == 0)
         text_hex(slice_of(facts.sha256, sizeof facts.sha256), out->root_sha256);

@@ -351,14 +351,32 @@ bool provisioning_takes(enum wsc_job_kind kind) {
     return kind >= WSC_SETUP_READ;
 }
 
-void provisioning_result(struct fleet_host *fh, const struct wsc_result *r) {
-    if (fh->prov && fh->prov->m.way == PROV_WAY_TUNNEL) {
-        if (r->kind == WSC_TLS_KEY && r->err == 0 && r->text) {
-            free(fh->prov->tls_key);
-            fh->prov->tls_key = strdup(r->text);
-        }
-        prov_feed(fh->prov, &(struct prov_ev){.kind = PROV_EV_RESULT, .result = r});
+/* Trust on first use begins anew when the firmware's certificate was taken from it, or given to it. */
+static void pin_result(struct provisioning *pv, const struct wsc_result *r) {
+    struct fleet_host *fh = pv->fh;
+    bool ok = r->err == 0 && r->return_value == 0;
+    if (r->kind != WSC_CLEAN && r->kind != WSC_TLS_SET)
+        return;
+    fh->has_pin = r->kind == WSC_TLS_SET && ok;
+    if (fh->has_pin)
+        memcpy(fh->pin, pv->tls_sha256, sizeof fh->pin);
+    persist_pin(fh);
+}
+
+static void take_result(struct provisioning *pv, enum prov_way way, const struct wsc_result *r) {
+    if (pv->m.way != way)
+        return;
+    if (r->kind == WSC_TLS_KEY && r->err == 0 && r->text) {
+        free(pv->tls_key);
+        pv->tls_key = strdup(r->text);
     }
+    pin_result(pv, r);
+    prov_feed(pv, &(struct prov_ev){.kind = PROV_EV_RESULT, .result = r});
+}
+
+void provisioning_result(struct fleet_host *fh, const struct wsc_result *r) {
+    if (fh->prov)
+        take_result(fh->prov, PROV_WAY_TUNNEL, r);
 }
 
 /* --- the local way --- */
@@ -448,15 +466,8 @@ int provisioning_local_attach(struct fleet_host *fh, struct local_way *w, enum p
 
 void provisioning_local_turn(struct local_way *w) {
     struct wsc_result r;
-    while (w->fh && w->ws && wsc_next_result(w->ws, &r)) {
-        struct provisioning *pv = w->fh->prov;
-        if (r.kind == WSC_TLS_KEY && r.err == 0 && r.text) {
-            free(pv->tls_key);
-            pv->tls_key = strdup(r.text);
-        }
-        if (pv->m.way == PROV_WAY_LOCAL)
-            prov_feed(pv, &(struct prov_ev){.kind = PROV_EV_RESULT, .result = &r});
-    }
+    while (w->fh && w->ws && wsc_next_result(w->ws, &r))
+        take_result(w->fh->prov, PROV_WAY_LOCAL, &r);
 }
 
 void provisioning_local_lost(struct local_way *w) {

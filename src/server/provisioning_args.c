@@ -4,6 +4,9 @@
 #include "server/provisioning_int.h"
 
 #include "base/ossl.h"
+#include "base/text.h"
+#include "net/pki.h"
+#include "server/agent_ca.h"
 
 #include <openssl/evp.h>
 #include <stdio.h>
@@ -207,6 +210,41 @@ static int args_cira(struct provisioning *pv, struct prov_texts *x, uint32_t arg
     return r;
 }
 
+/* A server certificate of our agents' authority for the firmware's own key. The plain port stays for the
+ * tunnel, which is TLS itself. */
+static int args_tls(struct provisioning *pv, struct prov_texts *x, uint32_t arg) {
+    enum { KEY_MAX = 2048, DAYS = 730, PLAIN_TOO = 2 };
+    const struct app *a = pv->fh->shard->app;
+    uint8_t der[KEY_MAX];
+    struct agent_cert c = {0};
+    struct buf root = {0}, leaf = {0};
+    struct errinfo ei = {0};
+    (void)arg;
+    int n = pv->tls_key ? text_unbase64(slice_str(pv->tls_key), der, sizeof der) : ERR_STATE;
+    if (n < 0 || !a->agent_ca)
+        return n < 0 ? n : ERR_UNSUPPORTED;
+    int r = agent_ca_sign_device(a->agent_ca, slice_of(der, (size_t)n), pv->fh->h.id,
+                                 loop_wall(pv->fh->shard->loop), DAYS, &c, &ei);
+    if (r == 0)
+        r = pki_base64(agent_ca_cert(a->agent_ca), &root);
+    if (r == 0)
+        r = pki_base64(buf_slice(&c.pem), &leaf);
+    if (r == 0)
+        r = text_of(&root, &x->certificate);
+    if (r == 0)
+        r = text_of(&leaf, &x->leaf);
+    memcpy(pv->tls_sha256, c.sha256, sizeof pv->tls_sha256);
+    if (r == 0)
+        pv->fh->h.leaf_until = c.until;
+    x->args.certificate = x->certificate;
+    x->args.leaf = x->leaf;
+    x->arg = PLAIN_TOO;
+    buf_free(&root);
+    buf_free(&leaf);
+    buf_free(&c.pem);
+    return r;
+}
+
 static int args_features(struct provisioning *pv, struct prov_texts *x, uint32_t arg) {
     const struct profile *p = &pv->profile;
     (void)arg;
@@ -230,13 +268,11 @@ static int args_none(struct provisioning *pv, struct prov_texts *x, uint32_t arg
 }
 
 static int (*const MAKERS[WSC_JOB_COUNT])(struct provisioning *pv, struct prov_texts *x, uint32_t arg) = {
-    [WSC_SETUP_READ] = args_none,     [WSC_SETUP_CCM] = args_setup,
-    [WSC_CHAIN_ADD] = args_chain,     [WSC_SETUP_ACM] = args_setup_acm,
-    [WSC_UPGRADE_ACM] = args_upgrade, [WSC_ADMIN_SET] = args_setup,
-    [WSC_MEBX_SET] = args_mebx,       [WSC_CLEAN] = args_none,
-    [WSC_NETWORK_SET] = args_network, [WSC_CIRA_READ] = args_none,
-    [WSC_CIRA_SET] = args_cira,       [WSC_CIRA_SECRET] = args_cira_secret,
-    [WSC_TLS_KEY] = args_none,        [WSC_FEATURES_SET] = args_features,
+    [WSC_SETUP_READ] = args_none,     [WSC_SETUP_CCM] = args_setup,     [WSC_CHAIN_ADD] = args_chain,
+    [WSC_SETUP_ACM] = args_setup_acm, [WSC_UPGRADE_ACM] = args_upgrade, [WSC_ADMIN_SET] = args_setup,
+    [WSC_MEBX_SET] = args_mebx,       [WSC_CLEAN] = args_none,          [WSC_NETWORK_SET] = args_network,
+    [WSC_CIRA_READ] = args_none,      [WSC_CIRA_SET] = args_cira,       [WSC_CIRA_SECRET] = args_cira_secret,
+    [WSC_TLS_KEY] = args_none,        [WSC_TLS_SET] = args_tls,         [WSC_FEATURES_SET] = args_features,
     [WSC_CLOCK_SET] = args_clock,     [WSC_UNPROVISION] = args_none,
 };
 

@@ -24,7 +24,8 @@ struct provisioning {
     struct cira_config *cira; /* NULL: not loaded */
     struct domain *domain;    /* ACM; NULL none fits */
     char host_name[AMT_TEXT_CAP], domain_name[AMT_HOST_CAP];
-    char *tls_key; /* public key of TLS_KEY, base64 DER */
+    uint8_t tls_sha256[32]; /* of the certificate that was made for it */
+    char *tls_key;          /* public key of TLS_KEY, base64 DER */
 };
 
 /* --- provisioning.c --- */

@@ -35,13 +35,10 @@ static bool is_free(const struct fleet_host *fh) {
 /* Nothing of the firmware is touched: only what this server knows of it goes. */
 void provisioning_forget(struct provisioning *pv, struct provisioning_order *o) {
     const struct fleet_host *fh = pv->fh;
-    struct errinfo ei = {0};
-    host_unreachable(&fh->h, shard_now(fh->shard), &ei);
     snprintf(o->left_behind, sizeof o->left_behind,
              "The firmware of %.60s is still set up for this server. Its secrets are void here: to free it, "
-             "run rpc "
-             "deactivate --local at the node, or unprovision it in MEBx. %.100s",
-             fh->h.name[0] ? fh->h.name : fh->h.id, ei.text);
+             "run rpc deactivate --local at the node, or unprovision it in MEBx",
+             fh->h.name[0] ? fh->h.name : fh->h.id);
     o->wait = false;
     pv->fresh = o;
     prov_feed(pv, &(struct prov_ev){.kind = PROV_EV_FORGET, .actor = o->actor});
@@ -110,8 +107,9 @@ static void activate(struct fleet_host *fh, struct provisioning *pv, struct prov
                pf.mode == AMT_MODE_ACM ? "ACM" : "CCM", o->mode == AMT_MODE_ACM ? "ACM" : "CCM");
         return;
     }
-    if (o->quiet && fh->h.amt.state == AMT_STATE_PROVISIONED && fh->h.control_mode == pf.mode &&
-        !o->profile[0]) {
+    /* without a mode or profile any set-up is as wanted */
+    if (o->quiet && fh->h.amt.state == AMT_STATE_PROVISIONED && !o->profile[0] &&
+        (o->mode == AMT_MODE_UNKNOWN || fh->h.control_mode == pf.mode)) {
         fleet_answer(&o->call);
         return;
     }

@@ -146,8 +146,11 @@ static void tls_failed(struct tunnel_chan *ch, const char *why) {
  * an operator says so. */
 static const char *pin_refusal(struct fleet_host *fh, const struct tls *tls) {
     uint8_t seen[32];
+    struct tls_identity id;
     if (!tls_peer_fingerprint(tls, seen))
         return "the device showed no certificate";
+    (void)!tls_peer_identity(tls, &id); /* its chain is nobody's: the pin is what counts */
+    fh->h.leaf_until = id.until;
     if (fh->has_pin)
         return memcmp(fh->pin, seen, sizeof seen) == 0 ? NULL
                                                        : "the certificate of the device is not the one seen "

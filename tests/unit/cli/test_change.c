@@ -341,6 +341,149 @@ static void quarantine_and_users(void **state) {
     assert_null(strstr(rig.out, "new-pass"));
 }
 
+#define PROV(go, st, cd)                                                                                     \
+    "{\"goal\":\"" go "\",\"state\":\"" st "\",\"phase\":\"setup\",\"code\":\"" cd                           \
+    "\",\"text\":\"told\",\"remedy\":\"Look.\",\"updatedAt\":\"2026-11-22T14:02:11Z\"}"
+#define AMT(state, prov)                                                                                     \
+    "{\"name\":\"n1\",\"amtControlMode\":\"AMT_CONTROL_MODE_CCM\",\"oob\":{\"amt\":{\"state\":\"" state      \
+    "\"},\"provisioning\":" prov "}}"
+#define CHANGED(state, prov)                                                                                 \
+    { .method = "PATCH", .target = P "/hosts/n1", .status = 200, .body = AMT(state, prov) }
+#define PROVISIONING(n, st, cd)                                                                              \
+    {                                                                                                        \
+        .method = "GET", .target = P "/hosts/n1/provisioning", .status = 200,                                \
+        .body = PROV("activate", st, cd), .times = n                                                         \
+    }
+
+static void amt_state(void **state) {
+    static const struct script done[] = {CHANGED("unprovisioned", PROV("activate", "waiting", "no-way")),
+                                         PROVISIONING(1, "running", ""),
+                                         PROVISIONING(0, "done", ""),
+                                         {0}};
+    static const struct script failed[] = {
+        CHANGED("unprovisioned", PROV("activate", "waiting", "")), PROVISIONING(0, "failed", "foreign"), {0}};
+    static const struct script never[] = {CHANGED("unprovisioned", PROV("activate", "waiting", "no-way")),
+                                          PROVISIONING(0, "waiting", "no-way"),
+                                          {0}};
+    static const struct script already[] = {CHANGED("provisioned", PROV("rotate-amt", "failed", "refused")),
+                                            {0}};
+    rig_run(done, "set", "host", "n1", "--amt-state", "provisioned", NULL);
+    rig_expect(EXIT_OK, "n1: activate waiting, setup: told\n", "");
+    assert_non_null(strstr(rig.log, "{\"desiredAmtState\":\"AMT_STATE_PROVISIONED\"}"));
+    rig_run(done, "set", "host", "n1", "--amt-state", "provisioned", "--control-mode", "acm", "--amt-profile",
+            "lab", "--wait", NULL);
+    rig_expect(EXIT_OK, "activate running, setup: told\nn1: activate done: told\n", "");
+    assert_non_null(strstr(rig.log, "{\"desiredAmtState\":\"AMT_STATE_PROVISIONED\",\"amtControlMode\":"
+                                    "\"AMT_CONTROL_MODE_ACM\",\"amtProfile\":\"lab\"}"));
+    rig_run(failed, "set", "host", "n1", "--amt-state", "provisioned", "--wait", NULL);
+    rig_expect(EXIT_REFUSED, "", "n1: activate failed: told\n  Look.\n");
+    rig_run(never, "set", "host", "n1", "--amt-state", "provisioned", "--wait", "--timeout", "1", NULL);
+    rig_expect(EXIT_TIMEOUT, "", "orch-cli get provisioning n1");
+    rig_run(already, "set", "host", "n1", "--amt-state", "provisioned", "--wait", NULL);
+    rig_expect(EXIT_OK, "n1: it is provisioned already (ccm)\n", "");
+    rig_run(done, "set", "host", "n1", "--amt-profile", "lab", NULL);
+    rig_expect(EXIT_USAGE, "", "--amt-profile goes with --amt-state provisioned");
+    rig_run(done, "set", "host", "n1", "--amt-state", "unprovisioned", "--control-mode", "ccm", NULL);
+    rig_expect(EXIT_USAGE, "", "--control-mode goes with --amt-state provisioned");
+}
+
+static void out_of_our_hands(void **state) {
+    static const struct script rows[] = {
+        {.method = "POST",
+         .target = P "/hosts/n1:deauthorize?force=true",
+         .status = 200,
+         .extra = "X-Left-Behind: The firmware of n1 is still set up",
+         .body = "{}"},
+        {.method = "POST",
+         .target = P "/hosts/n1:deauthorize",
+         .status = 409,
+         .body =
+             "{\"type\":\"/problems/unreachable\",\"message\":\"cannot be reached\",\"remedy\":\"--force\"}"},
+        {.method = "POST", .target = P "/hosts/n2:deauthorize", .status = 200, .body = "{}"},
+        {.method = "DELETE",
+         .target = P "/hosts/n1?force=true",
+         .status = 204,
+         .extra = "X-Left-Behind: The firmware of n1"},
+        {0}};
+    rig_run(rows, "deauthorize", "host", "n1", NULL);
+    rig_expect(EXIT_UNREACHABLE, "", "n1: cannot be reached\n  --force\n");
+    rig_run(rows, "deauthorize", "host", "n1", "--force", NULL);
+    rig_expect(EXIT_OK, "n1: deauthorized. Left behind: The firmware of n1 is still set up\n", "");
+    rig_run(rows, "deauthorize", "host", "n[1-2]", NULL);
+    rig_expect(EXIT_PARTIAL, "n2: deauthorized\n", "");
+    rig_run(rows, "deauthorize", "host", "n[01-11]", NULL);
+    rig_expect(EXIT_USAGE, "", "this would deactivate and deauthorize on 11 hosts");
+    rig_run(rows, "delete", "host", "n1", "--force", NULL);
+    rig_expect(EXIT_OK, "n1: deleted. Left behind: The firmware of n1\n", "");
+}
+
+static void new_secrets(void **state) {
+    static const struct script rows[] = {
+        {.method = "POST",
+         .target = P "/hosts/n1:rotate",
+         .status = 202,
+         .body = PROV("rotate-all", "running", "")},
+        {.method = "GET",
+         .target = P "/hosts/n1/provisioning",
+         .status = 200,
+         .body = PROV("rotate-all", "done", "")},
+        {.method = "GET",
+         .target = P "/hosts?filter=x",
+         .status = 200,
+         .body = "{\"hosts\":[{\"resourceId\":\"host-1\",\"name\":\"a\"},{\"resourceId\":\"host-2\",\"name\":"
+                 "\"b\"}],\"hasNext\":false}"},
+        {.method = "POST",
+         .target = P "/hosts:rotate",
+         .status = 202,
+         .body = "{\"ordered\":1,\"refused\":[{\"host\":\"host-2\",\"name\":\"b\",\"message\":\"not "
+                 "provisioned\"}]}"},
+        {0}};
+    rig_run(rows, "rotate", "host", "n1", "--secret", "all", NULL);
+    rig_expect(EXIT_OK, "n1: rotate-all running, setup: told\n", "");
+    assert_non_null(strstr(rig.log, "{\"secret\":\"all\"}"));
+    rig_run(rows, "rotate", "host", "n1", "--secret", "all", "--wait", NULL);
+    rig_expect(EXIT_OK, "n1: rotate-all done: told\n", "");
+    rig_run(rows, "rotate", "host", "--filter", "x", "--secret", "amt", NULL);
+    rig_expect(EXIT_PARTIAL, "a: ordered\nb: failed: not provisioned\n", "");
+    assert_non_null(strstr(rig.log, "{\"secret\":\"amt\",\"filter\":\"x\"}"));
+    rig_run(rows, "rotate", "host", "n1", NULL);
+    rig_expect(EXIT_USAGE, "", "needs --secret");
+    rig_run(rows, "rotate", "host", "--secret", "amt", NULL);
+    rig_expect(EXIT_USAGE, "", "which host?");
+}
+
+static void a_provisioning(void **state) {
+    static const struct script rows[] = {
+        PROVISIONING(0, "failed", "foreign"),
+        {.method = "GET", .target = P "/hosts/n2/provisioning", .status = 200, .body = "null"},
+        {.method = "DELETE",
+         .target = P "/hosts/n1/provisioning",
+         .status = 200,
+         .body = PROV("activate", "cancelled", "cancelled")},
+        {.method = "GET",
+         .target = P "/hosts/n1",
+         .status = 200,
+         .body = AMT("provisioned", PROV("rotate-amt", "running", ""))},
+        {.method = "GET",
+         .target = P "/hosts?pageSize=500",
+         .status = 200,
+         .body = "{\"hosts\":[" AMT("provisioned", PROV("rotate-amt", "running", "")) "," AMT(
+             "unprovisioned", "null") "],\"hasNext\":false}"},
+        {0}};
+    rig_run(rows, "list", "host", "-o", "wide", NULL);
+    rig_expect(EXIT_OK, "  provisioned/ccm (rotate-amt running)  ", "");
+    rig_expect(EXIT_OK, "  unprovisioned  ", "");
+    rig_run(rows, "get", "provisioning", "n1", NULL);
+    rig_expect(EXIT_OK, "Code        foreign\n", "");
+    rig_run(rows, "get", "provisioning", "n2", NULL);
+    rig_expect(EXIT_OK, "", "no provisioning yet");
+    rig_run(rows, "delete", "provisioning", "n1", NULL);
+    rig_expect(EXIT_OK, "n1: activate cancelled: told\n", "");
+    rig_run(rows, "get", "host", "n1", NULL);
+    rig_expect(EXIT_OK, "AMT:              provisioned (ccm)\n", "");
+    rig_expect(EXIT_OK, "Provisioning:     rotate-amt running, setup: told\n", "");
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         T(power_is_an_operation),
@@ -356,6 +499,10 @@ int main(int argc, char **argv) {
         T(import_csv),
         T(operations_list_and_cancel),
         T(quarantine_and_users),
+        T(amt_state),
+        T(out_of_our_hands),
+        T(new_secrets),
+        T(a_provisioning),
     };
     if (argc < 2 || rig_begin(argv[1]) < 0)
         return 99;
