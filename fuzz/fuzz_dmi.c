@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a file of the kernel's DMI tree may hold.
- * sources: src/rpc/dmi.c */
+ *
+ * sources: src/rpc/dmi.c
+ */
 #include "base/text.h"
 #include "fuzz.h"
 #include "rpc/dmi.h"

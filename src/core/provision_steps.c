@@ -40,10 +40,31 @@ static void begin_read(struct prov_turn *t) {
 
 static void begin_setup(struct prov_turn *t);
 
+static enum prov_cred next_cred(const struct prov_machine *m) {
+    const bool there[PROV_CRED_COUNT] = {
+        [PROV_CRED_NEXT] = m->has.amt_next, [PROV_CRED_CURRENT] = m->has.amt, [PROV_CRED_GIVEN] = m->given};
+    for (enum prov_cred c = PROV_CRED_NEXT; c < PROV_CRED_COUNT; c++)
+        if (there[c] && !(m->tried & 1u << c))
+            return c;
+    return PROV_CRED_NONE;
+}
+
+/* A fault is no word about who we are. */
+static void not_told(struct prov_turn *t, const struct wsc_result *r) {
+    char why[160], text[PROV_TEXT_CAP];
+    snprintf(text, sizeof text, "The firmware does not tell what it is: %.150s", why_of(r, why, sizeof why));
+    prov_refused(t, PROV_CODE_REFUSED, text,
+                 "Look at the firmware's version; restart the node, then order it again.");
+}
+
 static void on_read(struct prov_turn *t, const struct wsc_result *r) {
     struct prov_machine *m = t->m;
     if (no_answer(r)) {
         broke_off(t, r);
+        return;
+    }
+    if (r->err < 0 && r->err != ERR_AUTH && next_cred(m) == PROV_CRED_NONE) {
+        not_told(t, r);
         return;
     }
     if (r->err == 0)
@@ -60,15 +81,6 @@ static void on_read(struct prov_turn *t, const struct wsc_result *r) {
         prov_fail(t, PROV_CODE_FOREIGN, "The firmware is not provisioned: it has no secret to change",
                   "Activate the node first.");
     }
-}
-
-static enum prov_cred next_cred(const struct prov_machine *m) {
-    const bool there[PROV_CRED_COUNT] = {
-        [PROV_CRED_NEXT] = m->has.amt_next, [PROV_CRED_CURRENT] = m->has.amt, [PROV_CRED_GIVEN] = m->given};
-    for (enum prov_cred c = PROV_CRED_NEXT; c < PROV_CRED_COUNT; c++)
-        if (there[c] && !(m->tried & 1u << c))
-            return c;
-    return PROV_CRED_NONE;
 }
 
 static void begin_login(struct prov_turn *t) {
@@ -142,6 +154,10 @@ static void on_login(struct prov_turn *t, const struct wsc_result *r) {
     struct prov_machine *m = t->m;
     if (no_answer(r)) {
         broke_off(t, r);
+        return;
+    }
+    if (r->err < 0 && r->err != ERR_AUTH) {
+        not_told(t, r);
         return;
     }
     if (r->err < 0) {

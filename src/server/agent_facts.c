@@ -109,11 +109,16 @@ enum amt_control_mode agent_control_mode(int64_t n) {
 
 /* --- reading --- */
 
+static void cut_spaces(char *text) {
+    text[slice_trim(slice_str(text)).n] = 0; /* it begins with none */
+}
+
 static void read_fact(const struct json_t *o, const struct fact *f, void *at) {
     const char *text = body_text(o, f->json, "");
     switch (f->kind) {
     case FACT_TEXT:
         text_clean(at, f->cap, slice_trim(slice_str(text)));
+        cut_spaces(at); /* where a long one was cut */
         break;
     case FACT_UUID:
         if (!uuid_parse(slice_str(text), at))

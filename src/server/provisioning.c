@@ -97,7 +97,8 @@ void provisioning_free(struct fleet_host *fh, int err) {
         wsc_free(&w->ws);
         w->ops->finish(w, false, &p);
     }
-    loop_timer_stop(fh->shard->loop, &pv->timer);
+    if (fh->shard->loop)
+        loop_timer_stop(fh->shard->loop, &pv->timer);
     for (struct list_node *n; (n = list_pop(&pv->later));)
         free(CONTAINER_OF(n, struct prov_later, node));
     prov_plan_free(pv);

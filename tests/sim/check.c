@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The invariants, judged by the truth of the machines and by the disk, not by the server's own words. */
-#include "world.h"
+#include "activation.h"
 
 #include <stdio.h>
 
@@ -105,6 +105,8 @@ void world_check(struct world *w) {
     /* every node every few events: the conditions are states, not moments */
     check_node(w, (uint32_t)(w->checks % w->cfg.nodes));
     world_sessions_check(w, (uint32_t)(w->checks % w->cfg.nodes));
+    if (w->activation)
+        world_activation_check(w, (uint32_t)(w->checks % w->cfg.nodes));
     if (w->checks % 8 == 0)
         check_orders(w);
 }

@@ -138,6 +138,11 @@ const struct store_op *disk_op(const struct disk *d, const char *id) {
     return n ? &CONTAINER_OF(n, struct row, node)->u.op : NULL;
 }
 
+const struct store_provision *disk_provision(const struct disk *d, const char *host) {
+    struct map_node *n = map_get(&d->provisions, slice_str(host));
+    return n ? &CONTAINER_OF(n, struct row, node)->u.provision : NULL;
+}
+
 static void update_host(struct disk *d, enum store_write_kind kind, const struct store_host *from) {
     struct row *r = row_get(&d->hosts, from->id, kind == STORE_HOST_PUT);
     if (!r)
@@ -172,6 +177,12 @@ static void update_host(struct disk *d, enum store_write_kind kind, const struct
         to->info = from->info;
         to->info_at = from->info_at;
         break;
+    case STORE_HOST_AMT:
+        to->amt_state = from->amt_state;
+        to->amt_source = from->amt_source;
+        to->amt_at = from->amt_at;
+        to->control_mode = from->control_mode;
+        break;
     default:
         break;
     }
@@ -185,6 +196,7 @@ static void apply(struct disk *d, const struct store_write *w) {
     case STORE_HOST_POWER:
     case STORE_HOST_INFO:
     case STORE_HOST_PIN:
+    case STORE_HOST_AMT:
         update_host(d, w->kind, w->u.host);
         break;
     case STORE_HOST_DELETE:

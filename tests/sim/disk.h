@@ -26,5 +26,6 @@ void disk_freeze(struct disk *d);
 void disk_on_submit(struct disk *d, void (*fn)(void *ctx), void *ctx);
 /* What is written, NULL when it is not. */
 const struct store_host *disk_host(const struct disk *d, const char *id);
+const struct store_provision *disk_provision(const struct disk *d, const char *host);
 const struct store_op *disk_op(const struct disk *d, const char *id);
 uint64_t disk_commits(const struct disk *d);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What happens to the world: faults and orders, drawn from the seed. */
+#include "activation.h"
 #include "sessions.h"
 
 #include <math.h>
@@ -131,6 +132,9 @@ static void order_cancel(struct world *w, uint32_t node) {
     world_order(w, node, c);
 }
 
+static void set_up(struct world *w, uint32_t node) {
+    world_activation_order(w, node);
+}
 static void session(struct world *w, uint32_t node) {
     story_begin(w->sessions, node);
 }
@@ -234,6 +238,7 @@ static void (*const doers[])(struct world *w, uint32_t node) = {
     [WORLD_ORDER_OPERATION] = order_operation,
     [WORLD_ORDER_CANCEL] = order_cancel,
     [WORLD_SESSION] = session,
+    [WORLD_SET_UP] = set_up,
     [WORLD_CRASH] = crash,
     [WORLD_CRASH_MIDWAY] = crash_midway,
     [WORLD_DISK_SLOW] = disk_slow,
@@ -242,8 +247,18 @@ static void (*const doers[])(struct world *w, uint32_t node) = {
     [WORLD_WEATHER] = weather,
 };
 
+/* Without power and sessions; what the network, the disk and the server do stays. */
+static bool not_of_set_up(unsigned k) {
+    return k == WORLD_OS_SHUTDOWN || k == WORLD_POWER_CUT || k == WORLD_ORDER_INTENT ||
+           k == WORLD_ORDER_OPERATION || k == WORLD_ORDER_CANCEL || k == WORLD_SESSION;
+}
+
 static double rate_of(const struct world *w, unsigned k) {
     if (w->cfg.no_crash && (k == WORLD_CRASH || k == WORLD_CRASH_MIDWAY))
+        return 0;
+    if (k == WORLD_SET_UP)
+        return w->cfg.set_up * w->cfg.nodes;
+    if (w->cfg.set_up > 0 && (w->cfg.drops_ppm || not_of_set_up(k)))
         return 0;
     if (k == WORLD_SESSION && w->cfg.sessions > 0)
         return w->cfg.sessions * w->cfg.nodes;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The server of the world: started from what the disk holds, killed without a word. */
-#include "world.h"
+#include "activation.h"
 
 #include <stdio.h>
 
@@ -9,6 +9,8 @@ int world_server_start(struct world *w) {
     struct app_opts o = {
         .nshards = w->cfg.shards, .store = disk_store(w->disk), .seal = w->seal, .instance = ++w->generation};
     o.last_event = store_last_event(disk_store(w->disk));
+    o.cira_root_pem = buf_slice(&w->root);
+    o.cira_name = "10.1.0.1";
     for (unsigned i = 0; i < w->cfg.shards; i++)
         o.loops[i] = w->loops[i] = sim_loop_new(w->sim);
     w->app = app_new(&o, &ei);
@@ -28,6 +30,8 @@ int world_server_start(struct world *w) {
             goto bad;
     if (world_sessions_started(w, &ei) < 0)
         goto bad;
+    if (w->activation && rps_gate_open(w->activation, &ei) < 0)
+        goto bad;
     return 0;
 bad:
     world_broken(w, "the server does not start: %s", ei.text);
@@ -45,11 +49,17 @@ void world_server_crash(struct world *w) {
     app_abandon(&w->app);
     world_orders_lost(w);
     world_sessions_crashed(w);
+    if (w->activation) {
+        world_activation_crashed(w);
+        rps_gate_crashed(w->activation);
+    }
     disk_crash(w->disk);
 }
 
 void world_server_stop(struct world *w) {
     world_sessions_stop(w);
+    if (w->activation)
+        rps_gate_close(w->activation);
     for (unsigned i = 0; i < w->cfg.shards; i++)
         app_drain_shard(w->app->shards[i]);
     sim_run_until(w->sim, mono_add_ms(sim_now(w->sim), 10000));
@@ -60,6 +70,8 @@ void world_server_stop(struct world *w) {
     for (unsigned i = 0; i < w->cfg.shards; i++)
         loop_free(&w->loops[i]);
     world_orders_lost(w);
+    if (w->activation)
+        world_activation_crashed(w);
 }
 
 struct fleet_host *world_host(struct world *w, uint32_t node) {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* simulate: run worlds. simulate [--seed S] [--seeds N] [--hours H] [--nodes K] [--shards N] [--poll MS]
  * [--sessions N]
- * [--broken[=decide|sessions|bytes]] [--calm] [--tls] [--no-crash]
- * [--verbose]. H are node-hours a seed. Exit 1 and the seed when an invariant breaks; with --broken
- * (a careless decide() or another broken part in place of the right one) exit 0 when it was caught. */
+ * [--set-up ORDERS [--drops PERCENT]] [--broken[=PART]] [--calm] [--tls] [--no-crash] [--verbose]. H are
+ * node-hours a seed. Exit 1 and the seed when an invariant breaks; with --broken (a careless decide() or
+ * another broken part in place of the right one) exit 0 when it was caught. */
+#include "activation.h"
 #include "base/log.h"
-#include "world.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -47,7 +47,7 @@ static enum world_broken broken_find(const char *word) {
 
 struct total {
     uint64_t events, counts[WORLD_EVENT_COUNT];
-    struct world_tally sessions;
+    struct world_tally sessions, set_up;
 };
 
 static void add(struct total *to, const struct world *w) {
@@ -64,6 +64,15 @@ static void add(struct total *to, const struct world *w) {
         to->sessions.most_kept = t->most_kept;
     for (unsigned k = 0; k < SESSION_WHY_COUNT; k++)
         to->sessions.ended[k] += t->ended[k];
+    to->set_up.provisionings += t->provisionings;
+    to->set_up.requests += t->requests;
+    to->set_up.activations += t->activations;
+    to->set_up.deactivations += t->deactivations;
+    to->set_up.rotations += t->rotations;
+    to->set_up.failures += t->failures;
+    to->set_up.given_up += t->given_up;
+    for (unsigned k = 0; k < WORLD_AGENT_FAULTS; k++)
+        to->set_up.faults[k] += t->faults[k];
 }
 
 static int run_one(const struct world_config *cfg, struct total *total) {
@@ -77,11 +86,12 @@ static int run_one(const struct world_config *cfg, struct total *total) {
         r = world_stop(w);
     add(total, w);
     if (r < 0)
-        fprintf(
-            stderr,
-            "BROKEN: %s\nreplay: simulate --seed %llu --nodes %u --shards %u --hours %g --sessions %g%s%s\n",
-            w->fault, (unsigned long long)cfg->seed, cfg->nodes, cfg->shards, cfg->hours * cfg->nodes,
-            cfg->sessions, cfg->no_crash ? " --no-crash" : "", cfg->tls ? " --tls" : "");
+        fprintf(stderr,
+                "BROKEN: %s\nreplay: simulate --seed %llu --nodes %u --shards %u --hours %g --sessions %g "
+                "--set-up %g --drops %g%s%s\n",
+                w->fault, (unsigned long long)cfg->seed, cfg->nodes, cfg->shards, cfg->hours * cfg->nodes,
+                cfg->sessions, cfg->set_up, cfg->drops_ppm / 10000.0, cfg->no_crash ? " --no-crash" : "",
+                cfg->tls ? " --tls" : "");
     world_free(&w);
     return r < 0 ? 1 : 0;
 }
@@ -99,6 +109,22 @@ static void tell_sessions(const struct world_tally *t) {
     printf("\n");
 }
 
+static void tell_set_up(const struct world_tally *t) {
+    static const char *const names[] = {
+#define A(sym, weight, text) #sym,
+        AGENT_FAULT_TABLE(A)
+#undef A
+    };
+    printf("set-up: %llu orders; %llu activations, %llu deactivations, %llu rotations done, %llu failed, "
+           "%llu given up; %llu requests through agents, of them",
+           (unsigned long long)t->provisionings, (unsigned long long)t->activations,
+           (unsigned long long)t->deactivations, (unsigned long long)t->rotations,
+           (unsigned long long)t->failures, (unsigned long long)t->given_up, (unsigned long long)t->requests);
+    for (unsigned k = 0; k < WORLD_AGENT_FAULTS; k++)
+        printf(" %s %llu", names[k], (unsigned long long)t->faults[k]);
+    printf("\n");
+}
+
 static void tell(const uint64_t counts[WORLD_EVENT_COUNT]) {
     static const char *const names[] = {
 #define X(sym, ...) #sym,
@@ -111,19 +137,12 @@ static void tell(const uint64_t counts[WORLD_EVENT_COUNT]) {
 }
 
 int main(int argc, char **argv) {
-    static const struct option opts[] = {{"seed", 1, 0, 's'},
-                                         {"seeds", 1, 0, 'n'},
-                                         {"hours", 1, 0, 'h'},
-                                         {"nodes", 1, 0, 'k'},
-                                         {"shards", 1, 0, 'l'},
-                                         {"poll", 1, 0, 'p'},
-                                         {"broken", 2, 0, 'b'},
-                                         {"calm", 0, 0, 'c'},
-                                         {"sessions", 1, 0, 'S'},
-                                         {"tls", 0, 0, 't'},
-                                         {"no-crash", 0, 0, 'x'},
-                                         {"verbose", 0, 0, 'v'},
-                                         {0}};
+    static const struct option opts[] = {
+        {"seed", 1, 0, 's'},     {"seeds", 1, 0, 'n'},   {"hours", 1, 0, 'h'},
+        {"nodes", 1, 0, 'k'},    {"shards", 1, 0, 'l'},  {"poll", 1, 0, 'p'},
+        {"broken", 2, 0, 'b'},   {"calm", 0, 0, 'c'},    {"sessions", 1, 0, 'S'},
+        {"tls", 0, 0, 't'},      {"set-up", 1, 0, 'a'},  {"drops", 1, 0, 'd'},
+        {"no-crash", 0, 0, 'x'}, {"verbose", 0, 0, 'v'}, {0}};
     struct world_config cfg = {.seed = 1, .nodes = 20, .shards = 2, .poll_ms = 120000};
     double node_hours = 20;
     uint64_t seeds = 1;
@@ -155,6 +174,12 @@ int main(int argc, char **argv) {
         case 'S':
             cfg.sessions = strtod(optarg, NULL);
             break;
+        case 'a':
+            cfg.set_up = strtod(optarg, NULL);
+            break;
+        case 'd':
+            cfg.drops_ppm = (uint32_t)(strtod(optarg, NULL) * 10000);
+            break;
         case 'c':
             cfg.calm = true;
             break;
@@ -170,11 +195,12 @@ int main(int argc, char **argv) {
         default:
             fprintf(stderr, "usage: simulate [--seed S] [--seeds N] [--hours NODE-HOURS] [--nodes K] "
                             "[--shards N] [--poll MS] [--sessions STORIES-A-NODE-HOUR] "
-                            "[--broken[=PART]] [--calm] [--tls] [--no-crash] [--verbose]\n");
+                            "[--set-up ORDERS-A-NODE-HOUR [--drops PERCENT]] [--broken[=PART]] [--calm] "
+                            "[--tls] [--no-crash] [--verbose]\n");
             return 2;
         }
     if (cfg.broken == WORLD_BROKEN_COUNT) {
-        fprintf(stderr, "simulate: --broken=decide, sessions or bytes\n");
+        fprintf(stderr, "simulate: --broken=decide, sessions, bytes, promote, drop or shown\n");
         return 2;
     }
     if (cfg.nodes < 1 || cfg.nodes > WORLD_NODES_MAX || cfg.shards < 1 || cfg.shards > 4) {
@@ -200,6 +226,9 @@ int main(int argc, char **argv) {
     printf("%llu seeds, %g node-hours, %llu events: every invariant held\n", (unsigned long long)seeds,
            node_hours * (double)seeds, (unsigned long long)total.events);
     tell(total.counts);
-    tell_sessions(&total.sessions);
+    if (cfg.set_up > 0)
+        tell_set_up(&total.set_up);
+    else
+        tell_sessions(&total.sessions);
     return 0;
 }

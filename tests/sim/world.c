@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "activation.h"
 #include "sessions.h"
 
 #include "net/pki.h"
@@ -40,6 +41,15 @@ static bool make_tls(struct world *w, struct errinfo *ei) {
     return w->server_tls && w->node_tls;
 }
 
+/* What the firmware of nodes that are set up here is to trust. */
+static bool make_root(struct world *w, struct errinfo *ei) {
+    struct buf key = {0};
+    bool ok = pki_make_key(PKI_P256, &key, ei) == 0 &&
+              pki_make_root(buf_slice(&key), "Simulated", START, 36500, &w->root, ei) == 0;
+    buf_free(&key);
+    return ok;
+}
+
 static bool make_nodes(struct world *w) {
     static const uint32_t consents[] = {0, 1, UINT32_MAX};
     struct sim_fleet_config fc = {.loop = w->outside,
@@ -52,9 +62,12 @@ static bool make_nodes(struct world *w) {
                                   .on_session = wire_session,
                                   .on_session_bytes = wire_bytes};
     fc.times.reconnect_max_ms = 60000; /* keeps a simulated hour busy */
+    if (w->activation)                 /* its agents answer at once */
+        fc.times.latency_min_ms = fc.times.latency_max_ms = 0;
     w->fleet = sim_fleet_new(&fc);
     for (uint32_t i = 0; w->fleet && i < w->cfg.nodes; i++) {
-        struct sim_node_config nc = {.profile = SIM_A16, .mode = SIM_ACM, .me_in_sleep = true};
+        struct sim_node_config nc = {
+            .profile = SIM_A16, .mode = SIM_ACM, .me_in_sleep = true, .unprovisioned = w->activation != NULL};
         sim_identity_make(&nc.id, w->cfg.seed, "n", i + 1);
         if (i % 4 == 3) /* factory placeholders must not matter */
             uuid_parse(SLICE_LIT("03000200-0400-0500-0006-000700080009"), &nc.id.uuid);
@@ -81,6 +94,14 @@ static bool make_rows(struct world *w) {
         snprintf(row.id, sizeof row.id, "%s", w->ids[i]);
         snprintf(row.project, sizeof row.project, "default");
         snprintf(row.name, sizeof row.name, "%.39s", id->name);
+        row.intent.desired = POWER_ON;
+        if (w->activation) {
+            row.control_mode = AMT_MODE_UNKNOWN;
+            row.amt_uuid = id->uuid;
+            if (store_txn_add(t, STORE_HOST_PUT, &row) < 0)
+                return false;
+            continue;
+        }
         snprintf(row.cira_user, sizeof row.cira_user, "%s", id->cira_user);
         snprintf(row.amt_user, sizeof row.amt_user, "%s", id->amt_user);
         snprintf(context, sizeof context, "%s/cira", row.id);
@@ -89,7 +110,6 @@ static bool make_rows(struct world *w) {
         snprintf(context, sizeof context, "%s/amt", row.id);
         if (seal_put(w->seal, context, slice_str(id->amt_password), &row.amt_secret) < 0)
             return false;
-        row.intent.desired = POWER_ON;
         if (store_txn_add(t, STORE_HOST_PUT, &row) < 0)
             return false;
     }
@@ -105,6 +125,7 @@ struct world *world_new(const struct world_config *cfg) {
     w->rng.s = cfg->seed * 0x9e3779b97f4a7c15u + 1;
     list_init(&w->asked);
     w->sessions = world_sessions_new(w);
+    w->activation = cfg->set_up > 0 ? world_activation_new(w) : NULL;
     w->sim = sim_world_new(cfg->seed, START);
     w->outside = sim_loop_new(w->sim);
     w->disk = disk_new(w->outside, &w->rng);
@@ -117,6 +138,8 @@ struct world *world_new(const struct world_config *cfg) {
         goto bad;
     if (cfg->tls && !make_tls(w, &ei))
         goto bad;
+    if (w->activation && !make_root(w, &ei))
+        goto bad;
     if (!make_nodes(w) || !make_rows(w))
         goto bad;
     sim_run_until(w->sim, mono_add_ms(sim_now(w->sim), 1000));
@@ -124,6 +147,8 @@ struct world *world_new(const struct world_config *cfg) {
         goto bad;
     for (uint32_t i = 0; i < cfg->nodes; i++)
         sim_node_start(w->nodes[i]);
+    if (w->activation)
+        agents_start(w->activation);
     return w;
 bad:
     fprintf(stderr, "the world could not be made: %s\n", ei.text);
@@ -139,6 +164,8 @@ void world_free(struct world **wp) {
     loop_timer_stop(w->outside, &w->fate);
     loop_timer_stop(w->outside, &w->revive);
     world_sessions_over(w);
+    if (w->activation)
+        agents_stop(w->activation);
     if (w->app && w->cfg.no_crash)
         world_server_stop(w);
     else if (w->app)
@@ -148,6 +175,8 @@ void world_free(struct world **wp) {
     sim_run_until(w->sim, mono_add_ms(sim_now(w->sim), 10000));
     sim_fleet_free(&w->fleet);
     world_sessions_free(w);
+    world_activation_free(w);
+    buf_free(&w->root);
     disk_free(&w->disk);
     loop_free(&w->outside);
     sim_world_free(&w->sim);
@@ -187,6 +216,8 @@ static bool step(struct world *w) {
         world_server_crash(w);
     if (w->cfg.broken == WORLD_BROKEN_SESSIONS)
         world_sessions_hide(w);
+    if (w->activation)
+        world_activation_spoil(w);
     world_check(w);
     return !w->fault[0];
 }
@@ -207,6 +238,10 @@ static bool converged(struct world *w) {
         return false;
     for (uint32_t i = 0; i < w->cfg.nodes; i++) {
         const struct fleet_host *fh = world_host(w, i);
+        if (w->activation && !world_activation_settled(w, i))
+            return false;
+        if (w->activation)
+            continue;
         if (!fh || fh->h.op || fh->h.link.state != LINK_UP || world_sessions_busy(w, fh))
             return false;
         if (fh->h.decided.kind != DECIDE_AS_DESIRED && fh->h.decided.kind != DECIDE_NOT_AVAILABLE &&
@@ -219,16 +254,23 @@ static bool converged(struct world *w) {
 int world_converge(struct world *w, int64_t limit_ms) {
     struct mono end = mono_add_ms(sim_now(w->sim), limit_ms);
     world_sessions_over(w);
+    if (w->activation)
+        world_activation_over(w);
     while (!converged(w)) {
         if (!step(w))
             return -1;
         if (!mono_before(sim_now(w->sim), end)) {
             for (uint32_t i = 0; i < w->cfg.nodes; i++) {
                 const struct fleet_host *fh = world_host(w, i);
+                const char *lacks = w->activation ? world_activation_missing(w, i) : NULL;
+                if (lacks)
+                    world_broken(w, "node %u did not settle: %s; %s: %s", i + 1, lacks,
+                                 fh && fh->prov ? prov_state_text(fh->prov->m.p.state) : "no order",
+                                 fh && fh->prov ? fh->prov->m.p.text : "");
                 char why[512] = "the host is gone";
                 if (fh)
                     host_explain(&fh->h, &fh->shard->app->policy, shard_now(fh->shard), why, sizeof why);
-                if (!fh || fh->h.decided.kind != DECIDE_AS_DESIRED)
+                if (!w->activation && (!fh || fh->h.decided.kind != DECIDE_AS_DESIRED))
                     world_broken(w, "node %u did not converge: %s", i + 1, why);
             }
             world_broken(w, "did not converge");

@@ -10,7 +10,7 @@
 #include "server/fleet.h"
 #include "sim/node.h"
 
-enum { WORLD_NODES_MAX = 64, WORLD_ORDERS_MAX = 4096, WORLD_FAULT_CAP = 400 };
+enum { WORLD_NODES_MAX = 64, WORLD_ORDERS_MAX = 4096, WORLD_FAULT_CAP = 400, WORLD_AGENT_FAULTS = 8 };
 
 /* X(name, times a node-hour, what): the faults and orders of the world. */
 #define WORLD_EVENT_TABLE(X)                                                                                 \
@@ -23,7 +23,8 @@ enum { WORLD_NODES_MAX = 64, WORLD_ORDERS_MAX = 4096, WORLD_FAULT_CAP = 400 };
     X(ORDER_INTENT, 0.60, "an operator sets the desired power")                                              \
     X(ORDER_OPERATION, 0.40, "an operator asks for a one-shot operation")                                    \
     X(ORDER_CANCEL, 0.10, "an operator cancels an operation")                                                \
-    X(SESSION, 0.10, "an operator wants a session, and what goes with it")
+    X(SESSION, 0.10, "an operator wants a session, and what goes with it")                                   \
+    X(SET_UP, 0.00, "an operator wants a node in, out or with new secrets")
 /* The same for the server as a whole, times an hour of the world. */
 #define WORLD_SERVER_EVENT_TABLE(X)                                                                          \
     X(CRASH, 1.0, "the server dies between two events")                                                      \
@@ -44,7 +45,10 @@ enum world_event {
     B(NOTHING, "nothing")                                                                                    \
     B(DECIDE, "decide")     /* a careless reconciler */                                                      \
     B(SESSIONS, "sessions") /* power operations do not see sessions */                                       \
-    B(BYTES, "bytes")       /* a byte of a stream is another on arrival */
+    B(BYTES, "bytes")       /* a byte of a stream is another on arrival */                                   \
+    B(PROMOTE, "promote")   /* a secret is taken for the firmware's before its login */                      \
+    B(DROP, "drop")         /* secrets of a run that broke off are thrown away */                            \
+    B(SHOWN, "shown")       /* a node is shown as free when it is asked to be */
 enum world_broken {
 #define B(sym, word) WORLD_BROKEN_##sym,
     WORLD_BROKEN_TABLE(B)
@@ -70,15 +74,22 @@ struct world_config {
     /* NULL: the real decide() */
     struct decision (*decide)(const struct host *h, const struct host_policy *p, struct host_now now);
     enum world_broken broken;
-    double sessions; /* stories a node-hour in place of the table's; 0: as there */
+    double sessions;    /* stories a node-hour in place of the table's; 0: as there */
+    double set_up;      /* > 0: nodes begin without set-up; orders about it a node-hour, and no others */
+    bool acm;           /* half of them in admin control mode */
+    uint32_t drops_ppm; /* set-up: of so many messages the connection breaks, and nothing else happens */
     bool verbose;
 };
 
-struct sessions; /* sessions.h */
+struct sessions;   /* sessions.h */
+struct activation; /* activation.h */
 
 /* How much of them there was. */
 struct world_tally {
     uint64_t orders, answers, viewers, to_viewer, to_device, most_kept, ended[SESSION_WHY_COUNT];
+    /* of set-up */
+    uint64_t provisionings, requests, faults[WORLD_AGENT_FAULTS], activations, deactivations, rotations,
+        failures, given_up;
 };
 
 struct world {
@@ -108,6 +119,8 @@ struct world {
     uint32_t norders, nasked;
     struct list asked; /* orders without an answer */
     struct sessions *sessions;
+    struct activation *activation; /* NULL: nodes are set up from the beginning */
+    struct buf root;               /* of the CIRA port, for nodes that are set up */
     struct world_tally tally;
     /* result */
     uint64_t events, counts[WORLD_EVENT_COUNT], checks, acts;
