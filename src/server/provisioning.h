@@ -81,8 +81,6 @@ void provisioning_result(struct fleet_host *fh, const struct wsc_result *r);
  * order it is --- */
 enum prov_goal provisioning_for_agent(const struct fleet_host *fh, const char **profile,
                                       struct wall *ordered);
-/* --- for the agent's door: what this host's agent is to do now; kind NONE: nothing --- */
-enum prov_goal provisioning_for_agent(const struct fleet_host *fh, const char **profile);
 /* An activation that has not ended. */
 bool provisioning_is_activating(const struct fleet_host *fh);
 /* The agent's facts, tunnel and AMT observations changed: look again. */
