@@ -265,7 +265,8 @@ static bool wanted(struct agent *ag) {
     struct world *w = ag->act->w;
     const struct fleet_host *fh = w->dying ? NULL : world_host(w, ag->of);
     const char *profile = "";
-    ag->goal = fh ? provisioning_for_agent(fh, &profile) : PROV_GOAL_NONE;
+    struct wall ordered;
+    ag->goal = fh ? provisioning_for_agent(fh, &profile, &ordered) : PROV_GOAL_NONE;
     snprintf(ag->profile, sizeof ag->profile, "%s", profile);
     return ag->goal == PROV_GOAL_ACTIVATE || ag->goal == PROV_GOAL_DEACTIVATE;
 }
