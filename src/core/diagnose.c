@@ -13,7 +13,8 @@ const char *ask_name(const struct ask *a) {
 
 static bool link_is_lost(const struct ask *a) {
     /* a node that was deactivated has no link to lose */
-    return a->h->link.state == LINK_DOWN && a->h->amt.state != AMT_STATE_UNPROVISIONED;
+    return a->h->link.state == LINK_DOWN && a->h->amt.state != AMT_STATE_UNPROVISIONED &&
+           !host_is_leaving(a->h, a->now);
 }
 static void say_link_lost(const struct ask *a, struct finding *f) {
     struct errinfo ei = {0};

@@ -270,6 +270,7 @@ static void ev_session_report(struct turn *t, const struct host_ev *ev) {
 }
 
 static void ev_end_sessions(struct turn *t, const struct host_ev *ev) {
+    t->h->leaving = t->now.wall;
     session_force(t, SESSION_WHY_DEACTIVATED, "the deactivation of the node");
 }
 

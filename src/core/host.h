@@ -256,8 +256,9 @@ struct host {
     /* evidence for findings */
     uint8_t drops_at_off; /* link losses within a minute of an observed or requested off, in a row */
     struct wall last_off_seen;
-    bool duplicate_uuid;             /* set by the directory: another host was seen with this UUID */
-    struct wall orphan_at;           /* the login of a node that we gave up was refused; 0 never */
+    struct wall leaving;   /* its deactivation was begun then: what ends now was ended by us; 0 never */
+    bool duplicate_uuid;   /* set by the directory: another host was seen with this UUID */
+    struct wall orphan_at; /* the login of a node that we gave up was refused; 0 never */
     char orphan_peer[LINK_PEER_CAP]; /* … from there */
     struct wall leaf_until;          /* end of the firmware's own TLS certificate; 0 not known */
     struct wall clock_at;            /* when the node's clock was read; 0 never */
@@ -451,6 +452,11 @@ enum power_state host_power_now(const struct host *h, const struct host_policy *
  * "…_UNSPECIFIED"). */
 const char *host_power_status(const struct host *h, const struct host_policy *p, struct host_now now,
                               char *out, size_t cap);
+/* It is being deactivated: its tunnel goes because we said so. */
+static inline bool host_is_leaving(const struct host *h, struct host_now now) {
+    enum { LEAVING_US = 60 * 1000000 };
+    return h->leaving.us && now.wall.us - h->leaving.us < LEAVING_US;
+}
 /* Why a command cannot reach the node now: "Device not found/connected: AMT link lost 14:02:11 (reset by
  * peer), last known power On 14:02:05"; 0 when it can. */
 int host_unreachable(const struct host *h, struct host_now now, struct errinfo *ei);

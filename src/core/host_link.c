@@ -48,6 +48,8 @@ void link_came_up(struct turn *t, const struct host_ev *ev) {
 /* Was the node on its way down when the link went? */
 static bool lost_by_off(const struct turn *t) {
     const struct host *h = t->h;
+    if (host_is_leaving(h, t->now))
+        return false;
     int64_t since_off = t->now.wall.us - h->last_off_seen.us,
             since_local = t->now.wall.us - h->local_shutdown_at.us;
     if (h->last_off_seen.us && since_off < (int64_t)OFF_EVIDENCE_MS * 1000)

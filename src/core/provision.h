@@ -65,10 +65,10 @@ enum prov_way {
     P(NETWORK, "network", "network")                                                                         \
     P(CIRA, "cira", "cira")                                                                                  \
     P(CIRA_SECRET, "cira-secret", "cira")                                                                    \
-    P(TLS_KEY, "tls-key", "tls")                                                                             \
-    P(TLS, "tls", "tls")                                                                                     \
     P(FEATURES, "features", "features")                                                                      \
     P(CLOCK, "clock", "clock")                                                                               \
+    P(TLS_KEY, "tls-key", "tls")                                                                             \
+    P(TLS, "tls", "tls")                                                                                     \
     P(CONNECT, "connect", "connect") /* the tunnel logs in with the new secret */                            \
     P(UNPROVISION, "unprovision", "unprovision")                                                             \
     P(RELEASE, "release", "release") /* the tunnel is seen to go */
@@ -126,6 +126,7 @@ struct provision {
     bool setup_sent;     /* Setup/AdminSetup/Upgrade of this provisioning went out at least once */
     bool admin_ours;     /* the firmware's admin password is the new one: proved by a login */
     bool cira_sent;      /* the CIRA secret may be the new one */
+    bool tls;            /* of the run: TLS is switched on; not kept */
     bool rolling_back;   /* cancelled after the set-up: what was done is undone */
     struct wall created, updated, finished;
 };

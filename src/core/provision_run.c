@@ -98,18 +98,25 @@ void prov_interrupted(struct prov_turn *t, const char *fmt, ...) {
         return;
     }
     /* a client that is there is told first: it may come back at once */
-    prov_set_state(t, PROV_STATE_WAITING, PROV_CODE_INTERRUPTED, text,
-                   "Nothing must be done: it goes on when the node can be reached again.");
+    prov_set_state(
+        t, PROV_STATE_WAITING, PROV_CODE_INTERRUPTED, text,
+        "It goes on by itself with the node's agent or tunnel; without an agent run rpc activate again.");
     prov_finish_way(t, false);
 }
 
-void prov_fail(struct prov_turn *t, enum prov_code code, const char *text, const char *remedy) {
+/* Fresh secrets that this provisioning made and never sent are void. Older ones may be what an earlier one
+ * left in the firmware: they stay. */
+static void drop_unsent(struct prov_turn *t) {
     struct prov_machine *m = t->m;
     bool maybe_live = m->p.setup_sent || m->p.cira_sent || m->p.admin_ours;
-    if (!maybe_live && (m->has.amt_next || m->has.cira_next)) {
-        prov_act(t, PROV_ACT_JOURNAL)->bits = PROV_DROP_NEXT;
-        m->has.amt_next = m->has.cira_next = false;
-    }
+    if (maybe_live || !m->p.secrets_stored || !(m->has.amt_next || m->has.cira_next))
+        return;
+    prov_act(t, PROV_ACT_JOURNAL)->bits = PROV_DROP_NEXT;
+    m->has.amt_next = m->has.cira_next = false;
+}
+
+void prov_fail(struct prov_turn *t, enum prov_code code, const char *text, const char *remedy) {
+    drop_unsent(t);
     prov_set_state(t, PROV_STATE_FAILED, code, text, remedy);
     prov_finish_way(t, false);
 }
@@ -213,9 +220,7 @@ static void cancelled(struct prov_turn *t, const struct prov_ev *ev) {
     snprintf(text, sizeof text, "Cancelled by %s%s", ev->actor,
              touched ? "; what was done to the firmware is undone" : "; the firmware was not touched");
     if (!touched) {
-        if (m->has.amt_next || m->has.cira_next)
-            prov_act(t, PROV_ACT_JOURNAL)->bits = PROV_DROP_NEXT;
-        m->has.amt_next = m->has.cira_next = false;
+        drop_unsent(t);
         prov_set_state(t, PROV_STATE_CANCELLED, PROV_CODE_CANCELLED, text, "");
         prov_finish_way(t, false);
         return;
@@ -266,6 +271,7 @@ static void way_came(struct prov_turn *t, const struct prov_ev *ev) {
         m->spec = *ev->spec;
     if (m->spec.mode == AMT_MODE_UNKNOWN)
         m->spec.mode = m->p.mode;
+    m->p.tls = m->spec.tls;
     prov_set_state(t, PROV_STATE_RUNNING, PROV_CODE_NONE, "Begun", "");
     prov_enter(t, m->os_admin ? PROV_STEP_READ : PROV_STEP_LOGIN);
 }

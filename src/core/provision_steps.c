@@ -183,7 +183,6 @@ static void on_login(struct prov_turn *t, const struct wsc_result *r) {
 static void stored(struct prov_turn *t) {
     t->m->has.amt_next = t->m->has.amt_next || !t->m->upgrade;
     t->m->has.cira_next = true;
-    t->m->p.secrets_stored = true;
     begin_setup(t);
 }
 
@@ -204,6 +203,7 @@ static void begin_setup(struct prov_turn *t) {
             "Import one for the suffix (orch-cli create domain), or set the node's PKI DNS suffix in MEBx.");
     } else if ((!m->upgrade && !m->has.amt_next) || !m->has.cira_next) {
         m->p.step = PROV_STEP_STORE;
+        m->p.secrets_stored = !m->has.amt_next && !m->has.cira_next;
         prov_journal(t, PROV_FRESH_CIRA | (m->upgrade ? 0u : PROV_FRESH_AMT), stored);
     } else {
         m->chain_at = 0;

@@ -123,6 +123,8 @@ void domain_free(struct domain **d);
 struct objects_enrol {
     struct loop_msg msg;
     struct shard *from;
+    bool used_up_too; /* with peek: one that is good but for its uses is let pass, and used_up says so */
+    bool used_up;
     bool peek; /* check only: it is not counted, and done comes at once, from inside the call */
     char project[HOST_PROJECT_CAP];      /* the key's */
     char host_project[HOST_PROJECT_CAP]; /* of new hosts */

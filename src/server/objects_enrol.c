@@ -68,7 +68,10 @@ static int refused(struct objects_enrol *e) {
 static int count(struct objects *o, const uint8_t hash[32], struct wall now, struct objects_enrol *e) {
     struct map_node *n = map_get(&o->hashes, slice_of(hash, 32));
     struct entry *x = n ? CONTAINER_OF(n, struct entry, by_hash) : NULL;
-    if (!entry_seen(x) || x->revoked || x->expires.us <= now.us || x->uses >= x->uses_max)
+    if (!entry_seen(x) || x->revoked || x->expires.us <= now.us)
+        return refused(e);
+    e->used_up = x->uses >= x->uses_max;
+    if (e->used_up && !(e->peek && e->used_up_too))
         return refused(e);
     memcpy(e->project, x->project, sizeof e->project);
     memcpy(e->host_project, x->host_project, sizeof e->host_project);

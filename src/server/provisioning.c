@@ -501,6 +501,7 @@ enum prov_goal provisioning_for_agent(const struct fleet_host *fh, const char **
     return pv->m.p.goal;
 }
 
-bool provisioning_is_activating(const struct fleet_host *fh) {
-    return fh->prov && fh->prov->m.p.goal == PROV_GOAL_ACTIVATE && !prov_state_ended(fh->prov->m.p.state);
+const char *provisioning_activator(const struct fleet_host *fh) {
+    const struct provision *p = fh->prov ? &fh->prov->m.p : NULL;
+    return p && p->goal == PROV_GOAL_ACTIVATE && !prov_state_ended(p->state) ? p->actor : NULL;
 }

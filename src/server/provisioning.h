@@ -81,8 +81,8 @@ void provisioning_result(struct fleet_host *fh, const struct wsc_result *r);
  * order it is --- */
 enum prov_goal provisioning_for_agent(const struct fleet_host *fh, const char **profile,
                                       struct wall *ordered);
-/* An activation that has not ended. */
-bool provisioning_is_activating(const struct fleet_host *fh);
+/* Who ordered the activation that has not ended; NULL: there is none. */
+const char *provisioning_activator(const struct fleet_host *fh);
 /* The agent's facts, tunnel and AMT observations changed: look again. */
 void provisioning_look(struct fleet_host *fh);
 /* The object of docs/activation.md, or null. */

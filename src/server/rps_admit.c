@@ -35,6 +35,17 @@ static int check_firmware(const struct rps_info *info, struct errinfo *ei) {
 
 /* --- on the host's shard --- */
 
+/* A key that is used up speaks on for the node that it made, until its activation has ended. */
+static int check_used_up(const struct rps_conn *c, const struct fleet_host *fh, struct errinfo *ei) {
+    const char *by = provisioning_activator(fh);
+    if (!c->who.used_up || (by && strcmp(by, c->who.actor) == 0))
+        return 0;
+    err_set(ei, ERR_AUTH, "key",
+            "the enrolment key is not valid: it is unknown, expired, used up or revoked");
+    err_remedy(ei, "Ask an admin for a new one: orch-cli create enrolment-key NAME");
+    return ERR_AUTH;
+}
+
 /* A host that is not set up yet, and nobody's: what a caller without an identity of its own may speak for. */
 static int check_free(const struct rps_conn *c, const struct fleet_host *fh, struct errinfo *ei) {
     if (c->first.command.verb != RPS_ACTIVATE) {
@@ -48,7 +59,7 @@ static int check_free(const struct rps_conn *c, const struct fleet_host *fh, str
         return ERR_STATE;
     }
     /* an activation that was cut short goes on, though the firmware is set up */
-    if (fh->h.amt.state == AMT_STATE_PROVISIONED && !provisioning_is_activating(fh)) {
+    if (fh->h.amt.state == AMT_STATE_PROVISIONED && !provisioning_activator(fh)) {
         err_set(ei, ERR_STATE, "uuid", "the host is provisioned already");
         err_remedy(ei, "To set it up again use the token of an admin.");
         return ERR_STATE;
@@ -84,7 +95,9 @@ int rps_may(const struct rps_conn *c, const struct fleet_host *fh, struct errinf
         return check_own(c, fh, ei);
     if (c->who.kind == RPS_CALLER_ADMIN)
         return 0;
-    int err = check_free(c, fh, ei);
+    int err = check_used_up(c, fh, ei);
+    if (err == 0)
+        err = check_free(c, fh, ei);
     return err == 0 && c->who.kind == RPS_CALLER_ANONYMOUS ? check_wanted(fh, ei) : err;
 }
 

@@ -24,7 +24,7 @@ static void peeked(struct objects_enrol *e) {
 }
 
 static int by_key(struct request *r, struct slice key, struct rps_caller *who, struct errinfo *ei) {
-    struct objects_enrol e = {.from = r->shard, .peek = true, .done = peeked};
+    struct objects_enrol e = {.from = r->shard, .peek = true, .used_up_too = true, .done = peeked};
     if (!slice_to_str(key, who->key, sizeof who->key)) {
         explicit_bzero(who->key, sizeof who->key);
         key = SLICE_LIT("oek-"); /* no key of ours is that long: the sentence is that of an unknown one */
@@ -35,6 +35,7 @@ static int by_key(struct request *r, struct slice key, struct rps_caller *who, s
         return e.err;
     }
     who->kind = RPS_CALLER_KEY;
+    who->used_up = e.used_up;
     memcpy(who->project, e.project, sizeof who->project);
     memcpy(who->of_new, e.host_project, sizeof who->of_new);
     snprintf(who->actor, sizeof who->actor, "key %.58s", e.key_name);

@@ -37,6 +37,7 @@ struct rps_caller {
     char host[HOST_ID_CAP];         /* AGENT: its own */
     char key[RPS_KEY_CAP];          /* KEY: wiped with the connection */
     char of_new[HOST_PROJECT_CAP];  /* KEY: project of a new host */
+    bool used_up;                   /* KEY: it speaks only for the node whose activation it began */
     char actor[PROV_ACTOR_CAP];
 };
 

@@ -135,6 +135,8 @@ void rps_outcome_of(const struct provision *p, bool ok, struct rps_outcome *o) {
 #define P(part, first, last) set_part(o, p, ok, RPS_PART_##part, PROV_STEP_##first, PROV_STEP_##last);
     PARTS(P)
 #undef P
+    if (!p->tls)
+        o->parts[RPS_PART_TLS].result = (enum rps_result)0;
     snprintf(o->parts[RPS_PART_ACTIVATION].mode, AMT_TEXT_CAP, "%s", mode_text(p));
     if (ok) {
         snprintf(o->network, sizeof o->network, "Wired Network Configured");
