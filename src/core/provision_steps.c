@@ -186,6 +186,17 @@ static void stored(struct prov_turn *t) {
     begin_setup(t);
 }
 
+static void no_certificate(struct prov_turn *t) {
+    const char *why = t->m->spec.no_chain;
+    char text[PROV_TEXT_CAP];
+    snprintf(text, sizeof text, "No provisioning certificate for admin control mode: %s",
+             why[0] ? why : "none has the node's DNS suffix and a root that the firmware trusts");
+    prov_fail(t, PROV_CODE_NO_CERTIFICATE, text,
+              "Import one for the suffix, with a root that the firmware trusts (orch-cli create domain); or "
+              "set the "
+              "node's PKI DNS suffix, or add the root's hash, in MEBx.");
+}
+
 static void begin_setup(struct prov_turn *t) {
     struct prov_machine *m = t->m;
     bool acm = m->spec.mode == AMT_MODE_ACM;
@@ -196,11 +207,7 @@ static void begin_setup(struct prov_turn *t) {
                       : "The firmware does not offer client control mode",
                   "Choose a profile for the other control mode, or look at the MEBx settings of the node.");
     } else if (acm && m->spec.nchain == 0) {
-        prov_fail(
-            t, PROV_CODE_NO_CERTIFICATE,
-            "No provisioning certificate fits the node: none has its DNS suffix and a root that the "
-            "firmware trusts",
-            "Import one for the suffix (orch-cli create domain), or set the node's PKI DNS suffix in MEBx.");
+        no_certificate(t);
     } else if ((!m->upgrade && !m->has.amt_next) || !m->has.cira_next) {
         m->p.step = PROV_STEP_STORE;
         m->p.secrets_stored = !m->has.amt_next && !m->has.cira_next;
@@ -384,7 +391,6 @@ static void plain_job(struct prov_turn *t) {
         enum wsc_job_kind job;
         const char *text;
     } JOBS[PROV_STEP_COUNT] = {
-        [PROV_STEP_MEBX] = {WSC_MEBX_SET, "Setting the MEBx password"},
         [PROV_STEP_CLEAN] = {WSC_CLEAN, "Clearing what was configured before"},
         [PROV_STEP_NETWORK] = {WSC_NETWORK_SET, "Setting the host name"},
         [PROV_STEP_TLS_KEY] = {WSC_TLS_KEY, "Making the firmware's key"},
@@ -413,6 +419,28 @@ static void on_plain(struct prov_turn *t, const struct wsc_result *r) {
             m->p.step = PROV_STEP_TLS;
     }
     prov_enter(t, after(m, m->p.step));
+}
+
+/* --- MEBX: its password takes the old one's place when the firmware has said that it took it --- */
+
+static void send_mebx(struct prov_turn *t) {
+    prov_job(t, WSC_MEBX_SET, 0);
+}
+
+static void start_mebx(struct prov_turn *t) {
+    prov_say(t, "Setting the MEBx password");
+    prov_journal(t, PROV_FRESH_MEBX, send_mebx);
+}
+
+static void promoted_mebx(struct prov_turn *t) {
+    prov_enter(t, after(t->m, PROV_STEP_MEBX));
+}
+
+static void on_mebx(struct prov_turn *t, const struct wsc_result *r) {
+    if (r->err == 0 && r->return_value <= 0)
+        prov_journal(t, PROV_PROMOTE_MEBX, promoted_mebx);
+    else
+        on_plain(t, r);
 }
 
 /* --- CIRA --- */
@@ -545,7 +573,7 @@ static const struct {
     [PROV_STEP_CHECK] = {begin_check, on_check},
     [PROV_STEP_ADMIN] = {start_admin, on_admin},
     [PROV_STEP_ADMIN_CHECK] = {begin_admin_check, on_admin_check},
-    [PROV_STEP_MEBX] = {plain_job, on_plain},
+    [PROV_STEP_MEBX] = {start_mebx, on_mebx},
     [PROV_STEP_CLEAN] = {plain_job, on_plain},
     [PROV_STEP_NETWORK] = {plain_job, on_plain},
     [PROV_STEP_CIRA] = {start_cira, on_cira},

@@ -26,7 +26,8 @@ void prov_plan_free(struct provisioning *pv) {
 }
 
 /* Reference 5.4: the suffix that the firmware knows is MEBx's, else DHCP's; the client tells it as fqdn. */
-static int load_domain(struct provisioning *pv, const struct rps_device *dev, struct errinfo *ei) {
+static int load_domain(struct provisioning *pv, const struct rps_device *dev, struct prov_spec *spec,
+                       struct errinfo *ei) {
     const struct app *a = pv->fh->shard->app;
     const char *project = pv->fh->h.project, *suffix = dev->fqdn[0] ? dev->fqdn : dev->dns_suffix_os;
     struct wall now = loop_wall(pv->fh->shard->loop);
@@ -35,7 +36,10 @@ static int load_domain(struct provisioning *pv, const struct rps_device *dev, st
     int r =
         objects_domain_for(a->objects, project, suffix, (const char(*)[AMT_CERT_HASH_CAP])dev->root_hashes,
                            dev->nroot_hashes, now, &pv->domain, ei);
-    return r == ERR_NOT_FOUND ? 0 : r; /* the machine says so when it matters */
+    if (r != ERR_NOT_FOUND)
+        return r;
+    snprintf(spec->no_chain, sizeof spec->no_chain, "%.*s", PROV_WHY_CAP - 1, ei->text);
+    return 0; /* the machine says so when it matters */
 }
 
 int prov_plan_load(struct provisioning *pv, const struct rps_device *dev, struct prov_spec *spec,
@@ -52,7 +56,7 @@ int prov_plan_load(struct provisioning *pv, const struct rps_device *dev, struct
     if (r == 0)
         r = objects_cira(a->objects, project, pv->profile.cira_config, pv->cira, ei);
     if (r == 0 && pv->profile.mode == AMT_MODE_ACM && dev)
-        r = load_domain(pv, dev, ei);
+        r = load_domain(pv, dev, spec, ei);
     if (r < 0)
         return r;
     snprintf(pv->host_name, sizeof pv->host_name, "%s", dev ? dev->host_name : "");

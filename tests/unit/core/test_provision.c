@@ -13,14 +13,14 @@
 /* Secrets are numbers; 0: none. */
 struct firmware {
     enum amt_control_mode mode;
-    int admin, cira;
+    int admin, cira, mebx;
     bool configured;
     unsigned setups, unprovisions, chain;
     bool refuses_setup, refuses_unprovision, silent_unprovision;
 };
 struct kept { /* what the store has */
     struct provision p;
-    int amt, amt_next, cira, cira_next;
+    int amt, amt_next, cira, cira_next, mebx, mebx_next;
 };
 enum fault { NO_FAULT, CUT_BEFORE, CUT_AFTER, CRASH_BEFORE, CRASH_AFTER, FAULTS };
 
@@ -105,6 +105,9 @@ static bool carry_out(struct world *w, const struct prov_act *a, struct wsc_resu
     case WSC_ADMIN_SET:
         w->fw.admin = w->kept.amt_next;
         break;
+    case WSC_MEBX_SET:
+        w->fw.mebx = w->kept.mebx_next ? w->kept.mebx_next : w->kept.mebx;
+        break;
     case WSC_CLEAN:
         w->fw.cira = 0;
         break;
@@ -147,11 +150,19 @@ static void journal(struct world *w, unsigned bits) {
         k->cira = k->cira_next;
         k->cira_next = 0;
     }
+    if (bits & PROV_FRESH_MEBX && !k->mebx_next && !k->mebx)
+        k->mebx_next = ++w->next_secret;
+    if (bits & PROV_PROMOTE_MEBX && k->mebx_next) {
+        k->mebx = k->mebx_next;
+        k->mebx_next = 0;
+    }
     if (bits & (PROV_DROP_NEXT | PROV_DROP_ALL))
         k->amt_next = k->cira_next = 0;
     if (bits & PROV_DROP_ALL)
-        k->amt = k->cira = 0;
+        k->amt = k->cira = k->mebx = k->mebx_next = 0;
     k->p = w->m.p;
+    if (w->fw.mode != AMT_MODE_NONE && w->fw.mebx && w->fw.mebx != k->mebx && w->fw.mebx != k->mebx_next)
+        fail_msg("the MEBx password %d is lost: kept %d/%d", w->fw.mebx, k->mebx, k->mebx_next);
 }
 
 /* Is this the point of the fault? */
@@ -298,15 +309,19 @@ static void order(struct world *w, enum prov_goal goal) {
 
 /* The firmware and the store agree, and it was set up once. */
 static void assert_activated(const struct world *w, const char *what) {
+    bool acm = w->fw.mode == AMT_MODE_ACM;
     bool ok = w->m.p.state == PROV_STATE_DONE && w->fw.mode == w->spec.mode && w->fw.admin == w->kept.amt &&
+              w->fw.mebx == w->kept.mebx && (w->fw.mebx != 0) == acm && !w->kept.mebx_next &&
               w->fw.cira == w->kept.cira && w->fw.admin && w->fw.cira && !w->kept.amt_next &&
               !w->kept.cira_next && w->fw.configured && w->fw.setups <= 1 && w->link_up &&
               w->amt == AMT_STATE_PROVISIONED;
     if (!ok)
-        fail_msg("%s: %s/%s at %s: %s; mode %d setups %u admin %d/%d/%d cira %d/%d/%d link %d", what,
-                 prov_state_text(w->m.p.state), prov_code_text(w->m.p.code), prov_step_text(w->m.p.step),
-                 w->m.p.text, w->fw.mode, w->fw.setups, w->fw.admin, w->kept.amt, w->kept.amt_next,
-                 w->fw.cira, w->kept.cira, w->kept.cira_next, w->link_up);
+        fail_msg("%s: %s/%s at %s: %s; mode %d setups %u admin %d/%d/%d cira %d/%d/%d mebx %d/%d/%d "
+                 "link %d",
+                 what, prov_state_text(w->m.p.state), prov_code_text(w->m.p.code),
+                 prov_step_text(w->m.p.step), w->m.p.text, w->fw.mode, w->fw.setups, w->fw.admin, w->kept.amt,
+                 w->kept.amt_next, w->fw.cira, w->kept.cira, w->kept.cira_next, w->fw.mebx, w->kept.mebx,
+                 w->kept.mebx_next, w->link_up);
 }
 
 static void assert_free(const struct world *w, const char *what) {
@@ -525,9 +540,13 @@ static void a_foreign_firmware_is_told_apart(void **state) {
 static void no_certificate_and_no_way_down(void **state) {
     struct world w = world_of(AMT_MODE_ACM, PROV_WAY_LOCAL);
     w.spec.nchain = 0;
+    snprintf(w.spec.no_chain, sizeof w.spec.no_chain, "no domain fits the DNS suffix far.example");
     order(&w, PROV_GOAL_ACTIVATE);
     settle(&w);
     assert_int_equal(w.m.p.code, PROV_CODE_NO_CERTIFICATE);
+    assert_non_null(strstr(w.m.p.text, ": no domain fits the DNS suffix far.example"));
+    assert_non_null(strstr(w.m.p.remedy, "orch-cli create domain"));
+    assert_int_equal(w.fw.setups + w.fw.chain, 0);
     w = world_of(AMT_MODE_ACM, PROV_WAY_LOCAL);
     activated_before(&w);
     w.spec.mode = AMT_MODE_CCM;
