@@ -70,6 +70,8 @@ void provisioning_local_lost(struct local_way *w);
 NODISCARD int provisioning_restore(struct fleet_host *fh, const struct provision *p);
 /* The host goes; err: what orders that wait are answered with, 0: nobody is told. */
 void provisioning_free(struct fleet_host *fh, int err);
+/* The server stops: orders that wait for an end are answered ERR_CLOSED; what they began goes on after it. */
+void provisioning_drain(struct shard *s);
 /* The tunnel came up (by_next: it logged in with the fresh CIRA secret), or went. */
 void provisioning_link(struct fleet_host *fh, bool up, bool by_next);
 /* Another tunnel of the node took the place of the one that a run used. */
