@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* local_tls: a TLS session of a program at the node with the firmware's own web server, for firmware that
  * speaks nothing else inside (AMT 19 and later, or TLS switched on for its local ports). The certificate is
- * not checked: the firmware made it itself, and both ends are in this machine. Blocking. Owner: its maker; one
- * thread at a time. Source: reference protocol-redir-activation 5.3, 5.4. */
+ * not checked: the firmware made it itself, and both ends are in this machine. Blocking. Owner: its maker;
+ * one thread at a time. Source: reference protocol-redir-activation 5.3, 5.4. */
 #pragma once
 
 #include "rpc/local.h"

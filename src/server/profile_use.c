@@ -37,9 +37,10 @@ int profile_use_check(const struct profile_use *u, struct errinfo *ei) {
         snprintf(more, sizeof more, " and %u more", u->found - 1);
     err_set(ei, ERR_STATE, "name", "the profile %s is in use: the host %s%s is set up by it", u->profile,
             u->host, more);
-    err_remedy(ei,
-               "Have it set up by another one (orch-cli set host %s --amt-state provisioned --amt-profile NAME), "
-               "or deactivate it, then delete the profile.",
-               u->host);
+    err_remedy(
+        ei,
+        "Have it set up by another one (orch-cli set host %s --amt-state provisioned --amt-profile NAME), "
+        "or deactivate it, then delete the profile.",
+        u->host);
     return ERR_STATE;
 }

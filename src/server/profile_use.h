@@ -2,8 +2,8 @@
 /* profile_use: which hosts are, or are being, set up by this profile? Every host is asked. */
 #pragma once
 
-#include "server/objects.h"
 #include "server/fleet.h"
+#include "server/objects.h"
 
 struct profile_use {
     struct fleet_scan scan; /* first */

@@ -194,7 +194,7 @@ static void lme_event(struct mei_rig *r, struct rig_conn *c, const struct apf_ev
     if (r->echo) {
         assert_int_equal(apf_send(c->apf, ev->chan, ev->data), 0);
     } else if (c->tls) {
-        if (through_tls(c, ev->chan, ev->data))
+        if (through_tls(c, ev->chan, ev->data) && c->request.len)
             answer_http(r, c, ev->chan);
     } else {
         buf_put(&c->request, ev->data);
