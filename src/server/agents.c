@@ -261,9 +261,25 @@ static int no_agent(const struct fleet_host *fh, struct errinfo *ei) {
     return ERR_STATE;
 }
 
+/* Has the agent one of this kind in its hands? Another one now would do away with what comes of it. */
+static int check_idle(struct agent_door *d, enum agent_order_kind kind, struct errinfo *ei) {
+    const struct agent_order *o = order_of_kind(d, kind);
+    if (!o || !(o->taken || (kind == AGENT_ORDER_AMT_SWITCH && o->given)))
+        return 0;
+    err_set(ei, ERR_STATE, "", "the agent of %s is at work on an earlier order (%s %s): its result is not in",
+            d->fh->h.name, words[kind], o->on ? "on" : "off");
+    err_remedy(ei,
+               "Wait for the result, which the host's history tells (orch-cli get host %s), then try again.",
+               d->fh->h.name);
+    return ERR_STATE;
+}
+
 int agents_order(struct fleet_host *fh, enum agent_order_kind kind, bool on, struct errinfo *ei) {
     if (!fh->agent)
         return no_agent(fh, ei);
+    int r = check_idle(fh->agent, kind, ei);
+    if (r < 0)
+        return r;
     order_put(fh->agent, kind, on, NULL);
     agents_look(fh);
     return 0;
@@ -282,7 +298,7 @@ int agents_serial_ready(const struct fleet_host *fh, struct errinfo *ei) {
 }
 
 void agents_want_serial(struct fleet_host *fh) {
-    if (fh->agent)
+    if (fh->agent) /* one that is under way: its result brings this one about */
         (void)!agents_order(fh, AGENT_ORDER_SERIAL, fh->h.amt_intent.serial_console, NULL);
 }
 
@@ -363,6 +379,7 @@ void agents_report(struct fleet_host *fh, const uint8_t cert[32], const struct a
     heard(d, cert);
     write_row(fh, STORE_AGENT_SEEN, false);
     learn_ids(fh);
+    agents_record(fh);
     observed(fh, facts->control_mode);
     provisioning_look(fh);
     agents_look(fh);
@@ -410,8 +427,11 @@ int agents_result(struct fleet_host *fh, const char *order, bool ok, const char 
     if (is_work(o->kind))
         d->rest_until = mono_add_ms(now, WORK_REST_MS);
     bool silent = o->kind == AGENT_ORDER_REPORT;
+    bool other = o->kind == AGENT_ORDER_SERIAL && o->on != fh->h.amt_intent.serial_console;
     snprintf(d->doing, sizeof d->doing, "%s", clean);
     order_remove(d, o);
+    if (other) /* ordered meanwhile */
+        agents_want_serial(fh);
     if (!silent)
         fleet_host_event(fh, HOST_EVENT_AGENT, line);
     provisioning_look(fh);

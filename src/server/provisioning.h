@@ -89,6 +89,8 @@ const char *provisioning_activator(const struct fleet_host *fh);
 void provisioning_look(struct fleet_host *fh);
 /* The object of docs/activation.md, or null. */
 struct json;
+/* Of the one that is under way; "" when none is. */
+const char *provisioning_profile(const struct fleet_host *fh);
 void provisioning_json(struct json *j, const char *key, const struct fleet_host *fh);
 /* EMF's amtStatus and amtStatusIndicator. */
 void provisioning_status_json(struct json *j, const struct fleet_host *fh);
