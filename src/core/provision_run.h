@@ -71,12 +71,14 @@ struct prov_ev {
 
 /* With PROV_ACT_JOURNAL. */
 enum prov_journal_bits {
-    PROV_FRESH_AMT = 1,   /* make amt_next and mebx_next, where there is none */
+    PROV_FRESH_AMT = 1,   /* make amt_next, where there is none */
     PROV_FRESH_CIRA = 2,  /* make cira_next, and a CIRA user when the host has none */
     PROV_PROMOTE_AMT = 4, /* next takes the present one's place */
     PROV_PROMOTE_CIRA = 8,
-    PROV_DROP_NEXT = 16, /* fresh ones that were never sent are void */
-    PROV_DROP_ALL = 32,  /* all secrets are void: the firmware has forgotten them */
+    PROV_DROP_NEXT = 16,     /* fresh AMT and CIRA passwords that were never sent are void */
+    PROV_DROP_ALL = 32,      /* all secrets are void: the firmware has forgotten them */
+    PROV_FRESH_MEBX = 64,    /* make mebx_next, where there is none: it is about to be sent */
+    PROV_PROMOTE_MEBX = 128, /* the firmware took it; no login proves a MEBx password */
 };
 enum prov_act_kind {
     PROV_ACT_JOURNAL,  /* write the row and do bits, durably; then PROV_EV_JOURNALED */

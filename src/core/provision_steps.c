@@ -384,7 +384,6 @@ static void plain_job(struct prov_turn *t) {
         enum wsc_job_kind job;
         const char *text;
     } JOBS[PROV_STEP_COUNT] = {
-        [PROV_STEP_MEBX] = {WSC_MEBX_SET, "Setting the MEBx password"},
         [PROV_STEP_CLEAN] = {WSC_CLEAN, "Clearing what was configured before"},
         [PROV_STEP_NETWORK] = {WSC_NETWORK_SET, "Setting the host name"},
         [PROV_STEP_TLS_KEY] = {WSC_TLS_KEY, "Making the firmware's key"},
@@ -413,6 +412,29 @@ static void on_plain(struct prov_turn *t, const struct wsc_result *r) {
             m->p.step = PROV_STEP_TLS;
     }
     prov_enter(t, after(m, m->p.step));
+}
+
+/* --- MEBX: its fresh password is on the disk before it is sent, and the stored one's once the firmware has
+ * said that it took it. A run that does not come here leaves the stored one alone. --- */
+
+static void send_mebx(struct prov_turn *t) {
+    prov_job(t, WSC_MEBX_SET, 0);
+}
+
+static void start_mebx(struct prov_turn *t) {
+    prov_say(t, "Setting the MEBx password");
+    prov_journal(t, PROV_FRESH_MEBX, send_mebx);
+}
+
+static void promoted_mebx(struct prov_turn *t) {
+    prov_enter(t, after(t->m, PROV_STEP_MEBX));
+}
+
+static void on_mebx(struct prov_turn *t, const struct wsc_result *r) {
+    if (r->err == 0 && r->return_value == 0)
+        prov_journal(t, PROV_PROMOTE_MEBX, promoted_mebx);
+    else
+        on_plain(t, r);
 }
 
 /* --- CIRA --- */
@@ -545,7 +567,7 @@ static const struct {
     [PROV_STEP_CHECK] = {begin_check, on_check},
     [PROV_STEP_ADMIN] = {start_admin, on_admin},
     [PROV_STEP_ADMIN_CHECK] = {begin_admin_check, on_admin_check},
-    [PROV_STEP_MEBX] = {plain_job, on_plain},
+    [PROV_STEP_MEBX] = {start_mebx, on_mebx},
     [PROV_STEP_CLEAN] = {plain_job, on_plain},
     [PROV_STEP_NETWORK] = {plain_job, on_plain},
     [PROV_STEP_CIRA] = {start_cira, on_cira},

@@ -61,6 +61,7 @@ void merge_apply_firmware(struct fleet_host *fh, const struct store_host *row) {
     h->seen_uuid = row->seen_uuid;
     h->amt = (struct amt_observation){row->amt_state, row->amt_source, row->amt_at};
     fh->mebx_secret = row->mebx_secret;
+    fh->mebx_next = row->mebx_next;
     fh->has_pin = row->has_pin;
     memcpy(fh->pin, row->pin, sizeof fh->pin);
     if (row->has_info && !h->info)

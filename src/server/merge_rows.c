@@ -37,6 +37,7 @@ void merge_move_firmware(const struct store_host *from, struct store_host *to) {
     to->cira_secret = from->cira_secret;
     to->amt_secret = from->amt_secret;
     to->mebx_secret = from->mebx_secret;
+    to->mebx_next = from->mebx_next;
     to->seen_uuid = from->seen_uuid;
     to->control_mode = from->control_mode;
     to->has_pin = from->has_pin;

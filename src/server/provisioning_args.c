@@ -166,10 +166,9 @@ static int args_chain(struct provisioning *pv, struct prov_texts *x, uint32_t ar
 }
 
 static int args_mebx(struct provisioning *pv, struct prov_texts *x, uint32_t arg) {
-    const struct fleet_host *fh = pv->fh;
     (void)arg;
     x->args.password = x->password;
-    return open_secret(pv, "mebx", fh->mebx_next.n ? &fh->mebx_next : &fh->mebx_secret, x->password);
+    return open_secret(pv, "mebx", &pv->fh->mebx_next, x->password);
 }
 
 static int args_network(struct provisioning *pv, struct prov_texts *x, uint32_t arg) {

@@ -60,7 +60,7 @@ static int change_secrets(struct prov_writing *pw) {
     int r = 0;
     if (pw->bits & PROV_FRESH_AMT && !row->amt_next.n)
         r = fresh(pw, "amt", AMT_PASSWORD, &row->amt_next);
-    if (r == 0 && pw->bits & PROV_FRESH_AMT && !row->mebx_next.n)
+    if (r == 0 && pw->bits & PROV_FRESH_MEBX && !row->mebx_next.n)
         r = fresh(pw, "mebx", AMT_PASSWORD, &row->mebx_next);
     if (r == 0 && pw->bits & PROV_FRESH_CIRA && !row->cira_next.n)
         r = fresh(pw, "cira", CIRA_PASSWORD, &row->cira_next);
@@ -73,8 +73,9 @@ static int change_secrets(struct prov_writing *pw) {
         row->amt_secret = row->amt_next;
         row->amt_next = none;
         snprintf(row->amt_user, sizeof row->amt_user, "admin");
-        if (row->mebx_next.n)
-            row->mebx_secret = row->mebx_next;
+    }
+    if (pw->bits & PROV_PROMOTE_MEBX && row->mebx_next.n) {
+        row->mebx_secret = row->mebx_next;
         row->mebx_next = none;
     }
     if (pw->bits & PROV_PROMOTE_CIRA && row->cira_next.n) {
@@ -82,9 +83,9 @@ static int change_secrets(struct prov_writing *pw) {
         row->cira_next = none;
     }
     if (pw->bits & (PROV_DROP_NEXT | PROV_DROP_ALL))
-        row->amt_next = row->cira_next = row->mebx_next = none;
+        row->amt_next = row->cira_next = none;
     if (pw->bits & PROV_DROP_ALL)
-        row->amt_secret = row->cira_secret = row->mebx_secret = none;
+        row->amt_secret = row->cira_secret = row->mebx_secret = row->mebx_next = none;
     return r;
 }
 
