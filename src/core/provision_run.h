@@ -129,6 +129,10 @@ struct prov_machine {
     char notes[PROV_TEXT_CAP];         /* steps that were refused and do not matter much */
 };
 
+/* An order as it is written down, before anything was done for it. profile and actor are cut to fit; NULL:
+ * none. */
+void provision_order(struct provision *p, enum prov_goal goal, enum amt_control_mode mode,
+                     const char *profile, const char *actor, struct wall now);
 /* From a row of the store (p may be zeroed: there never was one). A run that was under way waits for a way.
  */
 void provision_init(struct prov_machine *m, const struct prov_rules *r, const struct provision *p,
