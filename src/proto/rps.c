@@ -139,7 +139,7 @@ static void put_given(struct json *j, const char *key, const char *text) {
 static void put_parts(struct json *j, const struct rps_outcome *o) {
     json_key(j, "Components");
     json_obj(j);
-    for (int i = 0; i < RPS_PART_COUNT; i++) {
+    for (enum rps_part i = 0; i < RPS_PART_COUNT; i++) {
         json_key(j, rps_part_key(i));
         json_obj(j);
         json_kstr(j, "Result", rps_result_word(o->parts[i].result));

@@ -110,7 +110,7 @@ static int take_option(struct reading *r, const char *name, const char *value) {
         return keep(r->c->password, sizeof r->c->password, value, name, r->ei);
     if (strcmp(name, "f") == 0 || strcmp(name, "force") == 0)
         r->c->force = true;
-    for (int t = RPS_TASK_NONE + 1; r->c->verb == RPS_MAINTENANCE && t < RPS_TASK_COUNT; t++)
+    for (enum rps_task t = RPS_TASK_NONE + 1; r->c->verb == RPS_MAINTENANCE && t < RPS_TASK_COUNT; t++)
         if (strcmp(name, rps_task_option(t)) == 0)
             return take_task(r, t, value);
     return 0;
@@ -120,7 +120,7 @@ static int take_option(struct reading *r, const char *name, const char *value) {
 static bool is_flag(const char *name) {
     if (strcmp(name, "f") == 0 || strcmp(name, "force") == 0)
         return true;
-    for (int t = RPS_TASK_NONE + 1; t < RPS_TASK_COUNT; t++)
+    for (enum rps_task t = RPS_TASK_NONE + 1; t < RPS_TASK_COUNT; t++)
         if (t != RPS_TASK_CHANGE_PASSWORD && strcmp(name, rps_task_option(t)) == 0)
             return true;
     return false;
@@ -153,7 +153,8 @@ static int read_options(struct reading *r) {
 
 int rps_command_read(struct slice line, struct rps_command *c, struct errinfo *ei) {
     struct reading r = {.line = line, .c = c, .ei = ei};
-    int v = 0, got = peek(&r);
+    enum rps_verb v = 0;
+    int got = peek(&r);
     *c = (struct rps_command){0};
     r.has_ahead = false;
     while (got > 0 && v < RPS_VERB_COUNT && strcmp(r.ahead.text, rps_verb_word(v)) != 0)

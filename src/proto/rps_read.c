@@ -94,13 +94,14 @@ static int read_command(const json_t *o, struct slice line, struct rps_from_clie
 
 int rps_read_client(struct slice text, struct rps_from_client *m, struct errinfo *ei) {
     json_t *o;
-    int k = RPS_C_COMMAND + 1, err = parse(text, &o, ei);
+    enum rps_client_kind k = RPS_C_COMMAND + 1;
+    int err = parse(text, &o, ei);
     if (err < 0)
         return err;
     struct slice method = text_of(json_object_get(o, "method"));
     while (k < RPS_C_COUNT && !slice_is(method, rps_client_method(k)))
         k++;
-    m->kind = k < RPS_C_COUNT ? (enum rps_client_kind)k : RPS_C_COMMAND;
+    m->kind = k < RPS_C_COUNT ? k : RPS_C_COMMAND;
     if (m->kind == RPS_C_COMMAND)
         err = read_command(o, method, m, ei);
     else
@@ -114,10 +115,10 @@ int rps_read_client(struct slice text, struct rps_from_client *m, struct errinfo
 /* --- a server's message --- */
 
 static void read_parts(const json_t *o, struct rps_outcome *out) {
-    for (int i = 0; i < RPS_PART_COUNT; i++) {
+    for (enum rps_part i = 0; i < RPS_PART_COUNT; i++) {
         const json_t *p = json_object_get(o, rps_part_key(i));
         struct slice result = text_of(json_object_get(p, "Result"));
-        for (int r = 0; r < RPS_RESULT_COUNT; r++)
+        for (enum rps_result r = 0; r < RPS_RESULT_COUNT; r++)
             if (slice_is(result, rps_result_word(r)))
                 out->parts[i].result = r;
         rps_member_text(p, "Mode", out->parts[i].mode, sizeof out->parts[i].mode);
@@ -189,13 +190,14 @@ static int read_by_kind(const json_t *o, struct rps_from_server *m, struct errin
 
 int rps_read_server(struct slice text, struct rps_from_server *m, struct errinfo *ei) {
     json_t *o;
-    int k = 0, err = parse(text, &o, ei);
+    enum rps_server_kind k = 0;
+    int err = parse(text, &o, ei);
     if (err < 0)
         return err;
     struct slice method = text_of(json_object_get(o, "method"));
     while (k < RPS_S_COUNT && !slice_is(method, rps_server_method(k)))
         k++;
-    m->kind = (enum rps_server_kind)k;
+    m->kind = k;
     if (k == RPS_S_COUNT)
         err = err_set(ei, ERR_UNSUPPORTED, "method", "the server sent a message of an unknown kind");
     else

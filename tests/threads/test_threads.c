@@ -5,13 +5,6 @@
 
 enum { STIR_MS = 2500 };
 
-/* A stream that moves is duplicated by fcntl() and closed by a system call of libuv's own: the detector knows
- * neither, and takes a number that is used again for the descriptor of before. */
-const char *__tsan_default_suppressions(void);
-const char *__tsan_default_suppressions(void) {
-    return "race:stream_send\n"; /* below it there is only libuv writing to a descriptor */
-}
-
 static void stir(bool tls) {
     static struct rig r;
     unsigned commands = 0, scans = 0, created = 0, deleted = 0, events = 0, visits = 0, objects = 0,

@@ -101,9 +101,9 @@ static int on_inhibit(sd_bus_message *m, void *ctx, sd_bus_error *why) {
     int old = atomic_exchange(&held, ends[0]);
     if (old >= 0)
         close(old);
+    atomic_fetch_add(&locks, 1); /* before the other side has it, and looks */
     int r = sd_bus_reply_method_return(m, "h", ends[1]);
     close(ends[1]); /* the message has one of its own */
-    atomic_fetch_add(&locks, 1);
     return r;
 }
 

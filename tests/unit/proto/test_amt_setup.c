@@ -6,7 +6,7 @@
 
 static struct wsman_msg *recorded(const char *name) {
     char path[1200];
-    size_t n;
+    size_t n = 0;
     snprintf(path, sizeof path, "%s/%s", wt_fixtures() ? wt_fixtures() : "", name);
     char *text = wt_fixtures() ? wt_read_file(path, &n) : NULL;
     if (!text)

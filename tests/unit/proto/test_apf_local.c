@@ -52,8 +52,11 @@ static bool step(int from) {
 }
 
 static void run(void) {
-    while (step(HOST) | step(FW))
-        ;
+    bool moved = true;
+    while (moved) {
+        moved = step(HOST);
+        moved = step(FW) || moved;
+    }
 }
 
 static int setup(void **s) {
