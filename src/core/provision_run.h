@@ -23,10 +23,12 @@ enum prov_cred {
 struct prov_has {
     bool amt, amt_next, cira_next;
 };
+enum { PROV_WHY_CAP = 192 };
 /* What the profile asks for. */
 struct prov_spec {
-    enum amt_control_mode mode; /* CCM or ACM */
-    uint8_t nchain;             /* certificates of the domain's chain; 0: none fits */
+    enum amt_control_mode mode;  /* CCM or ACM */
+    uint8_t nchain;              /* certificates of the domain's chain; 0: none fits … */
+    char no_chain[PROV_WHY_CAP]; /* … and why, as a sentence without a capital; "": not told */
     bool network, tls;
 };
 struct prov_rules {
@@ -75,10 +77,11 @@ enum prov_journal_bits {
     PROV_FRESH_CIRA = 2,  /* make cira_next, and a CIRA user when the host has none */
     PROV_PROMOTE_AMT = 4, /* next takes the present one's place */
     PROV_PROMOTE_CIRA = 8,
-    PROV_DROP_NEXT = 16,     /* fresh AMT and CIRA passwords that were never sent are void */
-    PROV_DROP_ALL = 32,      /* all secrets are void: the firmware has forgotten them */
-    PROV_FRESH_MEBX = 64,    /* make mebx_next, where there is none: it is about to be sent */
-    PROV_PROMOTE_MEBX = 128, /* the firmware took it; no login proves a MEBx password */
+    PROV_DROP_NEXT = 16, /* fresh AMT and CIRA passwords that were never sent are void */
+    PROV_DROP_ALL = 32,  /* all secrets are void: the firmware has forgotten them */
+    /* No login proves a MEBx password, only SetMEBxPassword's answer: it has bits of its own. */
+    PROV_FRESH_MEBX = 64, /* make mebx_next, where there is neither it nor a present one */
+    PROV_PROMOTE_MEBX = 128,
 };
 enum prov_act_kind {
     PROV_ACT_JOURNAL,  /* write the row and do bits, durably; then PROV_EV_JOURNALED */

@@ -186,6 +186,17 @@ static void stored(struct prov_turn *t) {
     begin_setup(t);
 }
 
+static void no_certificate(struct prov_turn *t) {
+    const char *why = t->m->spec.no_chain;
+    char text[PROV_TEXT_CAP];
+    snprintf(text, sizeof text, "No provisioning certificate for admin control mode: %s",
+             why[0] ? why : "none has the node's DNS suffix and a root that the firmware trusts");
+    prov_fail(t, PROV_CODE_NO_CERTIFICATE, text,
+              "Import one for the suffix, with a root that the firmware trusts (orch-cli create domain); or "
+              "set the "
+              "node's PKI DNS suffix, or add the root's hash, in MEBx.");
+}
+
 static void begin_setup(struct prov_turn *t) {
     struct prov_machine *m = t->m;
     bool acm = m->spec.mode == AMT_MODE_ACM;
@@ -196,11 +207,7 @@ static void begin_setup(struct prov_turn *t) {
                       : "The firmware does not offer client control mode",
                   "Choose a profile for the other control mode, or look at the MEBx settings of the node.");
     } else if (acm && m->spec.nchain == 0) {
-        prov_fail(
-            t, PROV_CODE_NO_CERTIFICATE,
-            "No provisioning certificate fits the node: none has its DNS suffix and a root that the "
-            "firmware trusts",
-            "Import one for the suffix (orch-cli create domain), or set the node's PKI DNS suffix in MEBx.");
+        no_certificate(t);
     } else if ((!m->upgrade && !m->has.amt_next) || !m->has.cira_next) {
         m->p.step = PROV_STEP_STORE;
         m->p.secrets_stored = !m->has.amt_next && !m->has.cira_next;
@@ -414,8 +421,8 @@ static void on_plain(struct prov_turn *t, const struct wsc_result *r) {
     prov_enter(t, after(m, m->p.step));
 }
 
-/* --- MEBX: its fresh password is on the disk before it is sent, and the stored one's once the firmware has
- * said that it took it. A run that does not come here leaves the stored one alone. --- */
+/* --- MEBX: its password takes the old one's place when the firmware has said that it took it. A run that
+ * does not come here leaves the stored one alone. --- */
 
 static void send_mebx(struct prov_turn *t) {
     prov_job(t, WSC_MEBX_SET, 0);

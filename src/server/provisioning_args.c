@@ -21,6 +21,7 @@ static void plan_free(struct prov_plan *p) {
     free(p->cira);
     p->cira = NULL;
     domain_free(&p->domain);
+    p->no_domain[0] = 0;
 }
 
 void prov_plan_forget(struct provisioning *pv) {
@@ -39,7 +40,10 @@ static int read_domain(const struct shard *s, const char *project, const struct 
         return objects_domain(o, project, p->profile.domain, now, &p->domain, ei);
     int r = objects_domain_for(o, project, suffix, (const char(*)[AMT_CERT_HASH_CAP])dev->root_hashes,
                                dev->nroot_hashes, now, &p->domain, ei);
-    return r == ERR_NOT_FOUND ? 0 : r; /* the machine says so when it matters */
+    if (r != ERR_NOT_FOUND)
+        return r;
+    snprintf(p->no_domain, sizeof p->no_domain, "%.*s", PROV_WHY_CAP - 1, ei->text);
+    return 0; /* the machine says so when it matters */
 }
 
 static int plan_read(const struct shard *s, const char *project, const char *profile,
@@ -68,6 +72,7 @@ int prov_plan_load(struct provisioning *pv, const struct rps_device *dev, struct
     snprintf(pv->host_name, sizeof pv->host_name, "%s", dev ? dev->host_name : "");
     snprintf(pv->domain_name, sizeof pv->domain_name, "%s", dev ? dev->dns_suffix_os : "");
     spec->mode = p->profile.mode;
+    memcpy(spec->no_chain, p->no_domain, sizeof spec->no_chain);
     spec->nchain = p->domain ? (uint8_t)p->domain->nchain : 0;
     spec->network = p->profile.host_name_from_os && pv->host_name[0];
     spec->tls = p->profile.tls != PROFILE_TLS_NONE;
@@ -79,6 +84,9 @@ int provisioning_admit(const struct shard *s, const char *project, const char *p
                        struct errinfo *ei) {
     struct prov_plan p = {0};
     int r = plan_read(s, project, profile, dev, &p, ei);
+    if (r == 0 && p.profile.mode == AMT_MODE_ACM && !p.domain)
+        r = err_set(ei, ERR_NOT_FOUND, "profile", "no provisioning certificate for admin control mode: %s",
+                    p.no_domain);
     if (r == 0)
         provision_order(order, PROV_GOAL_ACTIVATE, p.profile.mode, profile, actor, loop_wall(s->loop));
     plan_free(&p);
@@ -187,9 +195,10 @@ static int args_chain(struct provisioning *pv, struct prov_texts *x, uint32_t ar
 }
 
 static int args_mebx(struct provisioning *pv, struct prov_texts *x, uint32_t arg) {
+    const struct fleet_host *fh = pv->fh;
     (void)arg;
     x->args.password = x->password;
-    return open_secret(pv, "mebx", &pv->fh->mebx_next, x->password);
+    return open_secret(pv, "mebx", fh->mebx_next.n ? &fh->mebx_next : &fh->mebx_secret, x->password);
 }
 
 static int args_network(struct provisioning *pv, struct prov_texts *x, uint32_t arg) {

@@ -11,8 +11,9 @@
 /* A profile with what it names. prov_plan_free() */
 struct prov_plan {
     struct profile profile;
-    struct cira_config *cira; /* NULL: not loaded */
-    struct domain *domain;    /* ACM; NULL: none fits, or the node is not known */
+    struct cira_config *cira;     /* NULL: not loaded */
+    struct domain *domain;        /* ACM; NULL: none fits, or the node is not known */
+    char no_domain[PROV_WHY_CAP]; /* why none fits; "": not told */
 };
 struct provisioning {
     struct fleet_host *fh;

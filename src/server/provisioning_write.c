@@ -60,7 +60,7 @@ static int change_secrets(struct prov_writing *pw) {
     int r = 0;
     if (pw->bits & PROV_FRESH_AMT && !row->amt_next.n)
         r = fresh(pw, "amt", AMT_PASSWORD, &row->amt_next);
-    if (r == 0 && pw->bits & PROV_FRESH_MEBX && !row->mebx_next.n)
+    if (r == 0 && pw->bits & PROV_FRESH_MEBX && !row->mebx_next.n && !row->mebx_secret.n)
         r = fresh(pw, "mebx", AMT_PASSWORD, &row->mebx_next);
     if (r == 0 && pw->bits & PROV_FRESH_CIRA && !row->cira_next.n)
         r = fresh(pw, "cira", CIRA_PASSWORD, &row->cira_next);

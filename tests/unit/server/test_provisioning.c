@@ -171,7 +171,8 @@ static void forced_deauthorization(void **state) {
 }
 
 static void secrets_are_changed(void **state) {
-    struct sealed amt = desk_host(&d)->amt_secret, cira = desk_host(&d)->cira_secret;
+    struct sealed amt = desk_host(&d)->amt_secret, cira = desk_host(&d)->cira_secret, mebx = amt;
+    desk_host(&d)->mebx_secret = mebx;
     assert_ask(202, "admin", "POST", ":rotate", "{\"secret\":\"amt\"}");
     assert_answer(&d, "goal", "rotate-amt");
     until_ended("done");
@@ -182,6 +183,9 @@ static void secrets_are_changed(void **state) {
     until_ended("done");
     assert_memory_equal(&amt, &desk_host(&d)->amt_secret, sizeof amt);
     assert_memory_not_equal(&cira, &desk_host(&d)->cira_secret, sizeof cira);
+    /* nobody changed that of MEBx: it stays what the firmware has */
+    assert_memory_equal(&mebx, &desk_host(&d)->mebx_secret, sizeof mebx);
+    assert_int_equal(desk_host(&d)->mebx_next.n, 0);
     desk_settle(&d);
 }
 

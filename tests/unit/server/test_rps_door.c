@@ -246,6 +246,7 @@ static void a_refused_activation_makes_no_host(void **state) {
     } CASES[] = {{"nobody", "15.0.23", "nobody", false, false},
                  {"default_ccm", "15.0.23", "default_ccm", false, false}, /* of another project */
                  {"", "15.0.23", "names no profile", false, false},
+                 {"other_acm", "15.0.23", "no provisioning certificate", false, false},
                  {"other_ccm", "6.0.1", "too old", false, false},
                  {"other_ccm", "15.0.23", "no TLS towards firmware", true, false},
                  {"other_ccm", "15.0.23", "", false, true}};
