@@ -126,6 +126,29 @@ static void client_control_mode(void **state) {
     lender_free(&l);
 }
 
+/* A profile with one AMT password for all its nodes: until a rotation gives this one its own. */
+static void the_password_of_the_profile(void **state) {
+    (void)state;
+    struct lender l;
+    const struct rps_command lab = {.verb = RPS_ACTIVATE, .profile = "lab"};
+    make_host();
+    assert_int_equal(
+        desk_ask_path(&d, "admin", "POST", "/v1/projects/default/amt/profiles",
+                      "{\"name\":\"lab\",\"controlMode\":\"ccm\",\"sharedPassword\":\"L@bPassw0rd\"}"),
+        201);
+    assert_true(run(&l, &lab, 0, false));
+    assert_done(&l);
+    lender_free(&l);
+    assert_comes();
+    assert_true(sim_node_admin_is(d.node, "L@bPassw0rd"));
+    assert_int_equal(desk_ask(&d, "admin", "POST", ":rotate", "{\"secret\":\"amt\"}"), 202);
+    for (int i = 0; i < 100 && sim_node_admin_is(d.node, "L@bPassw0rd"); i++)
+        desk_run(&d, 100);
+    assert_false(sim_node_admin_is(d.node, "L@bPassw0rd"));
+    desk_run(&d, 2000);
+    assert_comes();
+}
+
 /* Firmware that speaks TLS only on its local ports. */
 static void through_tls(void **state) {
     (void)state;
@@ -166,6 +189,7 @@ static void cut_at_every_request(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         AT_DESK(client_control_mode),
+        AT_DESK(the_password_of_the_profile),
         cmocka_unit_test_setup_teardown(through_tls, setup_tls, teardown),
         cmocka_unit_test(cut_at_every_request),
     };
