@@ -169,6 +169,19 @@ static void refuse(struct prov_turn *t, const char *fmt, ...) {
     va_end(ap);
 }
 
+void provision_order(struct provision *p, enum prov_goal goal, enum amt_control_mode mode,
+                     const char *profile, const char *actor, struct wall now) {
+    *p = (struct provision){.goal = goal, .mode = mode, .created = now};
+    snprintf(p->profile, sizeof p->profile, "%s", profile ? profile : "");
+    snprintf(p->actor, sizeof p->actor, "%s", actor ? actor : "");
+    provision_set_state(
+        p, PROV_STATE_WAITING, PROV_CODE_NO_WAY,
+        p->goal == PROV_GOAL_ACTIVATE
+            ? "Waits for the node's agent, or for rpc activate at the node: set-up is taken from inside only"
+            : "Waits for the node's tunnel or agent",
+        "", now);
+}
+
 static void written_down(struct prov_turn *t) {
     prov_act(t, PROV_ACT_SAVE);
 }
@@ -188,17 +201,7 @@ static void ordered(struct prov_turn *t, const struct prov_ev *ev) {
     bool link_up = m->link_up;
     *m = (struct prov_machine){
         .link_up = link_up, .has = ev->has, .again_at = MONO_NEVER, .give_up_at = MONO_NEVER};
-    p->goal = ev->goal;
-    p->mode = ev->mode;
-    p->created = p->updated = t->now.wall;
-    snprintf(p->profile, sizeof p->profile, "%s", ev->profile ? ev->profile : "");
-    snprintf(p->actor, sizeof p->actor, "%s", ev->actor ? ev->actor : "");
-    provision_set_state(
-        p, PROV_STATE_WAITING, PROV_CODE_NO_WAY,
-        p->goal == PROV_GOAL_ACTIVATE
-            ? "Waits for the node's agent, or for rpc activate at the node: set-up is taken from inside only"
-            : "Waits for the node's tunnel or agent",
-        "", t->now.wall);
+    provision_order(p, ev->goal, ev->mode, ev->profile, ev->actor, t->now.wall);
     prov_journal(t, 0, written_down);
 }
 

@@ -77,7 +77,7 @@ enum prov_journal_bits {
     PROV_FRESH_CIRA = 2,  /* make cira_next, and a CIRA user when the host has none */
     PROV_PROMOTE_AMT = 4, /* next takes the present one's place */
     PROV_PROMOTE_CIRA = 8,
-    PROV_DROP_NEXT = 16, /* fresh ones that were never sent are void */
+    PROV_DROP_NEXT = 16, /* fresh AMT and CIRA passwords that were never sent are void */
     PROV_DROP_ALL = 32,  /* all secrets are void: the firmware has forgotten them */
     /* No login proves a MEBx password, only SetMEBxPassword's answer: it has bits of its own. */
     PROV_FRESH_MEBX = 64, /* make mebx_next, where there is neither it nor a present one */
@@ -132,6 +132,10 @@ struct prov_machine {
     char notes[PROV_TEXT_CAP];         /* steps that were refused and do not matter much */
 };
 
+/* An order as it is written down, before anything was done for it. profile and actor are cut to fit; NULL:
+ * none. */
+void provision_order(struct provision *p, enum prov_goal goal, enum amt_control_mode mode,
+                     const char *profile, const char *actor, struct wall now);
 /* From a row of the store (p may be zeroed: there never was one). A run that was under way waits for a way.
  */
 void provision_init(struct prov_machine *m, const struct prov_rules *r, const struct provision *p,

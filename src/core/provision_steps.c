@@ -421,7 +421,8 @@ static void on_plain(struct prov_turn *t, const struct wsc_result *r) {
     prov_enter(t, after(m, m->p.step));
 }
 
-/* --- MEBX: its password takes the old one's place when the firmware has said that it took it --- */
+/* --- MEBX: its password takes the old one's place when the firmware has said that it took it. A run that
+ * does not come here leaves the stored one alone. --- */
 
 static void send_mebx(struct prov_turn *t) {
     prov_job(t, WSC_MEBX_SET, 0);
@@ -437,7 +438,7 @@ static void promoted_mebx(struct prov_turn *t) {
 }
 
 static void on_mebx(struct prov_turn *t, const struct wsc_result *r) {
-    if (r->err == 0 && r->return_value <= 0)
+    if (r->err == 0 && r->return_value == 0)
         prov_journal(t, PROV_PROMOTE_MEBX, promoted_mebx);
     else
         on_plain(t, r);

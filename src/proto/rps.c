@@ -72,16 +72,12 @@ bool rps_version_ok(struct slice version) {
 }
 
 void rps_from_client_free(struct rps_from_client *m) {
-    if (m->payload.mem)
-        explicit_bzero(m->payload.mem, m->payload.cap);
-    buf_free(&m->payload);
+    buf_wipe(&m->payload);
     explicit_bzero(m, sizeof *m);
 }
 
 void rps_from_server_free(struct rps_from_server *m) {
-    if (m->payload.mem)
-        explicit_bzero(m->payload.mem, m->payload.cap);
-    buf_free(&m->payload);
+    buf_wipe(&m->payload);
     explicit_bzero(m, sizeof *m);
 }
 
@@ -175,12 +171,6 @@ void rps_put_end(struct buf *out, bool ok, const struct rps_outcome *o) {
 
 /* --- a client's --- */
 
-static void wipe(struct buf *b) {
-    if (b->mem)
-        explicit_bzero(b->mem, b->cap);
-    buf_free(b);
-}
-
 static struct json begin_client(struct buf *out, struct slice method, const char *status,
                                 struct slice message, const char *fqdn) {
     struct json j = begin(out, method, "key", status, message);
@@ -203,8 +193,8 @@ void rps_put_command(struct buf *out, const struct rps_command *c, const struct 
     json_obj_end(&j);
     if (line.failed || text.failed)
         out->failed = true;
-    wipe(&line);
-    wipe(&text);
+    buf_wipe(&line);
+    buf_wipe(&text);
 }
 
 void rps_put_client(struct buf *out, enum rps_client_kind k, struct slice payload) {

@@ -88,9 +88,7 @@ static int read_command(const json_t *o, struct slice line, struct rps_from_clie
         err = decode(json_object_get(o, "payload"), &m->payload, ei);
     if (err == 0)
         err = read_info(buf_slice(&m->payload), &m->info, ei);
-    if (m->payload.mem)
-        explicit_bzero(m->payload.mem, m->payload.cap);
-    buf_free(&m->payload);
+    buf_wipe(&m->payload);
     return err;
 }
 

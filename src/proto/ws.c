@@ -192,6 +192,8 @@ struct slice ws_output(const struct ws *w) {
 }
 
 void ws_sent(struct ws *w, size_t n_bytes) {
+    struct slice sent = slice_head(buf_slice(&w->out), n_bytes);
+    explicit_bzero((uint8_t *)(uintptr_t)sent.p, sent.n); /* it may have been a secret of the firmware */
     buf_consume(&w->out, n_bytes);
     w->pongs_bytes -= n_bytes < w->pongs_bytes ? n_bytes : w->pongs_bytes;
     if (w->pongs_bytes)
@@ -340,7 +342,7 @@ int ws_input(struct ws *w, struct slice *in, struct ws_ev *ev) {
     if (w->err)
         return w->err;
     if (w->text_given)
-        buf_free(&w->text);
+        buf_wipe(&w->text);
     w->text_given = false;
     w->feed = slice_skip(*in, w->ahead);
     w->ahead = 0;
@@ -377,8 +379,8 @@ void ws_free(struct ws **w) {
     if (!*w)
         return;
     wslay_frame_context_free((*w)->framing);
-    buf_free(&(*w)->text);
-    buf_free(&(*w)->out);
+    buf_wipe(&(*w)->text);
+    buf_wipe(&(*w)->out);
     free(*w);
     *w = NULL;
 }

@@ -59,6 +59,7 @@ struct wsc_limits {
     uint32_t response_bytes_max;
     uint32_t idle_close_ms;   /* close an idle kept-alive channel before the firmware does */
     uint8_t unauthorized_max; /* 401 answers in a row before a job fails with ERR_AUTH */
+    bool one_request;         /* a channel is for one request, and each says "Connection: close" */
 };
 #define WSC_LIMITS_DEFAULT                                                                                   \
     ((struct wsc_limits){.in_flight_max = 3,                                                                 \

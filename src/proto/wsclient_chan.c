@@ -91,13 +91,16 @@ static int put_http(struct wsclient *c, struct wsc_chan *ch, struct buf *out) {
     int err = wsc_put_step(ch->job, &envelope);
     if (err == 0)
         put_authorization(c, ch, &auth, &err);
-    const char *headers[] = {"Host",
-                             "amt:16992",
-                             "Content-Type",
-                             "application/soap+xml;charset=utf-8",
-                             auth.len ? "Authorization" : NULL,
-                             auth.len ? buf_cstr(&auth) : NULL,
-                             NULL};
+    const char *headers[9] = {"Host", "amt:16992", "Content-Type", "application/soap+xml;charset=utf-8"};
+    size_t n = 4;
+    if (c->lim.one_request) {
+        headers[n++] = "Connection";
+        headers[n++] = "close";
+    }
+    if (auth.len) {
+        headers[n++] = "Authorization";
+        headers[n++] = buf_cstr(&auth);
+    }
     if (err == 0)
         err = http1_put_request(out, "POST", "/wsman", headers, (int64_t)envelope.len);
     if (err == 0)
@@ -324,7 +327,8 @@ void wsc_chan_data(struct wsclient *c, struct wsc_chan *ch, struct slice data, s
         if (ev.kind == HTTP1_BODY)
             take_body(c, ch, ev.data);
         if (ev.kind == HTTP1_END && status >= STATUS_OK) { /* below: an interim answer, RFC 9110 15.2 */
-            complete(c, ch, http1_keep_alive(ch->http) && data.n == 0, false, now);
+            bool keep = !c->lim.one_request && http1_keep_alive(ch->http) && data.n == 0;
+            complete(c, ch, keep, false, now);
             return;
         }
     }

@@ -82,6 +82,8 @@ struct fleet_create {
     struct shard *from;
     struct host_new *rows; /* owned; wiped and freed by the fleet */
     size_t nrows;
+    const struct provision *order; /* what each begins with, in the same write; NULL: nothing; the caller's,
+                                      until done was called */
     char (
         *ids)[HOST_ID_CAP]; /* nrows of them when err == 0; owned by the struct, freed by fleet_create_free */
     int err;

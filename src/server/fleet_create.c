@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "server/directory.h"
 #include "server/persist.h"
+#include "server/provisioning.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -100,6 +101,9 @@ static void delivery_arrives(struct loop *l, struct loop_msg *m) {
             free(fh);
             continue;
         }
+        const struct provision *order = d->birth->c->order;
+        if (order && provisioning_restore(fh, order) < 0)
+            log_error("fleet", "out of memory: the order of %s waits for a restart", fh->h.id);
         fleet_host_event(fh, HOST_EVENT_CREATED, "The host was created");
         fleet_host_arm(fh);
     }
@@ -236,6 +240,15 @@ static int make_row(struct fleet_create *c, size_t i, struct store_host *row) {
     return r;
 }
 
+static int put_order(const struct fleet_create *c, const struct store_host *row, struct store_txn *t) {
+    struct store_provision v;
+    if (!c->order)
+        return 0;
+    v = (struct store_provision){.p = *c->order};
+    memcpy(v.host, row->id, sizeof v.host);
+    return store_txn_add(t, STORE_PROVISION_PUT, &v);
+}
+
 static int prepare(struct fleet_create *c, struct birth *b, struct store_txn *t) {
     struct store_host row;
     for (size_t i = 0; i < c->nrows; i++) {
@@ -244,7 +257,7 @@ static int prepare(struct fleet_create *c, struct birth *b, struct store_txn *t)
         if (r < 0)
             return r;
         b->hosts[i] = fleet_host_new(app_shard_of(c->from->app, row.id), &row);
-        if (!b->hosts[i] || store_txn_add(t, STORE_HOST_PUT, &row) < 0)
+        if (!b->hosts[i] || store_txn_add(t, STORE_HOST_PUT, &row) < 0 || put_order(c, &row, t) < 0)
             return ERR_NOMEM;
     }
     c->bad_row = 0;

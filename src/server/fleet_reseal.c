@@ -23,5 +23,6 @@ int fleet_reseal(const struct app *a, const char *from, struct store_host *row) 
         r = reseal(a, from, row->id, "amt", &row->amt_secret);
     if (r == 0)
         r = reseal(a, from, row->id, "mebx", &row->mebx_secret);
-    return r < 0 ? r : reseal(a, from, row->id, "mebx", &row->mebx_next);
+    return r < 0 ? r
+                 : reseal(a, from, row->id, "mebx", &row->mebx_next); /* one the firmware may have taken */
 }

@@ -118,7 +118,7 @@ void provisioning_free(struct fleet_host *fh, int err) {
         loop_timer_stop(fh->shard->loop, &pv->timer);
     for (struct list_node *n; (n = list_pop(&pv->later));)
         free(CONTAINER_OF(n, struct prov_later, node));
-    prov_plan_free(pv);
+    prov_plan_forget(pv);
     free(pv);
     fh->prov = NULL;
 }
@@ -216,7 +216,7 @@ static void do_refuse(struct provisioning *pv, const struct prov_act *a) {
 static void back_to_normal(struct provisioning *pv) {
     if (pv->fh->tunnel)
         tunnel_forget_amt_secret(pv->fh->tunnel);
-    prov_plan_free(pv);
+    prov_plan_forget(pv);
 }
 
 static void do_ended(struct provisioning *pv, const struct prov_act *a) {
@@ -410,6 +410,7 @@ static int local_client(struct fleet_host *fh, struct local_way *w) {
     lim.in_flight_max = 1; /* one exchange of the protocol at a time */
     lim.bucket_burst = 64;
     lim.bucket_refill_ms = 1;
+    lim.one_request = !w->dev.tls_enforced;
     w->ws = wsc_new(&lim, &w->io, w->dev.user, w->dev.password);
     if (w->ws)
         wsc_set_pool(w->ws, fh->shard->wsc_pool);
@@ -417,8 +418,8 @@ static int local_client(struct fleet_host *fh, struct local_way *w) {
 }
 
 /* The client's word begins one when none is under way, or must be what is. */
-static int local_goal(struct provisioning *pv, const struct local_way *w, enum prov_goal goal,
-                      const char *profile, const char *actor, struct errinfo *ei) {
+static int local_goal(struct provisioning *pv, enum prov_goal goal, const char *profile, const char *actor,
+                      struct errinfo *ei) {
     struct provision *p = &pv->m.p;
     if (provision_open(&pv->m) && p->goal != goal) {
         err_set(ei, ERR_STATE, "", "%s by %s is under way for this node, not %s", prov_goal_text(p->goal),
@@ -432,10 +433,11 @@ static int local_goal(struct provisioning *pv, const struct local_way *w, enum p
     if (goal == PROV_GOAL_ACTIVATE &&
         objects_profile(pv->fh->shard->app->objects, pv->fh->h.project, profile, &pf, ei) < 0)
         return ei->code;
-    (void)w;
+    enum amt_control_mode mode = pf.mode;
+    profile_wipe(&pf);
     prov_feed(pv, &(struct prov_ev){.kind = PROV_EV_ORDER,
                                     .goal = goal,
-                                    .mode = pf.mode,
+                                    .mode = mode,
                                     .profile = profile,
                                     .actor = actor,
                                     .has = prov_has_of(pv->fh)});
@@ -469,7 +471,7 @@ static void local_begin(struct provisioning *pv) {
 int provisioning_local_attach(struct fleet_host *fh, struct local_way *w, enum prov_goal goal,
                               const char *profile, const char *actor, struct errinfo *ei) {
     struct provisioning *pv = provisioning_of(fh);
-    int r = pv ? local_goal(pv, w, goal, profile, actor, ei) : err_set(ei, ERR_NOMEM, "", "out of memory");
+    int r = pv ? local_goal(pv, goal, profile, actor, ei) : err_set(ei, ERR_NOMEM, "", "out of memory");
     if (r < 0)
         return r;
     if (pv->local) { /* the newest wins */

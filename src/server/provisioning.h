@@ -38,7 +38,7 @@ struct rps_device {
     uint8_t current_mode;                   /* 0, 1 CCM, 2 ACM */
     char (*root_hashes)[AMT_CERT_HASH_CAP]; /* lower-case hex, SHA-1/256/384; owned by the door */
     size_t nroot_hashes;
-    bool tls_enforced;
+    bool tls_enforced; /* else the client makes a connection for each request, and waits for its end */
 };
 struct local_way;
 struct local_way_ops {
@@ -56,6 +56,12 @@ struct local_way {
                             call provisioning_local_turn() after each wsc_* call */
     struct wsc_io io;    /* the door's */
 };
+/* May an activation with this profile begin for a node of the project that no host stands for yet? The
+ * profile, and what it names, must be there: ERR_NOT_FOUND, ERR_STATE, ERR_CRYPTO, ERR_NOMEM with a sentence.
+ * 0: order is what the new host is to begin with (struct fleet_create). Any shard's thread. */
+NODISCARD int provisioning_admit(const struct shard *s, const char *project, const char *profile,
+                                 const struct rps_device *dev, const char *actor, struct provision *order,
+                                 struct errinfo *ei);
 /* Attach to the host on its shard; the wanted goal and profile as the client's command says; refused with a
  * sentence (finish is not called then). A way that was attached before is finished as interrupted. */
 NODISCARD int provisioning_local_attach(struct fleet_host *fh, struct local_way *w, enum prov_goal goal,

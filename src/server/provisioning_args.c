@@ -14,58 +14,83 @@
 
 /* --- the profile --- */
 
-void prov_plan_free(struct provisioning *pv) {
-    profile_wipe(&pv->profile);
-    if (pv->cira)
-        cira_config_free(pv->cira);
-    free(pv->cira);
-    pv->cira = NULL;
-    domain_free(&pv->domain);
+static void plan_free(struct prov_plan *p) {
+    profile_wipe(&p->profile);
+    if (p->cira)
+        cira_config_free(p->cira);
+    free(p->cira);
+    p->cira = NULL;
+    domain_free(&p->domain);
+    p->no_domain[0] = 0;
+}
+
+void prov_plan_forget(struct provisioning *pv) {
+    plan_free(&pv->plan);
     free(pv->tls_key);
     pv->tls_key = NULL;
 }
 
 /* Reference 5.4: the suffix that the firmware knows is MEBx's, else DHCP's; the client tells it as fqdn. */
-static int load_domain(struct provisioning *pv, const struct rps_device *dev, struct prov_spec *spec,
-                       struct errinfo *ei) {
-    const struct app *a = pv->fh->shard->app;
-    const char *project = pv->fh->h.project, *suffix = dev->fqdn[0] ? dev->fqdn : dev->dns_suffix_os;
-    struct wall now = loop_wall(pv->fh->shard->loop);
-    if (pv->profile.domain[0])
-        return objects_domain(a->objects, project, pv->profile.domain, now, &pv->domain, ei);
-    int r =
-        objects_domain_for(a->objects, project, suffix, (const char(*)[AMT_CERT_HASH_CAP])dev->root_hashes,
-                           dev->nroot_hashes, now, &pv->domain, ei);
+static int read_domain(const struct shard *s, const char *project, const struct rps_device *dev,
+                       struct prov_plan *p, struct errinfo *ei) {
+    const char *suffix = dev->fqdn[0] ? dev->fqdn : dev->dns_suffix_os;
+    struct wall now = loop_wall(s->loop);
+    struct objects *o = s->app->objects;
+    if (p->profile.domain[0])
+        return objects_domain(o, project, p->profile.domain, now, &p->domain, ei);
+    int r = objects_domain_for(o, project, suffix, (const char(*)[AMT_CERT_HASH_CAP])dev->root_hashes,
+                               dev->nroot_hashes, now, &p->domain, ei);
     if (r != ERR_NOT_FOUND)
         return r;
-    snprintf(spec->no_chain, sizeof spec->no_chain, "%.*s", PROV_WHY_CAP - 1, ei->text);
+    snprintf(p->no_domain, sizeof p->no_domain, "%.*s", PROV_WHY_CAP - 1, ei->text);
     return 0; /* the machine says so when it matters */
+}
+
+static int plan_read(const struct shard *s, const char *project, const char *profile,
+                     const struct rps_device *dev, struct prov_plan *p, struct errinfo *ei) {
+    struct objects *o = s->app->objects;
+    int r = objects_profile(o, project, profile, &p->profile, ei);
+    if (r == 0 && !(p->cira = calloc(1, sizeof *p->cira)))
+        r = err_set(ei, ERR_NOMEM, "", "out of memory");
+    if (r == 0)
+        r = objects_cira(o, project, p->profile.cira_config, p->cira, ei);
+    if (r == 0 && p->profile.mode == AMT_MODE_ACM && dev)
+        r = read_domain(s, project, dev, p, ei);
+    return r;
 }
 
 int prov_plan_load(struct provisioning *pv, const struct rps_device *dev, struct prov_spec *spec,
                    struct errinfo *ei) {
-    const struct app *a = pv->fh->shard->app;
-    const char *project = pv->fh->h.project;
+    struct prov_plan *p = &pv->plan;
     *spec = (struct prov_spec){0};
-    prov_plan_free(pv);
+    prov_plan_forget(pv);
     if (pv->m.p.goal != PROV_GOAL_ACTIVATE)
         return 0;
-    int r = objects_profile(a->objects, project, pv->m.p.profile, &pv->profile, ei);
-    if (r == 0 && !(pv->cira = calloc(1, sizeof *pv->cira)))
-        r = err_set(ei, ERR_NOMEM, "", "out of memory");
-    if (r == 0)
-        r = objects_cira(a->objects, project, pv->profile.cira_config, pv->cira, ei);
-    if (r == 0 && pv->profile.mode == AMT_MODE_ACM && dev)
-        r = load_domain(pv, dev, spec, ei);
+    int r = plan_read(pv->fh->shard, pv->fh->h.project, pv->m.p.profile, dev, p, ei);
     if (r < 0)
         return r;
     snprintf(pv->host_name, sizeof pv->host_name, "%s", dev ? dev->host_name : "");
     snprintf(pv->domain_name, sizeof pv->domain_name, "%s", dev ? dev->dns_suffix_os : "");
-    spec->mode = pv->profile.mode;
-    spec->nchain = pv->domain ? (uint8_t)pv->domain->nchain : 0;
-    spec->network = pv->profile.host_name_from_os && pv->host_name[0];
-    spec->tls = pv->profile.tls != PROFILE_TLS_NONE;
+    spec->mode = p->profile.mode;
+    memcpy(spec->no_chain, p->no_domain, sizeof spec->no_chain);
+    spec->nchain = p->domain ? (uint8_t)p->domain->nchain : 0;
+    spec->network = p->profile.host_name_from_os && pv->host_name[0];
+    spec->tls = p->profile.tls != PROFILE_TLS_NONE;
     return 0;
+}
+
+int provisioning_admit(const struct shard *s, const char *project, const char *profile,
+                       const struct rps_device *dev, const char *actor, struct provision *order,
+                       struct errinfo *ei) {
+    struct prov_plan p = {0};
+    int r = plan_read(s, project, profile, dev, &p, ei);
+    if (r == 0 && p.profile.mode == AMT_MODE_ACM && !p.domain)
+        r = err_set(ei, ERR_NOT_FOUND, "profile", "no provisioning certificate for admin control mode: %s",
+                    p.no_domain);
+    if (r == 0)
+        provision_order(order, PROV_GOAL_ACTIVATE, p.profile.mode, profile, actor, loop_wall(s->loop));
+    plan_free(&p);
+    return r;
 }
 
 /* --- secrets --- */
@@ -123,7 +148,7 @@ static int sign(struct provisioning *pv, struct prov_texts *x) {
     uint8_t both[2 * AMT_NONCE_BYTES];
     struct buf sig = {0};
     const struct amt_setup *su = &pv->m.setup;
-    if (!pv->domain)
+    if (!pv->plan.domain)
         return ERR_NOT_FOUND;
     memcpy(both, su->nonce, AMT_NONCE_BYTES);
     loop_random(pv->fh->shard->loop, both + AMT_NONCE_BYTES, AMT_NONCE_BYTES);
@@ -131,7 +156,7 @@ static int sign(struct provisioning *pv, struct prov_texts *x) {
     if (r == 0)
         r = base64(both + AMT_NONCE_BYTES, AMT_NONCE_BYTES, x->nonce, sizeof x->nonce);
     if (r == 0)
-        r = domain_sign(pv->domain, slice_of(both, sizeof both), &sig);
+        r = domain_sign(pv->plan.domain, slice_of(both, sizeof both), &sig);
     if (r == 0)
         r = sig.len < sizeof x->signature ? 0 : ERR_LIMIT;
     if (r == 0)
@@ -160,7 +185,7 @@ static int args_upgrade(struct provisioning *pv, struct prov_texts *x, uint32_t 
 }
 
 static int args_chain(struct provisioning *pv, struct prov_texts *x, uint32_t arg) {
-    const struct domain *d = pv->domain;
+    const struct domain *d = pv->plan.domain;
     if (!d || arg >= d->nchain)
         return ERR_NOT_FOUND;
     x->arg = (arg == 0 ? 1u : 0u) | (arg + 1 == d->nchain ? 2u : 0u);
@@ -199,7 +224,7 @@ static void detection(struct provisioning *pv, char out[48]) {
 }
 
 static int args_cira(struct provisioning *pv, struct prov_texts *x, uint32_t arg) {
-    const struct cira_config *c = pv->cira;
+    const struct cira_config *c = pv->plan.cira;
     if (!c)
         return ERR_NOT_FOUND;
     int r = text_of(&c->root_base64, &x->certificate);
@@ -250,7 +275,7 @@ static int args_tls(struct provisioning *pv, struct prov_texts *x, uint32_t arg)
 }
 
 static int args_features(struct provisioning *pv, struct prov_texts *x, uint32_t arg) {
-    const struct profile *p = &pv->profile;
+    const struct profile *p = &pv->plan.profile;
     (void)arg;
     x->arg = (p->kvm ? 1u : 0u) | (p->sol ? 2u : 0u) | (p->ider ? 4u : 0u);
     /* client control mode: consent is for all, and cannot be changed (4.1) */

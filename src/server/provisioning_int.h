@@ -8,6 +8,13 @@
 #include "server/objects.h"
 #include "server/provisioning.h"
 
+/* A profile with what it names. prov_plan_free() */
+struct prov_plan {
+    struct profile profile;
+    struct cira_config *cira;     /* NULL: not loaded */
+    struct domain *domain;        /* ACM; NULL: none fits, or the node is not known */
+    char no_domain[PROV_WHY_CAP]; /* why none fits; "": not told */
+};
 struct provisioning {
     struct fleet_host *fh;
     struct prov_machine m;
@@ -20,9 +27,7 @@ struct provisioning {
     struct list later;        /* struct prov_later: events that arose while one was being fed */
     struct fleet_call *write; /* the journal under way; NULL none */
     /* of the run */
-    struct profile profile;
-    struct cira_config *cira; /* NULL: not loaded */
-    struct domain *domain;    /* ACM; NULL none fits */
+    struct prov_plan plan;
     char host_name[AMT_TEXT_CAP], domain_name[AMT_HOST_CAP];
     uint8_t tls_sha256[32]; /* of the certificate that was made for it */
     char *tls_key;          /* public key of TLS_KEY, base64 DER */
@@ -62,7 +67,7 @@ void prov_texts_fini(struct prov_texts *x);
 /* What the profile asks for, for this node; loads it with what it names. ERR_NOT_FOUND, ERR_INVALID. */
 NODISCARD int prov_plan_load(struct provisioning *pv, const struct rps_device *dev, struct prov_spec *spec,
                              struct errinfo *ei);
-void prov_plan_free(struct provisioning *pv);
+void prov_plan_forget(struct provisioning *pv);
 /* User and password of an account of the node; "" when there is none. Wipe it. */
 NODISCARD int prov_account(const struct provisioning *pv, enum prov_cred cred, char user[HOST_USER_CAP],
                            char password[SEALED_MAX]);

@@ -102,22 +102,24 @@ static void activate(struct fleet_host *fh, struct provisioning *pv, struct prov
         fleet_answer(&o->call);
         return;
     }
-    if (o->mode != AMT_MODE_UNKNOWN && pf.mode != o->mode) {
+    const enum amt_control_mode its = pf.mode;
+    profile_wipe(&pf);
+    if (o->mode != AMT_MODE_UNKNOWN && its != o->mode) {
         refuse(o, ERR_INVALID, "Leave one of the two out.", "the profile %s is for %s, not for %s", name,
-               pf.mode == AMT_MODE_ACM ? "ACM" : "CCM", o->mode == AMT_MODE_ACM ? "ACM" : "CCM");
+               its == AMT_MODE_ACM ? "ACM" : "CCM", o->mode == AMT_MODE_ACM ? "ACM" : "CCM");
         return;
     }
     /* without a mode or profile any set-up is as wanted */
     /* provisioned by us, that is: of another orchestrator's node there is no secret here */
     if (o->quiet && fh->h.amt.state == AMT_STATE_PROVISIONED && fh->amt_secret.n && !o->profile[0] &&
-        (o->mode == AMT_MODE_UNKNOWN || fh->h.control_mode == pf.mode)) {
+        (o->mode == AMT_MODE_UNKNOWN || fh->h.control_mode == its)) {
         fleet_answer(&o->call);
         return;
     }
     pv->fresh = o;
     prov_feed(pv, &(struct prov_ev){.kind = PROV_EV_ORDER,
                                     .goal = PROV_GOAL_ACTIVATE,
-                                    .mode = pf.mode,
+                                    .mode = its,
                                     .profile = name,
                                     .actor = o->actor,
                                     .has = prov_has_of(fh)});

@@ -43,23 +43,30 @@ static void make_password(struct loop *l, size_t n, bool special, char *out) {
     explicit_bzero(r, sizeof r);
 }
 
-static int fresh(const struct prov_writing *pw, const char *what, size_t n, struct sealed *out) {
-    char secret[40], context[HOST_ID_CAP + 8];
-    make_password(pw->shard->loop, n, strcmp(what, "cira") != 0, secret);
+static int seal(const struct prov_writing *pw, const char *what, const char *secret, struct sealed *out) {
+    char context[HOST_ID_CAP + 8];
     snprintf(context, sizeof context, "%s/%s", pw->host, what);
-    int r = seal_put(pw->shard->app->seal, context, slice_str(secret), out);
+    return seal_put(pw->shard->app->seal, context, slice_str(secret), out);
+}
+
+static int fresh(const struct prov_writing *pw, const char *what, size_t n, struct sealed *out) {
+    char secret[40];
+    make_password(pw->shard->loop, n, strcmp(what, "cira") != 0, secret);
+    int r = seal(pw, what, secret, out);
     explicit_bzero(secret, sizeof secret);
     return r;
 }
 
 enum { AMT_PASSWORD = 24, CIRA_PASSWORD = 16 /* the public server's most, and the least of firmware */ };
 
-static int change_secrets(struct prov_writing *pw) {
+/* shared: the AMT password of all nodes of the profile that is being carried out; "": each has its own. */
+static int change_secrets(struct prov_writing *pw, const char *shared) {
     struct store_host *row = &pw->row;
     const struct sealed none = {0};
     int r = 0;
     if (pw->bits & PROV_FRESH_AMT && !row->amt_next.n)
-        r = fresh(pw, "amt", AMT_PASSWORD, &row->amt_next);
+        r = *shared ? seal(pw, "amt", shared, &row->amt_next)
+                    : fresh(pw, "amt", AMT_PASSWORD, &row->amt_next);
     if (r == 0 && pw->bits & PROV_FRESH_MEBX && !row->mebx_next.n && !row->mebx_secret.n)
         r = fresh(pw, "mebx", AMT_PASSWORD, &row->mebx_next);
     if (r == 0 && pw->bits & PROV_FRESH_CIRA && !row->cira_next.n)
@@ -138,7 +145,7 @@ static int submit(struct fleet_host *fh, struct prov_writing *pw) {
     struct shard *s = pw->shard;
     persist_row(fh, &pw->row);
     fleet_directory_entry(&pw->row, &pw->before);
-    int r = change_secrets(pw);
+    int r = change_secrets(pw, fh->prov->plan.profile.shared_password);
     if (r == 0 && pw->user_made) {
         struct directory_entry after;
         fleet_directory_entry(&pw->row, &after);

@@ -33,6 +33,55 @@ static int check_firmware(const struct rps_info *info, struct errinfo *ei) {
     return 0;
 }
 
+/* --- does the command make sense? --- */
+
+/* Anything that would end an activation before it began, whichever host it is for: said before a host is
+ * made. */
+static int check_command(const struct rps_conn *c, struct errinfo *ei) {
+    const struct rps_command *k = &c->first.command;
+    if (k->verb == RPS_ACTIVATE && !*k->profile) {
+        err_set(ei, ERR_INVALID, "profile", "the command names no profile");
+        err_remedy(ei, "Add --profile NAME; orch-cli list profile shows them.");
+        return ERR_INVALID;
+    }
+    if (*k->new_password) {
+        err_set(ei, ERR_INVALID, "changepassword", "the server makes AMT passwords itself");
+        err_remedy(ei, "Leave the new password out.");
+        return ERR_INVALID;
+    }
+    if (c->tls && !c->shard->amt_tls)
+        return err_set(ei, ERR_UNSUPPORTED, "tlsEnforced", "this server has no TLS towards firmware");
+    return k->verb == RPS_ACTIVATE ? check_firmware(&c->first.info, ei) : 0;
+}
+
+enum { AMT_TLS_ONLY = 19 }; /* from here on the local ports speak TLS only; reference 5.4 */
+
+static bool wants_tls(const struct rps_info *i) {
+    struct slice rest = slice_str(i->ver);
+    uint64_t major = 0;
+    return i->tls_enforced || i->tls_tunnel ||
+           (slice_to_u64(slice_cut(&rest, '.'), 999, &major) && major >= AMT_TLS_ONLY);
+}
+
+static void describe(struct rps_conn *c) {
+    const struct rps_info *i = &c->first.info;
+    struct rps_device *d = &c->way.dev;
+    *d = (struct rps_device){.uuid = i->uuid,
+                             .current_mode = i->current_mode,
+                             .root_hashes = c->first.info.cert_hashes,
+                             .nroot_hashes = i->ncert_hashes,
+                             .tls_enforced = c->tls};
+    memcpy(d->version, i->ver, sizeof d->version);
+    memcpy(d->build, i->build, sizeof d->build);
+    memcpy(d->sku, i->sku, sizeof d->sku);
+    memcpy(d->fqdn, i->fqdn, sizeof d->fqdn);
+    memcpy(d->host_name, i->host_name, sizeof d->host_name);
+    memcpy(d->dns_suffix_os, i->dns_suffix_os, sizeof d->dns_suffix_os);
+    memcpy(d->user, i->user, sizeof d->user);
+    memcpy(d->password, i->password, sizeof d->password);
+    explicit_bzero(c->first.info.password, sizeof c->first.info.password);
+}
+
 /* --- on the host's shard --- */
 
 /* A key that is used up speaks on for the node that it made, until its activation has ended. */
@@ -105,6 +154,7 @@ int rps_may(const struct rps_conn *c, const struct fleet_host *fh, struct errinf
 
 struct birth {
     struct objects_enrol use; /* of the key */
+    struct provision order;   /* what the host begins with: from its first moment the key may go on with it */
     struct rps_conn *c;
     unsigned tries;
 };
@@ -122,6 +172,7 @@ static void give_up(struct rps_conn *c) {
 
 static void resume(struct rps_conn *c) {
     c->posted = false;
+    explicit_bzero(c->who.key, sizeof c->who.key);
     if (c->stream && c->state == RPS_LOOKING && !c->refusal.code)
         rps_move(c);
     else
@@ -185,7 +236,8 @@ static void create(struct birth *b) {
         resume(c);
         return;
     }
-    *fc = (struct fleet_create){.from = c->shard, .rows = v, .nrows = 1, .done = created, .ctx = b};
+    *fc = (struct fleet_create){
+        .from = c->shard, .rows = v, .nrows = 1, .order = &b->order, .done = created, .ctx = b};
     snprintf(v->project, sizeof v->project, "%s", c->who.of_new);
     name_of(&c->first.info, b->tries, v->name);
     v->amt_uuid = c->first.info.uuid;
@@ -197,20 +249,28 @@ static void create(struct birth *b) {
 static void key_used(struct objects_enrol *e) {
     struct birth *b = CONTAINER_OF(e, struct birth, use);
     struct rps_conn *c = b->c;
-    if (e->err == 0) {
+    if (e->err == 0 && c->stream) {
         create(b);
         return;
     }
     c->refusal = e->error;
-    free(b);
+    if (e->err == 0) /* the client is gone: nobody would activate the host */
+        birth_failed(b);
+    else
+        free(b);
     resume(c);
 }
 
-/* False: out of memory. */
+/* Admitted: the use of the key is counted, and the host is made with its activation. False: c->refusal. */
 static bool use_key(struct rps_conn *c) {
     struct birth *b = calloc(1, sizeof *b);
-    if (!b)
+    int err = b ? provisioning_admit(c->shard, c->who.of_new, c->first.command.profile, &c->way.dev,
+                                     c->who.actor, &b->order, &c->refusal)
+                : err_set(&c->refusal, ERR_NOMEM, "", "the server is out of memory");
+    if (err < 0) {
+        free(b);
         return false;
+    }
     b->c = c;
     b->use.from = c->shard;
     b->use.done = key_used;
@@ -243,9 +303,7 @@ static bool settle(struct rps_conn *c) {
                 "the AMT UUID of the node is one that many boards share, and it told no SMBIOS UUID");
         err_remedy(ei, "Enrol the node with pm-agent, which has an identity of its own.");
     } else if (c->who.kind == RPS_CALLER_KEY && c->first.command.verb == RPS_ACTIVATE) {
-        if (use_key(c))
-            return true;
-        err_set(ei, ERR_NOMEM, "", "the server is out of memory");
+        return use_key(c);
     } else {
         not_found(c, ei);
     }
@@ -264,7 +322,9 @@ void rps_look_up(struct rps_conn *c) {
     struct errinfo ei = {0};
     const struct rps_info *info = &c->first.info;
     const bool agent = c->who.kind == RPS_CALLER_AGENT; /* its certificate says which node it is */
-    int err = c->first.command.verb == RPS_ACTIVATE ? check_firmware(info, &ei) : 0;
+    c->tls = wants_tls(&c->first.info);
+    describe(c);
+    int err = check_command(c, &ei);
     if (err == 0) {
         *f = (struct uuid_scan){.scan = {.from = c->shard, .done = looked},
                                 .uuid = agent ? info->uuid : own_uuid(info)};

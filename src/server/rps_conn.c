@@ -57,9 +57,7 @@ static void flush(struct rps_conn *c) {
 
 void rps_send(struct rps_conn *c, struct buf *message) {
     bool sent = c->stream && !message->failed && ws_text(c->ws, buf_slice(message)) == 0;
-    if (message->mem)
-        explicit_bzero(message->mem, message->cap);
-    buf_free(message);
+    buf_wipe(message);
     if (!sent && c->stream && !ws_closing(c->ws))
         stream_abort(c->stream); /* out of memory: a message that is missing would confuse both */
     flush(c);

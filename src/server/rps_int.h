@@ -35,7 +35,7 @@ struct rps_caller {
     enum rps_caller_kind kind;
     char project[HOST_PROJECT_CAP]; /* hosts of this one only; "": of all */
     char host[HOST_ID_CAP];         /* AGENT: its own */
-    char key[RPS_KEY_CAP];          /* KEY: wiped with the connection */
+    char key[RPS_KEY_CAP];          /* KEY: wiped when the host is found or made */
     char of_new[HOST_PROJECT_CAP];  /* KEY: project of a new host */
     bool used_up;                   /* KEY: it speaks only for the node whose activation it began */
     char actor[PROV_ACTOR_CAP];
@@ -84,8 +84,9 @@ struct rps_conn {
     struct errinfo refusal;
     char host[HOST_ID_CAP];
 
+    struct local_way way; /* its dev is what the client told; the rest on the host's shard */
+
     /* on the host's shard */
-    struct local_way way;
     bool task;                /* way.ws is the door's own: maintenance */
     bool turning, turn_again; /* wsc_* calls are worked off */
     int chan;                 /* the open channel's handle; 0: none */

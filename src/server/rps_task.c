@@ -18,6 +18,7 @@ static void done(struct rps_conn *c, const char *text) {
 /* A WS-MAN client of the door's own, logged in as the server. */
 static int make_client(struct rps_conn *c, const struct fleet_host *fh, struct errinfo *ei) {
     const struct app *a = c->shard->app;
+    struct wsc_limits lim = a->wsc_limits;
     char context[HOST_ID_CAP + 8], secret[SEALED_MAX] = "";
     if (!fh->amt_secret.n || !c->way.dev.current_mode) {
         err_set(ei, ERR_STATE, "", "the node is not provisioned by this server");
@@ -27,7 +28,8 @@ static int make_client(struct rps_conn *c, const struct fleet_host *fh, struct e
     snprintf(context, sizeof context, "%s/amt", fh->h.id);
     if (seal_open(a->seal, context, &fh->amt_secret, secret, sizeof secret) < 0)
         return err_set(ei, ERR_CRYPTO, "", "the node's AMT password cannot be opened with the server's key");
-    c->way.ws = wsc_new(&a->wsc_limits, &c->way.io, *fh->h.amt_user ? fh->h.amt_user : "admin", secret);
+    lim.one_request = !c->way.dev.tls_enforced;
+    c->way.ws = wsc_new(&lim, &c->way.io, *fh->h.amt_user ? fh->h.amt_user : "admin", secret);
     explicit_bzero(secret, sizeof secret);
     if (!c->way.ws)
         return err_set(ei, ERR_NOMEM, "", "the server is out of memory");

@@ -120,7 +120,7 @@ int rps_tls_take(struct rps_conn *c, struct slice cipher, struct errinfo *ei) {
             rps_chan_ended(c, ERR_CLOSED);
         }
     }
-    buf_free(&plain);
+    buf_wipe(&plain);
     rps_turn(c);
     return 0;
 }

@@ -9,8 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { AMT_TLS_ONLY = 19 }; /* from here on the local ports speak TLS only; reference 5.4 */
-
 static struct rps_conn *of(struct local_way *w) {
     return CONTAINER_OF(w, struct rps_conn, way);
 }
@@ -66,14 +64,8 @@ static int gather(struct rps_conn *c, struct slice data) {
     return got;
 }
 
-static void wipe(struct buf *b) {
-    if (b->mem)
-        explicit_bzero(b->mem, b->cap);
-    buf_free(b);
-}
-
 static void forget_request(struct rps_conn *c) {
-    wipe(&c->request);
+    buf_wipe(&c->request);
     http1_free(&c->gather);
 }
 
@@ -278,63 +270,16 @@ static void way_finish(struct local_way *w, bool ok, const struct provision *p) 
 
 static const struct local_way_ops OPS = {.progress = way_progress, .finish = way_finish};
 
-static void describe(struct rps_conn *c) {
-    const struct rps_info *i = &c->first.info;
-    struct rps_device *d = &c->way.dev;
-    *d = (struct rps_device){.uuid = i->uuid,
-                             .current_mode = i->current_mode,
-                             .root_hashes = c->first.info.cert_hashes,
-                             .nroot_hashes = i->ncert_hashes,
-                             .tls_enforced = c->tls};
-    memcpy(d->version, i->ver, sizeof d->version);
-    memcpy(d->build, i->build, sizeof d->build);
-    memcpy(d->sku, i->sku, sizeof d->sku);
-    memcpy(d->fqdn, i->fqdn, sizeof d->fqdn);
-    memcpy(d->host_name, i->host_name, sizeof d->host_name);
-    memcpy(d->dns_suffix_os, i->dns_suffix_os, sizeof d->dns_suffix_os);
-    memcpy(d->user, i->user, sizeof d->user);
-    memcpy(d->password, i->password, sizeof d->password);
-    explicit_bzero(c->first.info.password, sizeof c->first.info.password);
-}
-
-static bool wants_tls(const struct rps_info *i) {
-    struct slice rest = slice_str(i->ver);
-    uint64_t major = 0;
-    return i->tls_enforced || i->tls_tunnel ||
-           (slice_to_u64(slice_cut(&rest, '.'), 999, &major) && major >= AMT_TLS_ONLY);
-}
-
-static int goal_of(const struct rps_command *k, enum prov_goal *goal, struct errinfo *ei) {
+int rps_serve(struct rps_conn *c, struct fleet_host *fh, struct errinfo *ei) {
     static const enum prov_goal GOALS[RPS_VERB_COUNT] = {[RPS_ACTIVATE] = PROV_GOAL_ACTIVATE,
                                                          [RPS_DEACTIVATE] = PROV_GOAL_DEACTIVATE,
                                                          [RPS_MAINTENANCE] = PROV_GOAL_ROTATE_AMT};
-    *goal = GOALS[k->verb];
-    if (*goal == PROV_GOAL_ACTIVATE && !*k->profile) {
-        err_set(ei, ERR_INVALID, "profile", "the command names no profile");
-        err_remedy(ei, "Add --profile NAME; orch-cli list profile shows them.");
-        return ERR_INVALID;
-    }
-    if (*k->new_password) {
-        err_set(ei, ERR_INVALID, "changepassword", "the server makes AMT passwords itself");
-        err_remedy(ei, "Leave the new password out.");
-        return ERR_INVALID;
-    }
-    return 0;
-}
-
-int rps_serve(struct rps_conn *c, struct fleet_host *fh, struct errinfo *ei) {
     const struct rps_command *k = &c->first.command;
-    enum prov_goal goal;
-    c->tls = wants_tls(&c->first.info);
-    if (c->tls && !c->shard->amt_tls)
-        return err_set(ei, ERR_UNSUPPORTED, "tlsEnforced", "this server has no TLS towards firmware");
-    describe(c);
     c->way.ops = &OPS;
     c->way.io = (struct wsc_io){c, io_open, io_send, io_close, io_random};
     if (k->verb == RPS_MAINTENANCE && k->task != RPS_TASK_CHANGE_PASSWORD)
         return rps_task_begin(c, fh, ei);
-    int err = goal_of(k, &goal, ei);
-    return err ? err : provisioning_local_attach(fh, &c->way, goal, k->profile, c->who.actor, ei);
+    return provisioning_local_attach(fh, &c->way, GOALS[k->verb], k->profile, c->who.actor, ei);
 }
 
 void rps_way_end(struct rps_conn *c) {

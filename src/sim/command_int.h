@@ -49,6 +49,7 @@ int run_ider(struct run *r);
 
 /* command_prov.c */
 int run_prov(struct run *r);
+int run_secrets(struct run *r);
 int run_step_fault(struct run *r);
 int run_foreign(struct run *r);
 int run_smbios(struct run *r);

@@ -7,6 +7,11 @@ int run_prov(struct run *r) {
     return buf_puts(r->lines, "\n");
 }
 
+int run_secrets(struct run *r) {
+    int e = sim_node_secrets(r->node, r->lines);
+    return e < 0 ? e : buf_puts(r->lines, "\n");
+}
+
 static int take_times(struct run *r, unsigned i, uint32_t *times) {
     uint64_t v = 1;
     if (r->cmd->nargs > i && !slice_to_u64(slice_str(sim_cmd_arg(r, i)), 1000000, &v))

@@ -210,6 +210,7 @@ const struct sim_command SIM_COMMANDS[] = {
      run_suffix, 0},
     {"amt", MUST_NODES, 1, 1, "on|off|bios-on|bios-off", "AMT enabled by the host, by BIOS", run_amt, 0},
     {"prov", MUST_NODES, 0, 0, "", "what is set up, and how often each step was executed", run_prov, 0},
+    {"secrets", MUST_NODES, 0, 0, "", "the secrets that the firmware has", run_secrets, 0},
     {"foreign", MUST_NODES, 1, 2, "HOST[:PORT] [ccm|acm]", "set up by somebody else, with a server there",
      run_foreign, 0},
     {"prov-drop", MUST_NODES, 1, 3, "STEP|none [before|after] [TIMES]",

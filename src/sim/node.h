@@ -230,6 +230,11 @@ NODISCARD int sim_node_dns_suffix(struct sim_node *n, bool mebx, struct slice na
 NODISCARD int sim_node_foreign(struct sim_node *n, struct slice server, uint8_t mode, struct errinfo *ei);
 /* What is set up, and how often each step was executed, in one line. */
 int sim_node_prov_describe(struct sim_node *n, struct buf *out);
+/* The secrets that it has, in one line of key=value: user, realm and HA1 of the administrator, whose password
+ * firmware is never told ("none" but for the one that it had from the start), MEBx password, CIRA user and
+ * password, password of
+ * $$OsAdmin; "none": there is none. Real firmware never tells: for tests. ERR_NOMEM. */
+NODISCARD int sim_node_secrets(struct sim_node *n, struct buf *out);
 /* Is this the administrator's password? For invariants. */
 bool sim_node_admin_is(struct sim_node *n, const char *password);
 /* What goes wrong at a step of the set-up (step_fault.h); copied. */

@@ -2,6 +2,7 @@
 /* What a person, a test or the control socket does to the set-up and the identity of a node. */
 #include "base/text.h"
 #include "sim/firmware.h"
+#include "sim/life.h"
 #include "sim/mei_side.h"
 
 #include <stdio.h>
@@ -120,6 +121,26 @@ int sim_node_prov_describe(struct sim_node *n, struct buf *out) {
     if (n->faults.step.kind)
         buf_putf(out, " fault=%s:%s", sim_step_fault_name((enum sim_step_fault_kind)n->faults.step.kind),
                  n->faults.step.step);
+    return out->failed ? ERR_NOMEM : 0;
+}
+
+static const char *or_none(const char *secret) {
+    return secret && *secret ? secret : "none";
+}
+
+int sim_node_secrets(struct sim_node *n, struct buf *out) {
+    const struct prov *p = node_prov(n);
+    char realm[NODE_REALM_CAP];
+    struct node_dial d;
+    if (!p)
+        return ERR_NOMEM;
+    bool first = sim_node_admin_is(n, n->cfg.id.amt_password);
+    buf_putf(out, "%s amt-user=%s realm=%s amt-ha1=%s amt=%s mebx=%s", n->cfg.id.name, n->cfg.id.amt_user,
+             node_realm(n, realm), or_none(fw_ha1(n)), first ? n->cfg.id.amt_password : "none",
+             or_none(p->mebx_password));
+    bool dials = node_dial(n, &d);
+    buf_putf(out, " cira-user=%s cira=%s os-admin=%s", or_none(dials ? d.user : NULL),
+             or_none(dials ? d.password : NULL), or_none(fw_os_admin_password(n)));
     return out->failed ? ERR_NOMEM : 0;
 }
 

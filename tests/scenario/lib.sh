@@ -289,6 +289,15 @@ rpc() {
     shift
     "$BUILD/src/rpc/rpc" "$@" --mei "unix:$WORK/mei/$n"
 }
+# list_nodes: the nodes of amtsim are in the list by name and AMT UUID, and nothing else is known of them
+list_nodes() {
+    local name uuid
+    while IFS=, read -r name uuid _; do
+        [ "$name" = Name ] && continue
+        api POST /v1/projects/default/compute/hosts -H 'Content-Type: application/json' -d "{\"name\":\"$name\",\"amtUuid\":\"$uuid\"}" |
+            jq -e .resourceId >/dev/null || fail "the host $name"
+    done <"$WORK/nodes.csv"
+}
 # activate NODE [options…]: rpc activate against this server by a fresh enrolment key of nine uses
 activate() {
     local n=$1

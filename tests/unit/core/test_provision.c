@@ -10,13 +10,14 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Secrets are numbers; 0: none. */
+/* Secrets are numbers, made in this order by an activation; 0: none. */
+enum { FIRST_AMT = 1, FIRST_CIRA, FIRST_MEBX };
 struct firmware {
     enum amt_control_mode mode;
     int admin, cira, mebx;
     bool configured;
     unsigned setups, unprovisions, chain;
-    bool refuses_setup, refuses_unprovision, silent_unprovision;
+    bool refuses_setup, refuses_unprovision, silent_unprovision, refuses_mebx;
 };
 struct kept { /* what the store has */
     struct provision p;
@@ -106,7 +107,10 @@ static bool carry_out(struct world *w, const struct prov_act *a, struct wsc_resu
         w->fw.admin = w->kept.amt_next;
         break;
     case WSC_MEBX_SET:
-        w->fw.mebx = w->kept.mebx_next ? w->kept.mebx_next : w->kept.mebx;
+        if (w->fw.refuses_mebx)
+            r->return_value = 1;
+        else
+            w->fw.mebx = w->kept.mebx_next ? w->kept.mebx_next : w->kept.mebx;
         break;
     case WSC_CLEAN:
         w->fw.cira = 0;
@@ -408,9 +412,12 @@ static void begin_rotate_all(struct world *w) {
     activated_before(w);
     order(w, PROV_GOAL_ROTATE_ALL);
 }
+/* A rotation has nothing to do with the MEBx password: it stays the one of the activation. */
 static void check_rotated(const struct world *w, const char *what) {
     assert_activated(w, what);
-    if (w->fw.admin == 1 && w->fw.cira == 2)
+    if (w->fw.mebx && w->fw.mebx != FIRST_MEBX)
+        fail_msg("%s: the MEBx password was changed to %d", what, w->fw.mebx);
+    if (w->fw.admin == FIRST_AMT && w->fw.cira == FIRST_CIRA)
         fail_msg("%s: nothing was rotated", what);
 }
 
@@ -498,6 +505,55 @@ static void cancelled_anywhere(void **state) {
         if (w.fw.mode != AMT_MODE_NONE || w.m.p.state != PROV_STATE_CANCELLED)
             fail_msg("%s: mode %d, %s: %s", what, w.fw.mode, prov_state_text(w.m.p.state), w.m.p.text);
     }
+}
+
+/* --- the MEBx password --- */
+
+/* What is stored is what the firmware has, or what it had: never one that was not sent. */
+static void a_mebx_password_that_was_not_set_is_not_kept(void **state) {
+    struct world w = world_of(AMT_MODE_ACM, PROV_WAY_LOCAL);
+    w.fw.refuses_mebx = true;
+    order(&w, PROV_GOAL_ACTIVATE);
+    settle(&w);
+    assert_int_equal(w.m.p.state, PROV_STATE_DONE);
+    assert_non_null(strstr(w.m.p.text, "mebx"));
+    assert_int_equal(w.kept.mebx, 0);
+    /* and it is not taken for the present one by what comes later */
+    w.way = PROV_WAY_TUNNEL;
+    order(&w, PROV_GOAL_ROTATE_ALL);
+    settle(&w);
+    assert_int_equal(w.m.p.state, PROV_STATE_DONE);
+    assert_int_equal(w.kept.mebx, 0);
+}
+
+/* One that was set before (imported, say) outlives an activation that is cut before it comes to it, and is
+ * set again. */
+static void the_stored_mebx_password_outlives_a_cut_activation(void **state) {
+    struct world w = world_of(AMT_MODE_ACM, PROV_WAY_LOCAL);
+    w.fw.mebx = w.kept.mebx = 77;
+    w.fault = CUT_BEFORE;
+    order(&w, PROV_GOAL_ACTIVATE);
+    for (w.fault_at = 1; w.m.p.step != PROV_STEP_MEBX; w.fault_at++) {
+        assert_true(w.fault_at < 40);
+        assert_int_equal(w.kept.mebx, 77);
+        w.points = 0;
+        feed(&w, (struct prov_ev){.kind = PROV_EV_TIME});
+        if (w.crashed) {
+            w.crashed = false;
+            provision_init(&w.m, &w.rules, &w.kept.p, false, w.now.mono);
+        }
+        feed(&w,
+             (struct prov_ev){
+                 .kind = PROV_EV_WAY, .way = w.way, .has = has_of(&w), .spec = &w.spec, .os_admin = true});
+    }
+    assert_int_equal(w.kept.mebx, 77);
+    assert_int_equal(w.fw.mebx, 77);
+    w.fault = NO_FAULT;
+    w.crashed = false;
+    provision_init(&w.m, &w.rules, &w.kept.p, false, w.now.mono);
+    settle(&w);
+    assert_activated(&w, "at last");
+    assert_int_equal(w.fw.mebx, 77);
 }
 
 /* --- refusals --- */
@@ -607,6 +663,8 @@ static void tries_are_used_up(void **state) {
 UNIT_MAIN(T(client_control_mode), T(admin_control_mode), T(from_client_to_admin), T(configured_once_more),
           T(deactivated_from_inside), T(deactivated_by_the_tunnel), T(amt_password_rotates),
           T(cira_password_rotates), T(both_rotate), T(cancelled_anywhere),
+          T(a_mebx_password_that_was_not_set_is_not_kept),
+          T(the_stored_mebx_password_outlives_a_cut_activation),
           T(a_refused_set_up_is_said_and_leaves_nothing), T(unprovision_that_is_refused_changes_nothing),
           T(a_foreign_firmware_is_told_apart), T(no_certificate_and_no_way_down), T(one_at_a_time),
           T(tries_are_used_up), T(forgotten_is_the_end))

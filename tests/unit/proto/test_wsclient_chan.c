@@ -73,6 +73,24 @@ static void stale_channels(void **s) {
     fake_stop(&f);
 }
 
+/* Where each channel is for one request, the firmware is told so: whoever carries the bytes may wait for its
+ * close. One that does not close is closed. */
+static void one_request_a_channel(void **s) {
+    struct wsc_limits lim = WSC_LIMITS_DEFAULT;
+    for (int one = 0; one < 2; one++) {
+        struct fake f = {.rules = POWER_RULES, .password = "P@ssw0rd", .keep_on_401 = true};
+        lim.one_request = one;
+        fake_start_with(&f, &lim);
+        for (int i = 0; i < 3; i++)
+            assert_int_equal(fake_job(&f, WSC_POWER_READ, 0).err, 0);
+        assert_int_equal(f.requests, 4); /* the first one is told the nonce */
+        assert_int_equal(f.asked_to_close, one ? f.requests : 0);
+        assert_int_equal(f.opens, one ? f.requests : 1);
+        assert_int_equal(f.open_now, one ? 0 : 1);
+        fake_stop(&f);
+    }
+}
+
 static bool endless_body(struct fake *f, int chan, const struct wsman_msg *rq) {
     struct buf b = {0};
     buf_puts(&b, "HTTP/1.1 200 OK\r\n\r\n<e:Envelope xmlns:e=\"" WT_SOAP "\"><e:Body>");
@@ -408,8 +426,8 @@ static void idle_channels_are_closed(void **s) {
 }
 
 UNIT_MAIN(T(a_read_is_retried_once), T(a_power_change_is_never_resent), T(stale_channels),
-          T(endless_answers_are_cut), T(answers_to_others_are_refused), T(unauthorized_for_ever),
-          T(a_nonce_that_expires), T(only_digest_will_do), T(no_progress_ends_at_the_deadline),
-          T(opening_is_tried_three_times), T(tries_count_for_each_request), T(no_slot_is_waited_for),
-          T(sending_fails), T(odd_http), T(answers_of_other_shapes), T(events_of_strangers),
-          T(idle_channels_are_closed))
+          T(one_request_a_channel), T(endless_answers_are_cut), T(answers_to_others_are_refused),
+          T(unauthorized_for_ever), T(a_nonce_that_expires), T(only_digest_will_do),
+          T(no_progress_ends_at_the_deadline), T(opening_is_tried_three_times),
+          T(tries_count_for_each_request), T(no_slot_is_waited_for), T(sending_fails), T(odd_http),
+          T(answers_of_other_shapes), T(events_of_strangers), T(idle_channels_are_closed))

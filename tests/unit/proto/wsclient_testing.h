@@ -53,6 +53,7 @@ struct fake {
     struct fake_chan chans[FAKE_CHANS];
     struct fake_event events[FAKE_EVENTS];
     size_t nevents;
+    int asked_to_close; /* requests that said "Connection: close" */
     int opens, closes, requests, unauthorized, open_now, open_max, executed;
     char log[FAKE_LOG][64]; /* "GET CIM_Chassis", "RequestPowerStateChange" … as executed */
     struct wsc_result results[FAKE_RESULTS];
@@ -278,6 +279,7 @@ static inline void fake_serve(struct fake *f, int chan) {
         if (ev.kind != HTTP1_END)
             continue;
         f->requests++;
+        f->asked_to_close += !http1_keep_alive(ch->http);
         if (!fake_authorized(f, ch->http)) {
             fake_401(f, chan);
         } else {

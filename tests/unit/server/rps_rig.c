@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rps_rig.h"
 
+#include "net/pki.h"
+
 /* --- the stand-in --- */
 
 struct stand_in stand_in;
@@ -75,6 +77,20 @@ int __wrap_stream_peer_identity(const struct stream *s, struct tls_identity *out
     *out = (struct tls_identity){.sha256 = {7}, .until = {INT64_MAX}};
     snprintf(out->name, sizeof out->name, "%s", rps_shown ? rps_shown : "");
     return rps_shown != NULL;
+}
+
+/* --- the server --- */
+
+void rps_make_root(struct desk *d) {
+    struct buf key = {0};
+    struct errinfo ei = {0};
+    assert_int_equal(pki_make_key(PKI_P256, &key, &ei), 0);
+    assert_int_equal(pki_make_root(buf_slice(&key), "outband", (struct wall){1600000000000000}, 36500,
+                                   &d->g->app->cira_root_pem, &ei),
+                     0);
+    buf_free(&key);
+    snprintf(d->g->app->cira_name, sizeof d->g->app->cira_name, "10.0.0.1");
+    atomic_store(&d->g->app->cira_port, 4433);
 }
 
 /* --- the client --- */
@@ -155,6 +171,7 @@ static void collect(struct lender *l, struct buf *out) {
 static void serve_wsman(struct lender *l, struct slice request) {
     struct buf answer = {0};
     bool cut = ++l->requests == l->cut_at;
+    l->kept_open += memmem(request.p, request.n, "\r\nConnection: close\r\n", 21) == NULL;
     dial(l, false);
     if (!cut || l->cut_late)
         port_side_input(&l->side, request, now_of(l));

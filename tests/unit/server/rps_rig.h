@@ -27,6 +27,9 @@ extern struct stand_in stand_in;
 /* The rig is without TLS: new connections show the certificate {7} of this host; NULL: none. */
 extern const char *rps_shown;
 
+/* What nodes are to trust, and to dial: without it no profile can be carried out. */
+void rps_make_root(struct desk *d);
+
 struct lender {
     struct viewer v; /* first: its notes are the messages of the server, one a line */
     size_t read;     /* bytes of them that were taken */
@@ -37,7 +40,8 @@ struct lender {
     char progress[RPS_TEXT_CAP];
     unsigned cut_at;      /* the connection breaks with this request for the firmware; 0: never … */
     bool cut_late;        /* … after the firmware had it, before its answer is passed on */
-    unsigned requests;    /* so many came */
+    unsigned requests;    /* so many came … */
+    unsigned kept_open;   /* … of them without "Connection: close": a client that waits for it is slow */
     bool deaf;            /* answers nothing, but pings */
     const char *switched; /* port of the last port_switch; "" none */
 };

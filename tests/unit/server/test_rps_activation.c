@@ -5,7 +5,6 @@
 
 #include "rps_rig.h"
 
-#include "net/pki.h"
 #include "sim/firmware.h"
 #include "sim/prov.h"
 
@@ -35,30 +34,17 @@ static void plug_fresh(enum sim_profile profile) {
     sim_node_start(d.node);
 }
 
-/* What nodes are to trust, and to dial. */
-static void make_root(void) {
-    struct buf key = {0};
-    struct errinfo ei = {0};
-    assert_int_equal(pki_make_key(PKI_P256, &key, &ei), 0);
-    assert_int_equal(pki_make_root(buf_slice(&key), "outband", (struct wall){1600000000000000}, 36500,
-                                   &d.g->app->cira_root_pem, &ei),
-                     0);
-    buf_free(&key);
-    snprintf(d.g->app->cira_name, sizeof d.g->app->cira_name, "10.0.0.1");
-    atomic_store(&d.g->app->cira_port, 4433);
-}
-
 static int setup(void **state) {
     (void)state;
     desk_open(&d, 1);
-    make_root();
+    rps_make_root(&d);
     plug_fresh(SIM_A15);
     return 0;
 }
 static int setup_tls(void **state) {
     (void)state;
     desk_open_tls(&d, 0);
-    make_root();
+    rps_make_root(&d);
     plug_fresh(SIM_A19);
     return 0;
 }
@@ -128,6 +114,8 @@ static void client_control_mode(void **state) {
     assert_int_equal(l.end.outcome.parts[RPS_PART_CIRA].result, RPS_RESULT_SUCCESS);
     assert_int_equal(node_prov(d.node)->mode, 1);
     assert_int_equal(node_prov(d.node)->setups, 1);
+    assert_true(l.requests > 10);
+    assert_int_equal(l.kept_open, 0);
     lender_free(&l);
     assert_comes();
     /* and out of it again */
@@ -136,6 +124,29 @@ static void client_control_mode(void **state) {
     assert_int_equal(node_prov(d.node)->mode, 0);
     assert_int_equal(node_prov(d.node)->unprovisions, 1);
     lender_free(&l);
+}
+
+/* A profile with one AMT password for all its nodes: until a rotation gives this one its own. */
+static void the_password_of_the_profile(void **state) {
+    (void)state;
+    struct lender l;
+    const struct rps_command lab = {.verb = RPS_ACTIVATE, .profile = "lab"};
+    make_host();
+    assert_int_equal(
+        desk_ask_path(&d, "admin", "POST", "/v1/projects/default/amt/profiles",
+                      "{\"name\":\"lab\",\"controlMode\":\"ccm\",\"sharedPassword\":\"L@bPassw0rd\"}"),
+        201);
+    assert_true(run(&l, &lab, 0, false));
+    assert_done(&l);
+    lender_free(&l);
+    assert_comes();
+    assert_true(sim_node_admin_is(d.node, "L@bPassw0rd"));
+    assert_int_equal(desk_ask(&d, "admin", "POST", ":rotate", "{\"secret\":\"amt\"}"), 202);
+    for (int i = 0; i < 100 && sim_node_admin_is(d.node, "L@bPassw0rd"); i++)
+        desk_run(&d, 100);
+    assert_false(sim_node_admin_is(d.node, "L@bPassw0rd"));
+    desk_run(&d, 2000);
+    assert_comes();
 }
 
 /* Firmware that speaks TLS only on its local ports. */
@@ -178,6 +189,7 @@ static void cut_at_every_request(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         AT_DESK(client_control_mode),
+        AT_DESK(the_password_of_the_profile),
         cmocka_unit_test_setup_teardown(through_tls, setup_tls, teardown),
         cmocka_unit_test(cut_at_every_request),
     };

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "net/tls.h"
 #include "server/agent_ca.h"
+#include "server/provisioning_int.h"
 #include "server/rps_door.h"
 
 #include <openssl/evp.h>
@@ -183,37 +184,57 @@ static void without_a_profile(void **state) {
 
 /* --- an enrolment key --- */
 
+static const struct rps_command OTHER = {.verb = RPS_ACTIVATE, .profile = "other_ccm"};
+
+static const struct fleet_host *host_of(const char *name) {
+    struct directory_entry e;
+    if (directory_by_name(d.g->app->directory, "other", name, &e) < 0)
+        return NULL;
+    return fleet_host_find(app_shard_of(d.g->app, e.id), e.id);
+}
+static unsigned key_uses(void) {
+    struct object x;
+    struct errinfo ei = {0};
+    assert_int_equal(objects_get(d.g->app->objects, OBJECT_ENROL, "other", "k1", &x, &ei), 0);
+    unsigned uses = x.uses;
+    object_free(&x);
+    return uses;
+}
+
 static void a_key_makes_a_host(void **state) {
     (void)state;
     struct lender l;
-    struct directory_entry e;
     struct rps_info info = rps_info_of(&d);
+    rps_make_root(&d);
     stand_in.refuse = "far enough";
     make_key("other", "other", 2);
     memset(&info.uuid, 0x42, sizeof info.uuid);
     by_key(&l);
-    ends_with(&l, &ACTIVATE, &info, false, "far enough");
-    assert_int_equal(directory_by_name(d.g->app->directory, "other", "edge-1", &e), 0);
-    const struct fleet_host *fh = fleet_host_find(app_shard_of(d.g->app, e.id), e.id);
+    ends_with(&l, &OTHER, &info, false, "far enough");
+    const struct fleet_host *fh = host_of("edge-1");
+    assert_non_null(fh);
     assert_true(uuid_eq(fh->h.amt_uuid, info.uuid));
+    assert_string_equal(provisioning_activator(fh), "key k1"); /* it was made with its order */
+    assert_string_equal(fh->prov->m.p.profile, "other_ccm");
+    assert_int_equal(fh->prov->m.p.mode, AMT_MODE_CCM);
     /* the same node again: the same host, and no second use */
     by_key(&l);
-    ends_with(&l, &ACTIVATE, &info, false, "far enough");
+    ends_with(&l, &OTHER, &info, false, "far enough");
+    assert_int_equal(key_uses(), 1);
     size_t hosts = directory_count(d.g->app->directory);
     /* another node of the same name */
     memset(&info.uuid, 0x43, sizeof info.uuid);
     by_key(&l);
-    ends_with(&l, &ACTIVATE, &info, false, "far enough");
+    ends_with(&l, &OTHER, &info, false, "far enough");
     assert_int_equal(directory_count(d.g->app->directory), hosts + 1);
-    assert_int_equal(directory_by_name(d.g->app->directory, "other", "edge-1-43434343", &e), 0);
-    /* two uses are used up: it makes no third host, and speaks for none whose activation is not its own */
+    assert_non_null(host_of("edge-1-43434343"));
+    /* two uses are used up: it goes on with what it began, and begins nothing more */
+    by_key(&l);
+    ends_with(&l, &OTHER, &info, false, "far enough");
     memset(&info.uuid, 0x44, sizeof info.uuid);
     by_key(&l);
-    ends_with(&l, &ACTIVATE, &info, false, "the enrolment key is not valid");
+    ends_with(&l, &OTHER, &info, false, "the enrolment key is not valid");
     assert_int_equal(directory_count(d.g->app->directory), hosts + 1);
-    memset(&info.uuid, 0x43, sizeof info.uuid);
-    by_key(&l);
-    ends_with(&l, &ACTIVATE, &info, false, "the enrolment key is not valid");
 }
 
 /* Two boards whose firmware says the same: each is the host of its SMBIOS UUID. */
@@ -224,6 +245,7 @@ static void placeholders_are_told_apart_by_smbios(void **state) {
     struct lender l;
     struct rps_info info = rps_info_of(&d);
     stand_in.refuse = "far enough";
+    rps_make_root(&d);
     make_key("other", "other", 9);
     for (uint8_t i = 0; i < 3; i++) {
         struct directory_entry e, again;
@@ -232,13 +254,13 @@ static void placeholders_are_told_apart_by_smbios(void **state) {
         info.smbios.b[15] = (uint8_t)(info.smbios.b[15] + i);
         size_t hosts = directory_count(d.g->app->directory);
         by_key(&l);
-        ends_with(&l, &ACTIVATE, &info, false, "far enough");
+        ends_with(&l, &OTHER, &info, false, "far enough");
         assert_int_equal(directory_count(d.g->app->directory), hosts + 1);
         assert_int_equal(directory_by_name(d.g->app->directory, "other", names[i], &e), 0);
         assert_true(uuid_eq(e.ids.smbios, info.smbios) && uuid_eq(e.ids.amt, info.uuid));
         info.smbios = uuid_swap(info.smbios); /* the same node again, in whatever byte order */
         by_key(&l);
-        ends_with(&l, &ACTIVATE, &info, false, "far enough");
+        ends_with(&l, &OTHER, &info, false, "far enough");
         assert_int_equal(directory_count(d.g->app->directory), hosts + 1);
         assert_int_equal(directory_by_name(d.g->app->directory, "other", names[i], &again), 0);
         assert_string_equal(again.id, e.id);
@@ -248,10 +270,10 @@ static void placeholders_are_told_apart_by_smbios(void **state) {
     memset(&info.uuid, 0x42, sizeof info.uuid);
     memset(&info.smbios, 0x51, sizeof info.smbios);
     by_key(&l);
-    ends_with(&l, &ACTIVATE, &info, false, "far enough");
+    ends_with(&l, &OTHER, &info, false, "far enough");
     memset(&info.smbios, 0x52, sizeof info.smbios);
     by_key(&l);
-    ends_with(&l, &ACTIVATE, &info, false, "far enough");
+    ends_with(&l, &OTHER, &info, false, "far enough");
     assert_int_equal(directory_count(d.g->app->directory), hosts + 2);
     /* an admin's token finds the host, too */
     lender_open(&l, &d, "admin");
@@ -259,6 +281,41 @@ static void placeholders_are_told_apart_by_smbios(void **state) {
     memset(&info.smbios, 0x53, sizeof info.smbios);
     lender_open(&l, &d, "admin");
     ends_with(&l, &ACTIVATE, &info, false, "no host of the list has the AMT UUID 42424242");
+}
+
+/* An activation that is not admitted makes no host and uses nothing up. */
+static void a_refused_activation_makes_no_host(void **state) {
+    (void)state;
+    static const struct {
+        const char *profile, *ver, *text;
+        bool tls, no_root;
+    } CASES[] = {{"nobody", "15.0.23", "nobody", false, false},
+                 {"default_ccm", "15.0.23", "default_ccm", false, false}, /* of another project */
+                 {"", "15.0.23", "names no profile", false, false},
+                 {"other_acm", "15.0.23", "no provisioning certificate", false, false},
+                 {"other_ccm", "6.0.1", "too old", false, false},
+                 {"other_ccm", "15.0.23", "no TLS towards firmware", true, false},
+                 {"other_ccm", "15.0.23", "", false, true}};
+    make_key("other", "other", 9);
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        struct lender l;
+        struct rps_command k = OTHER;
+        struct rps_info info = rps_info_of(&d);
+        if (!CASES[i].no_root)
+            rps_make_root(&d);
+        snprintf(k.profile, sizeof k.profile, "%s", CASES[i].profile);
+        snprintf(info.ver, sizeof info.ver, "%s", CASES[i].ver);
+        info.tls_enforced = CASES[i].tls;
+        memset(&info.uuid, 0x60 + (int)i, sizeof info.uuid);
+        size_t hosts = directory_count(d.g->app->directory);
+        by_key(&l);
+        ends_with(&l, &k, &info, false, CASES[i].text);
+        buf_free(&d.g->app->cira_root_pem);
+        if (directory_count(d.g->app->directory) != hosts || key_uses() || host_of("edge-1"))
+            fail_msg("case %zu: %zu hosts, %u uses", i, directory_count(d.g->app->directory) - hosts,
+                     key_uses());
+    }
+    assert_int_equal(stand_in.attached, 0);
 }
 
 static void what_a_key_is_not_for(void **state) {
@@ -503,21 +560,45 @@ static void silence(void **state) {
     lender_free(&l);
 }
 
-/* At every point of its way the client may leave. */
+static size_t leavers(void) {
+    size_t hosts = 0;
+    for (int at = 0; at < 12; at++) {
+        char name[HOST_NAME_CAP];
+        snprintf(name, sizeof name, "leaver-%d", at);
+        const struct fleet_host *fh = host_of(name);
+        hosts += fh != NULL;
+        assert_true(!fh || provisioning_activator(fh)); /* the key may come back for it */
+    }
+    return hosts;
+}
+
+/* At every point of its way the client may leave. One that is gone before it was admitted leaves no host, and
+ * there is one for each use that counts. */
 static void it_leaves(void **state) {
     (void)state;
     struct rps_info info = rps_info_of(&d);
+    size_t before = directory_count(d.g->app->directory);
+    rps_make_root(&d);
     make_key("other", "other", 100);
-    for (int ms = 0; ms < 12; ms++) {
+    for (int at = 0; at < 12; at++) {
         struct lender l;
-        memset(&info.uuid, 0x50 + ms, sizeof info.uuid);
+        memset(&info.uuid, 0x50 + at, sizeof info.uuid);
+        snprintf(info.host_name, sizeof info.host_name, "leaver-%d", at);
         by_key(&l);
-        lender_command(&l, &ACTIVATE, &info);
-        sim_run_until(d.g->w, mono_add_ms(sim_now(d.g->w), ms));
-        stream_abort(l.v.s);
+        lender_command(&l, &OTHER, &info);
+        for (int ms = 0; ms < at; ms++) /* 0: in the same breath */
+            desk_run(&d, 1);
+        if (l.v.s)
+            stream_abort(l.v.s);
         desk_run(&d, 200);
         lender_free(&l);
+        if (at == 0)
+            assert_int_equal(directory_count(d.g->app->directory), before);
     }
+    size_t ordered = leavers();
+    assert_int_equal(directory_count(d.g->app->directory), before + ordered);
+    assert_int_equal(key_uses(), ordered);
+    assert_true(ordered > 0);
     assert_int_equal(clients(), 0);
     assert_null(stand_in.way);
     assert_int_equal(counted(METRIC_RPS_CLIENTS), 0);
@@ -533,6 +614,7 @@ int main(void) {
         AT_DESK(without_a_profile),
         AT_DESK(a_key_makes_a_host),
         AT_DESK(placeholders_are_told_apart_by_smbios),
+        AT_DESK(a_refused_activation_makes_no_host),
         AT_DESK(what_a_key_is_not_for),
         AT_DESK(anonymous_clients),
         AT_DESK(an_agent_speaks_for_its_own_host),

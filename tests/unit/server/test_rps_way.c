@@ -150,9 +150,16 @@ static void maintenance(void **state) {
     lender_command(&l, &rotate, &info);
     assert_end(&l, false, "makes AMT passwords itself");
     lender_free(&l);
+    const struct rps_command clock = {.verb = RPS_MAINTENANCE, .task = RPS_TASK_SYNC_TIME};
+    lender_open(&l, &d, "admin");
+    lender_command(&l, &clock, &info);
+    assert_end(&l, true, "Time Synchronized");
+    assert_true(l.requests >= 2);
+    assert_int_equal(l.kept_open, 0);
+    lender_free(&l);
     info.current_mode = 0;
     lender_open(&l, &d, "admin");
-    lender_command(&l, &(struct rps_command){.verb = RPS_MAINTENANCE, .task = RPS_TASK_SYNC_TIME}, &info);
+    lender_command(&l, &clock, &info);
     assert_end(&l, false, "not provisioned by this server");
     lender_free(&l);
 }

@@ -246,6 +246,8 @@ static void set_up_is_told_and_changed(void **state) {
     } CASES[] = {
         {"prov 1",
          "node001 mode=ccm state=post setups=0 admin-setups=0 upgrades=0 unprovisions=0 mps=127.0.0.1:1"},
+        {"secrets 1", "node001 amt-user=admin realm=Digest:"},
+        {"secrets 1", " mebx=none cira-user="},
         {"foreign 1 mps.example", "ok 1 node\n"},
         {"prov 1",
          "mode=acm state=post setups=0 admin-setups=0 upgrades=0 unprovisions=0 mps=mps.example:4433"},
