@@ -55,7 +55,7 @@ static void put_os(struct json *j) {
 static void put_machine(struct json *j, const char *sysfs) {
     struct dmi d;
     char root[AGENT_CONFIG_CAP + 32];
-    snprintf(root, sizeof root, "%s/class/dmi/id", sysfs);
+    snprintf(root, sizeof root, "%s/" DMI_DIR, sysfs);
     dmi_read(&d, root);
     kuuid(j, "smbiosUuid", d.uuid);
     kstr(j, "serial", d.serial);

@@ -8,6 +8,7 @@
 #include "http/now.h"
 #include "rpc/activate.h"
 #include "rpc/deactivate.h"
+#include "rpc/dmi.h"
 #include "rpc/fw.h"
 
 #include <errno.h>
@@ -47,7 +48,7 @@ static const char *where_of(const struct agent_config *c) {
 }
 
 static int through_server(struct task *t, enum rps_verb verb, struct errinfo *ei) {
-    char url[AGENT_CONFIG_CAP + 16], *ca = NULL;
+    char url[AGENT_CONFIG_CAP + 16], dmi[AGENT_CONFIG_CAP + 32], *ca = NULL;
     struct rps_command command = {.verb = verb};
     struct activate_end end = {0};
     slice_to_str(slice_str(t->o->profile), command.profile, sizeof command.profile);
@@ -57,7 +58,9 @@ static int through_server(struct task *t, enum rps_verb verb, struct errinfo *ei
     int r = door_ca(t->c, &ca, ei);
     if (r < 0)
         return r;
+    snprintf(dmi, sizeof dmi, "%s/" DMI_DIR, t->c->sysfs);
     const struct activate_opts o = {.local = {.where = where_of(t->c)},
+                                    .dmi = dmi,
                                     .url = url,
                                     .ca_pem = ca,
                                     .cert_pem = t->id->cert_pem,

@@ -159,6 +159,7 @@ bool provision_wants(const struct prov_machine *m, enum prov_way way) {
 
 /* --- events --- */
 
+#define BEING_WRITTEN "something is being written down just now: try again"
 static void refuse(struct prov_turn *t, const char *fmt, ...) PRINTF_LIKE(2, 3);
 static void refuse(struct prov_turn *t, const char *fmt, ...) {
     va_list ap;
@@ -193,6 +194,10 @@ static void ordered(struct prov_turn *t, const struct prov_ev *ev) {
                p->actor, prov_state_text(p->state));
         return;
     }
+    if (m->then) {
+        refuse(t, BEING_WRITTEN);
+        return;
+    }
     bool link_up = m->link_up;
     *m = (struct prov_machine){
         .link_up = link_up, .has = ev->has, .again_at = MONO_NEVER, .give_up_at = MONO_NEVER};
@@ -209,7 +214,7 @@ static void cancelled(struct prov_turn *t, const struct prov_ev *ev) {
         return;
     }
     if (m->then) {
-        refuse(t, "it is being written down just now: try again");
+        refuse(t, BEING_WRITTEN);
         return;
     }
     bool touched = p->setup_sent || p->cira_sent || p->step == PROV_STEP_ADMIN ||
@@ -236,15 +241,14 @@ static void cancelled(struct prov_turn *t, const struct prov_ev *ev) {
 }
 
 static void forgot(struct prov_turn *t) {
-    prov_set_state(t, PROV_STATE_CANCELLED, PROV_CODE_CANCELLED,
-                   "All secrets of the node are void here; its firmware was not touched", "");
+    prov_set_state(t, PROV_STATE_CANCELLED, PROV_CODE_CANCELLED, t->m->p.text, "");
     prov_finish_way(t, false);
 }
 
 static void forget(struct prov_turn *t, const struct prov_ev *ev) {
     struct prov_machine *m = t->m;
     if (m->then) {
-        refuse(t, "something is being written down just now: try again");
+        refuse(t, BEING_WRITTEN);
         return;
     }
     if (!provision_open(m)) {
@@ -253,6 +257,12 @@ static void forget(struct prov_turn *t, const struct prov_ev *ev) {
     }
     m->has = (struct prov_has){0};
     m->job_out = false;
+    /* it is written down as ended, together with the secrets: a restart in between must not take it up again
+     */
+    provision_set_state(&m->p, PROV_STATE_CANCELLED, PROV_CODE_CANCELLED,
+                        "All secrets of the node are void here; its firmware was not touched", "",
+                        t->now.wall);
+    m->p.finished = t->now.wall;
     prov_journal(t, PROV_DROP_ALL, forgot);
 }
 

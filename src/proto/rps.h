@@ -93,7 +93,8 @@ struct rps_command {
 struct rps_info {
     char ver[AMT_TEXT_CAP], build[AMT_TEXT_CAP], sku[AMT_TEXT_CAP], features[AMT_TEXT_CAP];
     char client[AMT_TEXT_CAP];
-    struct uuid uuid;                                    /* printed order */
+    struct uuid uuid;   /* of the firmware; printed order */
+    struct uuid smbios; /* of the machine, as its SMBIOS says; nil: not told. The public clients do not */
     char user[RPS_USER_CAP], password[RPS_PASSWORD_CAP]; /* of $$OsAdmin, or of admin */
     uint8_t current_mode;                                /* 0, 1 CCM, 2 ACM */
     char host_name[AMT_TEXT_CAP], fqdn[AMT_HOST_CAP];    /* fqdn: the DNS suffix that the firmware knows */

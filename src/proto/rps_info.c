@@ -131,6 +131,8 @@ int rps_info_read(const json_t *o, struct rps_info *info, struct errinfo *ei) {
         return missing("build", ei);
     if (!read_uuid(json_object_get(o, "uuid"), &info->uuid))
         return err_set(ei, ERR_INVALID, "uuid", "uuid must be a UUID of 36 characters, or its 16 bytes");
+    if (!read_uuid(json_object_get(o, "smbiosUuid"), &info->smbios))
+        info->smbios = (struct uuid){{0}};
     const json_t *mode = json_object_get(o, "currentMode");
     json_int_t m = json_is_integer(mode) ? json_integer_value(mode) : 0;
     if ((mode && !json_is_integer(mode)) || m < 0 || m > 2)
@@ -162,6 +164,8 @@ void rps_info_put(struct json *j, const struct rps_info *info) {
     json_obj(j);
     put_members(j, info, "");
     json_kstr(j, "uuid", uuid_text(info->uuid, uuid));
+    if (!uuid_is_nil(info->smbios))
+        json_kstr(j, "smbiosUuid", uuid_text(info->smbios, uuid));
     json_kstr(j, "username", info->user);
     json_kstr(j, "password", info->password);
     json_kint(j, "currentMode", info->current_mode);

@@ -301,9 +301,12 @@ static int run_once(struct run *r, const struct url *u, const char *target, cons
     r->port = LOCAL_PORT;
     r->switch_at = MONO_NEVER;
     r->end->mei = true;
+    const struct device_opts d = {.where = r->o->local.where,
+                                  .dmi = r->o->dmi,
+                                  .any_uuid = r->o->cert_pem != NULL,
+                                  .friendly_name = r->o->friendly_name};
     int rc = !info || !r->local ? err_set(r->ei, ERR_NOMEM, "", "out of memory")
-                                : device_read(info, r->local, r->o->local.where, r->o->cert_pem != NULL,
-                                              r->o->friendly_name, r->ei);
+                                : device_read(info, r->local, &d, r->ei);
     if (rc == 0) {
         r->end->mei = false;
         rc = connect_server(&r->stream, r->o, u, target, t, r->ei);

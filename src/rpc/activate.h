@@ -17,6 +17,7 @@ enum {
 
 struct activate_opts {
     struct local_opts local; /* where the firmware is */
+    const char *dmi;         /* as dmi_read(); NULL: the machine is not told */
     const char *url;         /* wss://HOST[:PORT][/PATH], or https; ws and http for this machine only. Without
                                 a path: /activate */
     const char *ca_pem;      /* NULL: the system's certificates */
@@ -32,10 +33,10 @@ struct activate_opts {
 
 /* Run to the end. 0: the server said success; *outcome is what it told, in both cases of an end.
  * ERR_FAULT: the server said error; before anything of the firmware (mei set to true): as fw.h and local.h;
- * ERR_EXISTS: a UUID that many machines share; ERR_AUTH: the server takes nothing from us; ERR_REFUSED,
- * ERR_UNSUPPORTED: it does not do this; ERR_INVALID: url, ca_pem, cert_pem; ERR_NOT_FOUND: nothing at the
- * url's path; ERR_UNREACHABLE, ERR_TLS, ERR_CLOSED, ERR_TIMEOUT: the way to it, after the last new try. Each
- * with sentence and remedy. */
+ * ERR_EXISTS: a UUID that many machines share, and nothing else that says which one it is; ERR_AUTH: the
+ * server takes nothing from us; ERR_REFUSED, ERR_UNSUPPORTED: it does not do this; ERR_INVALID: url, ca_pem,
+ * cert_pem; ERR_NOT_FOUND: nothing at the url's path; ERR_UNREACHABLE, ERR_TLS, ERR_CLOSED, ERR_TIMEOUT: the
+ * way to it, after the last new try. Each with sentence and remedy. */
 struct activate_end {
     struct rps_outcome outcome;
     bool mei; /* the error is of the firmware's interfaces */

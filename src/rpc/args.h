@@ -26,6 +26,8 @@ enum rpc_command {
 /* O(SYMBOL, name, argument or "", commands that take it, help) */
 #define RPC_OPTION_TABLE(O)                                                                                  \
     O(MEI, "mei", "DEVICE", RPC_ANY, "/dev/mei0, or unix:PATH; default: every /dev/mei*")                    \
+    O(SYSFS, "sysfs", "DIR", RPC_REMOTE,                                                                     \
+      "where the machine's SMBIOS UUID is read; default: /sys, with unix: none")                             \
     O(JSON, "json", "", RPC_ANY, "print JSON")                                                               \
     O(URL, "url", "URL", RPC_REMOTE, "the server: wss://HOST:8443/activate")                                 \
     O(PROFILE, "profile", "NAME", RPC_BIT(ACTIVATE), "the profile that the server is to set up")             \

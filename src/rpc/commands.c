@@ -8,6 +8,7 @@
 #include "rpc/amtinfo.h"
 #include "rpc/args.h"
 #include "rpc/deactivate.h"
+#include "rpc/dmi.h"
 #include "rpc/exits.h"
 
 #include <stdlib.h>
@@ -234,6 +235,15 @@ static enum rpc_exit exit_of_work(const struct run *r) {
     return RPC_EXIT_FAILED;
 }
 
+/* Behind a socket is another machine than this one. */
+static const char *dmi_of(const struct run *r, char root[DMI_ROOT_CAP]) {
+    const char *sysfs = option(r, RPC_OPT_SYSFS), *mei = option(r, RPC_OPT_MEI);
+    if (!sysfs && mei && strncmp(mei, "unix:", 5) == 0)
+        return NULL;
+    snprintf(root, DMI_ROOT_CAP, "%s/" DMI_DIR, sysfs ? sysfs : "/sys");
+    return root;
+}
+
 static enum rpc_exit exit_of_end(const struct run *r, const struct activate_end *end, int rc,
                                  const struct errinfo *ei) {
     if (rc == ERR_FAULT || rc == ERR_REFUSED)
@@ -253,6 +263,7 @@ static int remote(const struct run *r) {
     struct activate_end end = {0};
     uint64_t retries = 3;
     const char *n = option(r, RPC_OPT_RETRIES);
+    char dmi[DMI_ROOT_CAP];
     int code = read_given(r, &g, &ei);
     if (code == 0 && n && !slice_to_u64(slice_str(n), 1000, &retries)) {
         err_set(&ei, ERR_INVALID, "retries", "--retries %.20s is not a number from 0 to 1000", n);
@@ -260,6 +271,7 @@ static int remote(const struct run *r) {
     }
     if (code == 0) {
         const struct activate_opts o = {.local = {.where = option(r, RPC_OPT_MEI)},
+                                        .dmi = dmi_of(r, dmi),
                                         .url = option(r, RPC_OPT_URL),
                                         .ca_pem = g.ca,
                                         .cert_pem = g.cert,

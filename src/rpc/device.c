@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "rpc/amtinfo.h"
+#include "rpc/dmi.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -63,30 +64,45 @@ static int put_account(struct rps_info *d, struct fw *f, struct errinfo *ei) {
     return rc == ERR_REFUSED && d->current_mode ? 0 : rc;
 }
 
-static int check(struct amtinfo *i, struct fw *f, bool any_uuid, struct errinfo *ei) {
-    if (!any_uuid && uuid_is_placeholder(i->uuid)) {
-        char text[UUID_TEXT_CAP];
-        err_set(ei, ERR_EXISTS, "", "the firmware's UUID is %s, which many machines share",
-                uuid_text(i->uuid, text));
-        err_remedy(ei, "A server cannot tell this node from others: have the maker set a UUID in its BIOS.");
-        return ERR_EXISTS;
-    }
-    if (i->control_mode == 0 && i->provisioning_state == 1)
-        return fw_stop_configuration(f, ei);
-    return 0;
+/* Which of many nodes with this UUID is it? */
+static int check_known(const struct rps_info *d, bool any_uuid, struct errinfo *ei) {
+    char text[UUID_TEXT_CAP];
+    if (any_uuid || !uuid_is_placeholder(d->uuid) || !uuid_is_nil(d->smbios))
+        return 0;
+    err_set(ei, ERR_EXISTS, "", "the firmware's UUID is %s, which many machines share, and SMBIOS tells none",
+            uuid_text(d->uuid, text));
+    err_remedy(ei,
+               "A server cannot tell this node from others: enrol it with pm-agent, which has an identity "
+               "of its own, or have the maker set a UUID in its BIOS.");
+    return ERR_EXISTS;
 }
 
-int device_read(struct rps_info *d, const struct local *l, const char *where, bool any_uuid,
-                const char *friendly_name, struct errinfo *ei) {
+static int make_ready(const struct amtinfo *i, struct fw *f, struct errinfo *ei) {
+    bool hangs = i->control_mode == 0 && i->provisioning_state == 1;
+    return hangs ? fw_stop_configuration(f, ei) : 0;
+}
+
+static void put_machine(struct rps_info *d, const char *root) {
+    struct dmi dmi = {0};
+    if (root)
+        dmi_read(&dmi, root);
+    d->smbios = dmi.uuid;
+}
+
+int device_read(struct rps_info *d, const struct local *l, const struct device_opts *o, struct errinfo *ei) {
     struct amtinfo *i = calloc(1, sizeof *i);
-    struct fw *f = fw_new(where);
+    struct fw *f = fw_new(o->where);
     *d = (struct rps_info){0};
     int rc = i && f ? amtinfo_read(i, f, ei) : err_set(ei, ERR_NOMEM, "", "out of memory");
-    if (rc == 0)
-        rc = check(i, f, any_uuid, ei);
     if (rc == 0) {
         put_info(d, i);
-        PUT(d->friendly_name, friendly_name ? friendly_name : "");
+        put_machine(d, o->dmi);
+        rc = check_known(d, o->any_uuid, ei);
+    }
+    if (rc == 0)
+        rc = make_ready(i, f, ei);
+    if (rc == 0) {
+        PUT(d->friendly_name, o->friendly_name ? o->friendly_name : "");
         d->lms_installed = local_has_lms(l, LOCAL_PORT);
         rc = put_account(d, f, ei);
     }

@@ -6,8 +6,8 @@
 #include "base/slice.h"
 #include "base/uuid.h"
 
-enum { DMI_TEXT_CAP = 64, DMI_FILE_MAX = 4096 };
-#define DMI_ROOT "/sys/class/dmi/id"
+enum { DMI_TEXT_CAP = 64, DMI_FILE_MAX = 4096, DMI_ROOT_CAP = 512 };
+#define DMI_DIR "class/dmi/id" /* in a sysfs */
 
 /* F(member, file) */
 #define DMI_TABLE(F)                                                                                         \
@@ -25,7 +25,8 @@ struct dmi {
 #undef F
 };
 
-/* root: DMI_ROOT, or another directory that looks like it. Never fails: what is not there stays empty. */
+/* root: /sys/ DMI_DIR, or another directory that looks like it. Never fails: what is not there stays empty.
+ */
 void dmi_read(struct dmi *d, const char *root);
 /* The content of one of the files, cleaned, into out[DMI_TEXT_CAP]. */
 void dmi_text(struct slice content, char out[DMI_TEXT_CAP]);

@@ -19,7 +19,7 @@
     X(PASSWORD, 23, "a password is missing or cannot be read")                                               \
     X(USAGE, 28, "the command line is wrong")                                                                \
     X(FILE, 34, "a file given cannot be read or holds something else")                                       \
-    X(UUID, 37, "the firmware's UUID is one that many machines share")                                       \
+    X(UUID, 37, "the firmware's UUID is one that many machines share, and nothing else says which it is")    \
     X(LOGIN, 70, "the server does not know this key, token or certificate")                                  \
     X(LOCAL, 71, "the firmware's web server cannot be reached at the node")                                  \
     X(SERVER, 73, "the server cannot be reached, or hung up")                                                \

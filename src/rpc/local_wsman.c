@@ -4,7 +4,7 @@
 #include "base/ossl.h"
 #include "http/now.h"
 #include "proto/wsclient.h"
-#include "rpc/local.h"
+#include "rpc/local_tls.h"
 #include "rpc/ready.h"
 
 #include <openssl/rand.h>
@@ -14,15 +14,20 @@ enum { READ_BYTES = 4096, LOOK_MS = 200 };
 /* One connection at a time. */
 struct way {
     struct local *l;
-    int chan; /* of the newest connection */
+    struct local_tls *tls; /* over l; NULL: in the clear */
+    int chan;              /* of the newest connection */
     bool open, told;
 };
+
+static int connect_way(struct way *w, struct errinfo *ei) {
+    return w->tls ? local_tls_connect(w->tls, ei) : local_connect(w->l, LOCAL_PORT, ei);
+}
 
 static int way_open(void *ctx) {
     struct way *w = ctx;
     if (w->open)
         return ERR_LIMIT;
-    if (local_connect(w->l, LOCAL_PORT, NULL) < 0)
+    if (connect_way(w, NULL) < 0)
         return ERR_UNREACHABLE;
     w->open = true;
     w->told = false;
@@ -30,11 +35,25 @@ static int way_open(void *ctx) {
 }
 static int way_send(void *ctx, int chan, struct slice data) {
     struct way *w = ctx;
-    return local_write(w->l, data, mono_add_ms(now_mono(), LOCAL_REST_MS), NULL);
+    struct mono until = mono_add_ms(now_mono(), LOCAL_REST_MS);
+    return w->tls ? local_tls_write(w->tls, data, until, NULL) : local_write(w->l, data, until, NULL);
+}
+/* As local_tls_read(). */
+static int way_read(struct way *w, struct buf *got, struct mono until) {
+    if (w->tls)
+        return local_tls_read(w->tls, got, until, NULL);
+    uint8_t *into = buf_room(got, READ_BYTES);
+    int n = into ? local_read(w->l, into, READ_BYTES, until, NULL) : ERR_NOMEM;
+    if (n > 0)
+        buf_commit(got, (size_t)n);
+    return n;
 }
 static void way_close(void *ctx, int chan) {
     struct way *w = ctx;
-    local_disconnect(w->l);
+    if (w->tls)
+        local_tls_disconnect(w->tls);
+    else
+        local_disconnect(w->l);
     w->open = false;
 }
 static void way_random(void *ctx, uint8_t *out, size_t n) {
@@ -43,7 +62,6 @@ static void way_random(void *ctx, uint8_t *out, size_t n) {
 
 /* Carry what comes to the client, at most until it wants to be called. */
 static void carry(struct way *w, struct wsclient *c) {
-    uint8_t got[READ_BYTES];
     struct mono until = mono_min(wsc_deadline(c), mono_add_ms(now_mono(), LOOK_MS));
     if (!w->open) {
         int64_t ms = mono_ms_between(now_mono(), until);
@@ -52,13 +70,15 @@ static void carry(struct way *w, struct wsclient *c) {
         w->told = true;
         wsc_opened(c, w->chan, now_mono());
     } else {
-        int n = local_read(w->l, got, sizeof got, until, NULL);
+        struct buf got = {0};
+        int n = way_read(w, &got, until);
         if (n > 0) {
-            wsc_data(c, w->chan, slice_of(got, (size_t)n), now_mono());
+            wsc_data(c, w->chan, buf_slice(&got), now_mono());
         } else if (n != ERR_TIMEOUT) {
             way_close(w, w->chan);
             wsc_closed(c, w->chan, n == 0 ? ERR_CLOSED : n, now_mono());
         }
+        buf_free(&got);
     }
     wsc_tick(c, now_mono());
 }
@@ -76,6 +96,20 @@ static int run(struct way *w, struct wsclient *c, struct amt_cira *out, struct e
     return 0;
 }
 
+/* Does the firmware take nothing but TLS from inside? */
+static bool wants_tls(struct fw *f) {
+    uint8_t flags;
+    return fw_wd_state(f, &flags, NULL) == 0 && flags & WD_TLS_LOCAL;
+}
+
+static int make_way(struct way *w, const struct local_opts *o, bool tls, struct errinfo *ei) {
+    if (!(w->l = local_new(o)))
+        return err_set(ei, ERR_NOMEM, "", "out of memory");
+    if (tls && !(w->tls = local_tls_new(w->l, ei)))
+        return ERR_NOMEM;
+    return connect_way(w, ei); /* a way that is not there is no job that waits */
+}
+
 int local_wsman_cira(const char *where, struct fw *f, struct amt_cira *out, struct errinfo *ei) {
     const struct local_opts o = {.where = where};
     struct wsc_limits lim = WSC_LIMITS_DEFAULT;
@@ -87,14 +121,15 @@ int local_wsman_cira(const char *where, struct fw *f, struct amt_cira *out, stru
     lim.in_flight_max = 1;
     *out = (struct amt_cira){0};
     int rc = fw_account(f, &account, ei);
-    if (rc == 0 && (!(w.l = local_new(&o)) || !(c = wsc_new(&lim, &io, account.user, account.password))))
+    if (rc == 0 && !(c = wsc_new(&lim, &io, account.user, account.password)))
         rc = err_set(ei, ERR_NOMEM, "", "out of memory");
     pthi_account_wipe(&account);
     if (rc == 0)
-        rc = local_connect(w.l, LOCAL_PORT, ei); /* a way that is not there is no job that waits */
+        rc = make_way(&w, &o, wants_tls(f), ei);
     if (rc == 0)
         rc = run(&w, c, out, ei);
     wsc_free(&c);
+    local_tls_free(&w.tls);
     local_free(&w.l);
     return rc;
 }

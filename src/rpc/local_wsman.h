@@ -9,6 +9,6 @@
 
 /* What the firmware is set up for as a CIRA client. Classes that this account may not read are passed over.
  * where: as in mei_open(). Errors as fw_account(), local_connect(); ERR_AUTH: it does not take the account;
- * what else a job of wsclient.h ends with. Plain HTTP only: ERR_REFUSED or the like where the firmware wants
- * TLS. */
+ * what else a job of wsclient.h ends with. Through TLS where the firmware wants that (local_tls.h): its
+ * errors, too. */
 NODISCARD int local_wsman_cira(const char *where, struct fw *f, struct amt_cira *out, struct errinfo *ei);

@@ -21,7 +21,7 @@ enum agent_order_kind {
         AGENT_ORDER_COUNT
 };
 enum {
-    AGENT_ORDERS_MAX = AGENT_ORDER_COUNT, /* one of a kind: a later one takes the place of an earlier one */
+    AGENT_ORDERS_MAX = AGENT_ORDER_COUNT, /* one of a kind */
     AGENT_ORDER_ID_CAP = 20,
     AGENT_GIVEN_MAX = 5, /* handed out so often and never taken up: it failed */
     AGENT_WAIT_MAX_S = 60,
@@ -52,6 +52,7 @@ struct agent_door {
     struct wall work_ordered;
     struct mono serial_again;
     struct wall seen_written;
+    bool recording;              /* what it told of the machine is on its way into the host's row */
     char doing[AGENT_LONG_CAP];  /* progress of an order, or its result */
     char serial[AGENT_LONG_CAP]; /* what came of the last order of the serial console; "" none */
 };
@@ -89,9 +90,14 @@ void agents_shutdown(struct fleet_host *fh, enum local_kind kind, const char *ca
 NODISCARD int agents_progress(struct fleet_host *fh, const char *order, const char *text);
 NODISCARD int agents_result(struct fleet_host *fh, const char *order, bool ok, const char *text);
 
+/* agent_record.c: what the facts say of the machine (SMBIOS UUID, serial) and the host's record does not,
+ * goes into the record, durably: it outlives the agent's identity. What is recorded is never changed. */
+void agents_record(struct fleet_host *fh);
+
 /* --- orders --- */
 /* Have the agent do this; a heartbeat that waits is answered at once. ERR_STATE: the host has no agent, with
- * what to do. A later order of a kind takes the place of one that was not taken up yet. */
+ * what to do; or the agent is at work on one of this kind. A later order takes the place of one that was not
+ * taken up yet. */
 NODISCARD int agents_order(struct fleet_host *fh, enum agent_order_kind kind, bool on, struct errinfo *ei);
 /* 0 when the agent can see to the serial console; else ERR_STATE, with why not and what to do. */
 NODISCARD int agents_serial_ready(const struct fleet_host *fh, struct errinfo *ei);

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "server/objectbody.h"
+#include "server/profile_use.h"
 #include "server/reading.h"
 
 #include <jansson.h>
@@ -276,8 +277,49 @@ static void simple(struct request *r, enum object_change_kind what) {
     request_hold(r);
     objects_change(r->shard->app->objects, &w->c);
 }
+
+/* A profile that hosts are set up by stays: what they are could not be told or done again without it. */
+struct profile_delete {
+    struct profile_use use; /* first */
+    struct object_work *w;
+};
+
+static void profile_looked_up(struct fleet_scan *scan) {
+    struct profile_delete *d = CONTAINER_OF(scan, struct profile_delete, use.scan);
+    struct object_work *w = d->w;
+    struct objects *o = w->r->shard->app->objects;
+    struct object x = {0};
+    struct errinfo ei = {0};
+    /* one that is not there, or always there, is told as such */
+    bool ours = objects_get(o, OBJECT_PROFILE, w->c.project, w->c.name, &x, NULL) == 0 && x.version > 0;
+    object_free(&x);
+    if (ours && profile_use_check(&d->use, &ei))
+        refuse(w->r, &ei);
+    else
+        objects_change(o, &w->c);
+}
+
+static void profile_delete(struct request *r) {
+    struct object_work *w = work_new(r, OBJECT_DELETE);
+    struct profile_delete *d = arena_alloc(&r->arena, sizeof *d);
+    if (!w || !name_param(w))
+        return;
+    w->c.if_version = host_version_wanted(r->headers[REQUEST_H_IF_MATCH]);
+    request_hold(r);
+    if (d) {
+        *d = (struct profile_delete){.use.scan = {.from = r->shard, .done = profile_looked_up}, .w = w};
+        memcpy(d->use.project, w->c.project, sizeof d->use.project);
+        memcpy(d->use.profile, w->c.name, sizeof d->use.profile);
+    }
+    if (!d || profile_use(&d->use) < 0)
+        reply_fail(r, ERR_BUSY, "", "out of memory");
+}
+
 void api_object_delete(struct request *r) {
-    simple(r, OBJECT_DELETE);
+    if (kind_of(r) == OBJECT_PROFILE)
+        profile_delete(r);
+    else
+        simple(r, OBJECT_DELETE);
 }
 void api_object_revoke(struct request *r) {
     simple(r, OBJECT_REVOKE);

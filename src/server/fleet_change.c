@@ -7,6 +7,7 @@
 #include "server/agents.h"
 #include "server/directory.h"
 #include "server/gone.h"
+#include "server/objects.h"
 #include "server/persist.h"
 #include "server/tunnel.h"
 
@@ -250,6 +251,8 @@ static void delete_written(struct persist_wait *w) {
         fleet_host_event(fh, HOST_EVENT_DELETED, text);
         if (dw->remember)
             gone_enter(s->app->gone, &dw->gone);
+        if (s->app->objects)
+            objects_host_gone(s->app->objects, fh->h.project, dw->host);
         fleet_host_free(&fh, ERR_NOT_FOUND);
         fleet_answer(&c->call);
     } else {
@@ -268,6 +271,8 @@ static int delete_submit(struct fleet_host *fh, struct delete_wait *dw) {
     dw->remember = gone_of_row(&row, dw->c->actor, loop_wall(fh->shard->loop), &dw->gone);
     if (r == 0 && dw->remember)
         r = gone_put(t, &dw->gone);
+    if (r == 0 && fh->shard->app->objects)
+        r = objects_host_goes(fh->shard->app->objects, row.project, row.id, t);
     if (r < 0) {
         store_txn_free(&t);
         return r;

@@ -6,6 +6,7 @@
 #include "net/address.h"
 #include "net/pki.h"
 #include "server/directory.h"
+#include "server/objects_int.h"
 #include "server/pfx.h"
 #include "server/reading.h"
 
@@ -210,24 +211,6 @@ static int check_domain(struct object_work *w, struct errinfo *ei) {
     return 0;
 }
 
-static json_t *strings(const char *const *v, size_t n) {
-    json_t *a = json_array();
-    for (size_t i = 0; i < n; i++)
-        json_array_append_new(a, json_string(v[i]));
-    return a;
-}
-
-static void put_pfx(json_t *body, struct pfx *p) {
-    const char *hashes[] = {p->root_hash[0], p->root_hash[1], p->root_hash[2]}, *chain[DOMAIN_CHAIN_MAX];
-    char when[WALL_TEXT_CAP];
-    for (size_t i = 0; i < p->nchain; i++)
-        chain[i] = buf_cstr(&p->chain[i]);
-    json_object_set_new(body, "subject", json_string(p->subject));
-    json_object_set_new(body, "notAfter", json_string(wall_rfc3339(p->not_after, when)));
-    json_object_set_new(body, "rootHashes", strings(hashes, sizeof hashes / sizeof *hashes));
-    json_object_set_new(body, "chain", strings(chain, p->nchain));
-}
-
 /* On a helper thread. */
 static int open_domain(struct object_work *w) {
     struct object_change *c = &w->c;
@@ -237,7 +220,7 @@ static int open_domain(struct object_work *w) {
     explicit_bzero((void *)w->file.p, w->file.n);
     if (r)
         return r;
-    put_pfx(c->body, &p);
+    objects_put_pfx(c->body, &p);
     r = objects_seal(w->r->shard->app->objects, c->kind, c->project, c->name, buf_slice(&p.key_base64),
                      &c->secret, &c->error);
     pfx_free(&p);

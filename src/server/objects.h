@@ -148,6 +148,11 @@ struct exception {
 /* The exception for this control of a host that is good now. */
 bool objects_exception(struct objects *o, const char *project, const char *host, const char *control,
                        struct wall now, struct exception *out);
+/* A host is to be deleted: its exceptions are deleted by the same transaction. ERR_NOMEM. */
+NODISCARD int objects_host_goes(struct objects *o, const char *project, const char *host,
+                                struct store_txn *t);
+/* It is deleted: nobody sees them any more. One that is being made or changed at this very moment stays. */
+void objects_host_gone(struct objects *o, const char *project, const char *host);
 
 /* --- for the REST door --- */
 /* A copy; free with object_free(). */

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "net/address.h"
 #include "net/pki.h"
+#include "server/pfx.h"
 #include "server/schema.h"
 #include "server/settings.h"
 
@@ -207,6 +208,24 @@ static int open_key(struct objects *o, const struct object *x, struct domain *d,
     buf_wipe(&text);
     ERR_clear_error();
     return r;
+}
+
+static json_t *strings(const char *const *v, size_t n) {
+    json_t *a = json_array();
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(a, json_string(v[i]));
+    return a;
+}
+
+void objects_put_pfx(json_t *body, struct pfx *p) {
+    const char *hashes[] = {p->root_hash[0], p->root_hash[1], p->root_hash[2]}, *chain[DOMAIN_CHAIN_MAX];
+    char when[WALL_TEXT_CAP];
+    for (size_t i = 0; i < p->nchain; i++)
+        chain[i] = buf_cstr(&p->chain[i]);
+    json_object_set_new(body, "subject", json_string(p->subject));
+    json_object_set_new(body, "notAfter", json_string(wall_rfc3339(p->not_after, when)));
+    json_object_set_new(body, "rootHashes", strings(hashes, sizeof hashes / sizeof *hashes));
+    json_object_set_new(body, "chain", strings(chain, p->nchain));
 }
 
 static void domain_fill(const struct object *x, struct domain *d) {

@@ -63,4 +63,7 @@ NODISCARD int objects_write(struct objects *o, const struct entry *e, enum store
                             void (*done)(struct store_txn *t), void *owner);
 /* The body of an enrolment key as it is stored; malloc()ed. */
 char *objects_enrol_body(const struct entry *e);
+/* What is kept of a provisioning certificate: into the body of a domain. Texts of p get a NUL behind them. */
+struct pfx;
+void objects_put_pfx(struct json_t *body, struct pfx *p);
 void objects_context(enum object_kind k, const char *project, const char *name, char out[OBJECT_KEY_MAX]);

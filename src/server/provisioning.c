@@ -73,6 +73,23 @@ static void answer_orders(struct provisioning *pv, int err, const char *text, co
     pv->fresh = NULL;
 }
 
+static void stopped(struct provisioning *pv) {
+    for (struct list_node *n; (n = list_pop(&pv->orders));)
+        answer(order_of(n), ERR_CLOSED,
+               "the server stops before the firmware is free; the deactivation goes on when it is back",
+               "Look with orch-cli get provisioning, then ask again.");
+}
+
+void provisioning_drain(struct shard *s) {
+    struct map_iter it = {0};
+    LOOP_ASSERT(s->loop);
+    for (struct map_node *n; (n = map_next(&s->hosts, &it));) {
+        struct fleet_host *fh = CONTAINER_OF(n, struct fleet_host, node);
+        if (fh->prov)
+            stopped(fh->prov);
+    }
+}
+
 struct prov_later {
     struct list_node node;
     struct prov_ev ev;
@@ -223,6 +240,8 @@ static void do_save(struct provisioning *pv, const struct prov_act *a) {
         list_push(&pv->orders, &o->call.node);
     else if (o)
         answer(o, 0, "", "");
+    if (atomic_load(&pv->fh->shard->app->draining)) /* it was on its way when the others were told */
+        stopped(pv);
     prov_save(pv);
 }
 

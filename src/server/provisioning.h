@@ -76,6 +76,8 @@ void provisioning_local_lost(struct local_way *w);
 NODISCARD int provisioning_restore(struct fleet_host *fh, const struct provision *p);
 /* The host goes; err: what orders that wait are answered with, 0: nobody is told. */
 void provisioning_free(struct fleet_host *fh, int err);
+/* The server stops: orders that wait for an end are answered ERR_CLOSED; what they began goes on after it. */
+void provisioning_drain(struct shard *s);
 /* The tunnel came up (by_next: it logged in with the fresh CIRA secret), or went. */
 void provisioning_link(struct fleet_host *fh, bool up, bool by_next);
 /* Another tunnel of the node took the place of the one that a run used. */
@@ -93,6 +95,8 @@ const char *provisioning_activator(const struct fleet_host *fh);
 void provisioning_look(struct fleet_host *fh);
 /* The object of docs/activation.md, or null. */
 struct json;
+/* Of the one that is under way; "" when none is. */
+const char *provisioning_profile(const struct fleet_host *fh);
 void provisioning_json(struct json *j, const char *key, const struct fleet_host *fh);
 /* EMF's amtStatus and amtStatusIndicator. */
 void provisioning_status_json(struct json *j, const struct fleet_host *fh);

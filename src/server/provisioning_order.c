@@ -179,6 +179,10 @@ void provisioning_order(struct provisioning_order *o) {
     fleet_ask(&o->call);
 }
 
+const char *provisioning_profile(const struct fleet_host *fh) {
+    return fh->prov && provision_open(&fh->prov->m) ? fh->prov->m.p.profile : "";
+}
+
 void provisioning_json(struct json *j, const char *key, const struct fleet_host *fh) {
     const struct provision *p = fh->prov ? &fh->prov->m.p : NULL;
     if (key)

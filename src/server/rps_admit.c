@@ -180,16 +180,24 @@ static void resume(struct rps_conn *c) {
     rps_maybe_free(c);
 }
 
+/* The UUID that tells this node from others: that of the firmware, else that of the machine; nil: neither. */
+static struct uuid own_uuid(const struct rps_info *info) {
+    if (!uuid_is_placeholder(info->uuid))
+        return info->uuid;
+    return uuid_is_placeholder(info->smbios) ? (struct uuid){{0}} : info->smbios;
+}
+
 /* The name that the OS has, or one of its UUID; the second try has both. */
 static void name_of(const struct rps_info *info, unsigned tries, char out[HOST_NAME_CAP]) {
     char u[UUID_TEXT_CAP];
     bool good = text_in_set(slice_str(info->host_name), TEXT_ALNUM "-._", 1, HOST_NAME_CAP - 12) &&
                 strncmp(info->host_name, "host-", 5) != 0;
-    uuid_text(info->uuid, u);
+    uuid_text(own_uuid(info), u);
     if (good && tries == 0)
         snprintf(out, HOST_NAME_CAP, "%s", info->host_name);
     else
-        snprintf(out, HOST_NAME_CAP, "%.50s-%.8s", good ? info->host_name : "amt", u);
+        snprintf(out, HOST_NAME_CAP, "%.*s-%.*s", tries > 1 ? 26 : 50, good ? info->host_name : "amt",
+                 tries > 1 ? UUID_TEXT_CAP : 8, u); /* some boards' UUIDs begin alike */
 }
 
 static void create(struct birth *b);
@@ -197,7 +205,7 @@ static void create(struct birth *b);
 static void created(struct fleet_create *fc) {
     struct birth *b = fc->ctx;
     struct rps_conn *c = b->c;
-    bool again = fc->err == ERR_EXISTS && b->tries == 0;
+    bool again = fc->err == ERR_EXISTS && b->tries < 2;
     if (fc->err == 0)
         memcpy(c->host, fc->ids[0], sizeof c->host);
     else
@@ -233,6 +241,7 @@ static void create(struct birth *b) {
     snprintf(v->project, sizeof v->project, "%s", c->who.of_new);
     name_of(&c->first.info, b->tries, v->name);
     v->amt_uuid = c->first.info.uuid;
+    v->smbios_uuid = c->first.info.smbios;
     snprintf(v->actor, sizeof v->actor, "%s", c->who.actor);
     fleet_create(fc);
 }
@@ -273,8 +282,8 @@ static bool use_key(struct rps_conn *c) {
 
 static void not_found(struct rps_conn *c, struct errinfo *ei) {
     char u[UUID_TEXT_CAP];
-    err_set(ei, ERR_NOT_FOUND, "uuid", "no host of the list has the AMT UUID %s",
-            uuid_text(c->first.info.uuid, u));
+    err_set(ei, ERR_NOT_FOUND, "uuid", "no host of the list has the %s UUID %s",
+            uuid_is_placeholder(c->first.info.uuid) ? "SMBIOS" : "AMT", uuid_text(c->find.uuid, u));
     err_remedy(ei, "Add it first: orch-cli create host, with its UUID; or use an enrolment key.");
 }
 
@@ -285,12 +294,13 @@ static bool settle(struct rps_conn *c) {
     if (c->who.kind == RPS_CALLER_AGENT) {
         memcpy(c->host, c->who.host, sizeof c->host);
     } else if (f->found > 1) {
-        err_set(ei, ERR_STATE, "uuid", "%u hosts have this AMT UUID", f->found);
+        err_set(ei, ERR_STATE, "uuid", "%u hosts have this UUID", f->found);
         err_remedy(ei, "Enrol the node with pm-agent, which has an identity of its own.");
     } else if (f->found == 1) {
         memcpy(c->host, f->host, sizeof c->host);
-    } else if (uuid_is_placeholder(c->first.info.uuid)) {
-        err_set(ei, ERR_INVALID, "uuid", "the AMT UUID of the node is one that many boards share");
+    } else if (uuid_is_nil(f->uuid)) {
+        err_set(ei, ERR_INVALID, "uuid",
+                "the AMT UUID of the node is one that many boards share, and it told no SMBIOS UUID");
         err_remedy(ei, "Enrol the node with pm-agent, which has an identity of its own.");
     } else if (c->who.kind == RPS_CALLER_KEY && c->first.command.verb == RPS_ACTIVATE) {
         return use_key(c);
@@ -310,11 +320,16 @@ static void looked(struct fleet_scan *scan) {
 void rps_look_up(struct rps_conn *c) {
     struct uuid_scan *f = &c->find;
     struct errinfo ei = {0};
+    const struct rps_info *info = &c->first.info;
+    const bool agent = c->who.kind == RPS_CALLER_AGENT; /* its certificate says which node it is */
     c->tls = wants_tls(&c->first.info);
     describe(c);
     int err = check_command(c, &ei);
     if (err == 0) {
-        *f = (struct uuid_scan){.scan = {.from = c->shard, .done = looked}, .uuid = c->first.info.uuid};
+        *f = (struct uuid_scan){.scan = {.from = c->shard, .done = looked},
+                                .uuid = agent ? info->uuid : own_uuid(info)};
+        if (!agent)
+            f->smbios = info->smbios;
         memcpy(f->project, c->who.project, sizeof f->project);
         memcpy(f->own, c->who.host, sizeof f->own);
         if (uuid_scan(f) < 0)

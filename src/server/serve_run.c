@@ -4,6 +4,7 @@
 #include "base/notify.h"
 #include "server/agents.h"
 #include "server/httpd.h"
+#include "server/provisioning.h"
 #include "server/serve_impl.h"
 
 #include <errno.h>
@@ -57,6 +58,7 @@ static void http_drain(struct loop *l, struct loop_msg *m) {
     (void)l;
     httpd_drain(w->shard->httpd);
     agents_drain(w->shard);
+    provisioning_drain(w->shard);
     atomic_store(&w->order_out, false);
 }
 

@@ -8,6 +8,7 @@
 struct uuid_scan {
     struct fleet_scan scan; /* first */
     struct uuid uuid;
+    struct uuid smbios;             /* of the machine; nil: not told. A host with another one is not it */
     char project[HOST_PROJECT_CAP]; /* of this one only; "": of all */
     char own[HOST_ID_CAP];          /* is this host among them? */
     /* out */

@@ -57,10 +57,13 @@ static struct act_order *order(struct activation *a, uint32_t node, enum prov_go
     return x;
 }
 
-static void activate(struct activation *a, uint32_t node) {
+static void activate_as(struct activation *a, uint32_t node, enum amt_control_mode mode) {
     struct act_order *x = order(a, node, PROV_GOAL_ACTIVATE);
-    x->o.mode = a->w->cfg.acm && rng_chance(&a->rng, 500000) ? AMT_MODE_ACM : AMT_MODE_CCM;
+    x->o.mode = mode;
     provisioning_order(&x->o);
+}
+static void activate(struct activation *a, uint32_t node) {
+    activate_as(a, node, a->w->cfg.acm && rng_chance(&a->rng, 500000) ? AMT_MODE_ACM : AMT_MODE_CCM);
 }
 static void deactivate(struct activation *a, uint32_t node) {
     struct act_order *x = order(a, node, PROV_GOAL_DEACTIVATE);
@@ -84,6 +87,15 @@ static void deauthorize(struct activation *a, uint32_t node) {
 }
 static void cut_agent(struct activation *a, uint32_t node) {
     agent_cut(&a->agents[node]);
+}
+static void in_and_out(struct activation *a, uint32_t node) {
+    uint8_t mode = act_firmware(a->w, node)->mode;
+    if (mode == 0)
+        activate(a, node);
+    else if (mode == 1 && a->w->cfg.acm && rng_chance(&a->rng, 500000))
+        activate_as(a, node, AMT_MODE_ACM);
+    else
+        deactivate(a, node);
 }
 /* Somebody at the node: its firmware is freed from inside, which the server did not order. */
 static void free_at_node(struct activation *a, uint32_t node) {
@@ -126,8 +138,8 @@ void world_activation_order(struct world *w, uint32_t node) {
     size_t i = 0;
     if (!w->app || w->dying)
         return;
-    if (w->cfg.drops_ppm) { /* in and out, and nothing else */
-        (act_firmware(w, node)->mode == 0 ? activate : deactivate)(a, node);
+    if (w->cfg.drops_ppm) { /* in, up and out, and nothing else */
+        in_and_out(a, node);
         return;
     }
     for (size_t k = 0; k < sizeof acts / sizeof *acts; k++)

@@ -12,6 +12,7 @@
 #include "sim/port_side.h"
 
 #define RPS_DOOR_ADDRESS "10.1.0.1:8443"
+#define ACT_SUFFIX       "acme.example" /* DNS suffix of every firmware */
 
 /* A(NAME, weight, what happens to one message of the RPS protocol) */
 #define AGENT_FAULT_TABLE(A)                                                                                 \
@@ -49,7 +50,8 @@ struct agent {
 /* What was seen of one node. */
 struct act_seen {
     struct wall shown_at;   /* amt.at */
-    uint32_t setups;        /* executed, when it was looked at last */
+    uint32_t setups;        /* executed, when it was looked at last … */
+    uint32_t before;        /* … and when its provisioning was ordered, upgrades counted */
     bool left_behind;       /* its secrets were given up with force: its firmware may stay as it was */
     enum prov_state state;  /* of its provisioning … */
     struct wall created;    /* … of then */
@@ -69,7 +71,8 @@ struct activation {
     struct list orders, comers;
     struct gate gates[4]; /* of the server that runs */
     struct listener *listeners[4];
-    bool over; /* no more faults */
+    uint8_t root_sha256[32]; /* of provisioning certificates, with cfg.acm */
+    bool over;               /* no more faults */
 };
 
 /* --- agent.c: the node's side --- */
@@ -81,6 +84,9 @@ void agent_cut(struct agent *ag);
 int rps_gate_open(struct activation *a, struct errinfo *ei);
 void rps_gate_close(struct activation *a);
 void rps_gate_crashed(struct activation *a);
+
+/* --- domain.c: the provisioning certificate --- */
+int world_domain_make(struct world *w, struct errinfo *ei);
 
 /* --- activation.c, for the world --- */
 struct activation *world_activation_new(struct world *w);

@@ -3,6 +3,8 @@
  * is, and passes requests on to the firmware's local port; by dice something of that goes wrong. */
 #include "activation.h"
 
+#include "base/text.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -76,6 +78,13 @@ static void say(struct agent *ag, enum rps_client_kind k, struct slice payload) 
     flush(ag);
 }
 
+/* What a provisioning certificate must fit. */
+static void say_trust(struct rps_info *i, const struct prov *p) {
+    snprintf(i->fqdn, sizeof i->fqdn, "%.127s", p->dns_suffix);
+    for (size_t k = 0; k < p->nroots; k++)
+        text_hex(slice_of(p->roots[k].hash, p->roots[k].n), i->cert_hashes[i->ncert_hashes++]);
+}
+
 static void say_command(struct agent *ag) {
     static const enum rps_verb verbs[PROV_GOAL_COUNT] = {
         [PROV_GOAL_ACTIVATE] = RPS_ACTIVATE, [PROV_GOAL_DEACTIVATE] = RPS_DEACTIVATE};
@@ -94,6 +103,7 @@ static void say_command(struct agent *ag) {
     snprintf(i.host_name, sizeof i.host_name, "%s", sim_node_config(n)->id.name);
     snprintf(i.password, sizeof i.password, "%s", fw_os_admin_password(n));
     i.current_mode = node_control_mode(n);
+    say_trust(&i, node_prov(n));
     i.uuid = sim_node_config(n)->id.uuid;
     rps_put_command(&b, &c, &i);
     (void)!ws_text(ag->ws, buf_slice(&b));
@@ -109,10 +119,14 @@ static bool has(struct slice s, const char *word) {
 
 /* Set-up is sent once a run, and never to a firmware that has it. */
 static void judge_request(struct agent *ag, struct slice request) {
+    uint8_t mode = node_control_mode(ag->act->w->nodes[ag->of]);
     bool setup = has(request, "IPS_HostBasedSetupService/Setup") ||
                  has(request, "IPS_HostBasedSetupService/AdminSetup");
-    if (setup && node_control_mode(ag->act->w->nodes[ag->of]) != 0)
+    if (setup && mode != 0)
         world_broken(ag->act->w, "node %u is set up, and is asked to be set up again", ag->of + 1);
+    if (has(request, "IPS_HostBasedSetupService/UpgradeClientToAdmin") && mode != 1)
+        world_broken(ag->act->w, "node %u is in mode %u, and is asked to go up from client control mode",
+                     ag->of + 1, mode);
 }
 
 /* A connection a request, as rpc has it. */

@@ -9,15 +9,18 @@
 
 enum { LAZY_MS = 200 };
 
-/* One committed row, found by its id. */
+enum { ROW_KEY_CAP = OBJECT_KIND_CAP + HOST_PROJECT_CAP + OBJECT_NAME_CAP };
+
+/* One committed row, found by its id; an object by kind/project/name. */
 struct row {
     struct map_node node;
-    char key[32];
+    char key[ROW_KEY_CAP];
     union {
         struct store_host host;
         struct store_op op;
         struct store_quarantine quarantine;
         struct store_provision provision;
+        struct store_object object;
     } u;
 };
 
@@ -36,7 +39,7 @@ struct disk {
     struct rng *rng;
     struct loop_timer timer;
     struct list queue;
-    struct map hosts, ops, quarantines, provisions;
+    struct map hosts, ops, quarantines, provisions, objects;
     struct disk_weather weather;
     bool frozen;
     void (*on_submit)(void *ctx);
@@ -64,6 +67,18 @@ static void map_drop(struct map *m) {
     map_free(m);
 }
 
+/* What the rows of objects own. */
+static void object_fini(struct store_object *o) {
+    free(o->body);
+    free(o->secret);
+    *o = (struct store_object){0};
+}
+static void objects_drop(struct disk *d) {
+    struct map_iter it = {0};
+    for (struct map_node *n; (n = map_next(&d->objects, &it));)
+        object_fini(&CONTAINER_OF(n, struct row, node)->u.object);
+}
+
 void disk_free(struct disk **dp) {
     struct disk *d = *dp;
     if (!d)
@@ -74,6 +89,8 @@ void disk_free(struct disk **dp) {
     map_drop(&d->ops);
     map_drop(&d->quarantines);
     map_drop(&d->provisions);
+    objects_drop(d);
+    map_drop(&d->objects);
     free(d);
     *dp = NULL;
 }
@@ -188,6 +205,29 @@ static void update_host(struct disk *d, enum store_write_kind kind, const struct
     }
 }
 
+static const char *object_key(const struct store_object *o, char key[ROW_KEY_CAP]) {
+    snprintf(key, ROW_KEY_CAP, "%s/%s/%s", o->kind, o->project, o->name);
+    return key;
+}
+
+static void put_object(struct disk *d, const struct store_object *from) {
+    char key[ROW_KEY_CAP];
+    struct store_object *to = &row_get(&d->objects, object_key(from, key), true)->u.object;
+    object_fini(to);
+    *to = *from;
+    to->body = from->body ? strdup(from->body) : NULL;
+    to->secret = from->secret ? strdup(from->secret) : NULL;
+}
+
+static void drop_object(struct disk *d, const struct store_object *o) {
+    char key[ROW_KEY_CAP];
+    struct row *r = row_get(&d->objects, object_key(o, key), false);
+    if (!r)
+        return;
+    object_fini(&r->u.object);
+    row_drop(&d->objects, key);
+}
+
 static void apply(struct disk *d, const struct store_write *w) {
     switch (w->kind) {
     case STORE_HOST_PUT:
@@ -219,6 +259,12 @@ static void apply(struct disk *d, const struct store_write *w) {
         break;
     case STORE_QUARANTINE_DELETE:
         row_drop(&d->quarantines, w->u.quarantine->id);
+        break;
+    case STORE_OBJECT_PUT:
+        put_object(d, w->u.object);
+        break;
+    case STORE_OBJECT_DELETE:
+        drop_object(d, w->u.object);
         break;
     default:
         break; /* users, audit, meta: not of this simulation */
@@ -336,13 +382,17 @@ int store_each_provision(struct store *s, int (*fn)(void *ctx, const struct stor
     return r;
 }
 
-/* agents and named objects: not of this simulation */
+/* agents: not of this simulation */
 int store_each_agent(struct store *s, int (*fn)(void *ctx, const struct store_agent *row), void *ctx) {
     return 0;
 }
 
 int store_each_object(struct store *s, int (*fn)(void *ctx, const struct store_object *row), void *ctx) {
-    return 0;
+    struct map_iter it = {0};
+    int r = 0;
+    for (struct map_node *n; !r && (n = map_next(&s->disk->objects, &it));)
+        r = fn(ctx, &CONTAINER_OF(n, struct row, node)->u.object);
+    return r;
 }
 
 int store_each_quarantine(struct store *s, int (*fn)(void *ctx, const struct store_quarantine *row),

@@ -14,6 +14,11 @@ const struct prov *act_firmware(const struct world *w, uint32_t node) {
     return p;
 }
 
+/* Set-ups that the firmware has done. */
+static uint32_t executed(const struct prov *f) {
+    return f->setups + f->admin_setups + f->upgrades;
+}
+
 /* Does this secret of the host make this HA1? */
 static bool makes_ha1(struct world *w, uint32_t node, const char *what, const struct sealed *s,
                       const char *user, const char *ha1) {
@@ -63,11 +68,30 @@ static void check_shown(struct world *w, uint32_t node, const struct prov *f, co
     s->setups = setups;
 }
 
+/* The firmware is in the mode that was asked for; a set-up that was refused left it as it was. */
+static void check_mode(struct world *w, uint32_t node, const struct prov *f, const struct provision *p) {
+    const struct act_seen *s = &w->activation->seen[node];
+    enum amt_control_mode is = (enum amt_control_mode)(AMT_MODE_NONE + f->mode);
+    bool refused = p->code == PROV_CODE_CHAIN_REFUSED || p->code == PROV_CODE_SETUP_REFUSED ||
+                   p->code == PROV_CODE_NO_CERTIFICATE || p->code == PROV_CODE_DOWNGRADE;
+    if (p->goal != PROV_GOAL_ACTIVATE)
+        return;
+    if (p->state == PROV_STATE_DONE && is != p->mode && !s->left_behind)
+        world_broken(w, "node %u is said to be activated in %s control mode, and its mode is %u", node + 1,
+                     p->mode == AMT_MODE_ACM ? "admin" : "client", f->mode);
+    if (p->state == PROV_STATE_FAILED && refused && executed(f) != s->before)
+        world_broken(w, "node %u was set up, and it is said to be refused: %s", node + 1, p->text);
+}
+
 /* Nobody else sets firmware up here: whoever is taken for foreign lost a secret of ours. */
 static void check_code(struct world *w, uint32_t node, const struct prov *f, const struct fleet_host *fh) {
     const struct provision *p = &fh->prov->m.p;
     struct act_seen *s = &w->activation->seen[node];
     bool ended = prov_state_ended(p->state) && (s->state != p->state || s->created.us != p->created.us);
+    if (p->created.us != s->created.us)
+        s->before = executed(f);
+    if (ended)
+        check_mode(w, node, f, p);
     if (p->state == PROV_STATE_FAILED && p->code == PROV_CODE_FOREIGN && f->mode != 0 && !s->left_behind)
         world_broken(w, "node %u is ours, and is taken for another's: %s", node + 1, p->text);
     if (p->state != PROV_STATE_IDLE && prov_state_ended(p->state) && (!p->text[0] || p->finished.us == 0))
@@ -137,6 +161,11 @@ static void drop_early(struct fleet_host *fh, const struct provision *p) {
     fh->amt_next = (struct sealed){0};
     fh->prov->m.has.amt_next = false;
 }
+/* What comes is not what was asked for. */
+static void mode_wrong(struct fleet_host *fh, const struct provision *p) {
+    if (p->state == PROV_STATE_RUNNING && fh->prov->m.spec.mode == AMT_MODE_ACM)
+        fh->prov->m.spec.mode = AMT_MODE_CCM;
+}
 /* Unprovision is taken for done when it is sent. */
 static void show_early(struct fleet_host *fh, const struct provision *p) {
     struct host_ev ev = {.kind = HOST_EV_AMT, .amt = AMT_STATE_UNPROVISIONED, .source = SOURCE_FIRMWARE};
@@ -149,7 +178,8 @@ void world_activation_spoil(struct world *w) {
     static void (*const spoilers[WORLD_BROKEN_COUNT])(struct fleet_host *, const struct provision *) = {
         [WORLD_BROKEN_PROMOTE] = promote_early,
         [WORLD_BROKEN_DROP] = drop_early,
-        [WORLD_BROKEN_SHOWN] = show_early};
+        [WORLD_BROKEN_SHOWN] = show_early,
+        [WORLD_BROKEN_MODE] = mode_wrong};
     for (uint32_t i = 0; spoilers[w->cfg.broken] && i < w->cfg.nodes; i++) {
         struct fleet_host *fh = world_host(w, i);
         if (fh && fh->prov)

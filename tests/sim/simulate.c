@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* simulate: run worlds. simulate [--seed S] [--seeds N] [--hours H] [--nodes K] [--shards N] [--poll MS]
  * [--sessions N]
- * [--set-up ORDERS [--drops PERCENT]] [--broken[=PART]] [--calm] [--tls] [--no-crash] [--verbose]. H are
- * node-hours a seed. Exit 1 and the seed when an invariant breaks; with --broken (a careless decide() or
+ * [--set-up ORDERS [--acm] [--drops PERCENT]] [--broken[=PART]] [--calm] [--tls] [--no-crash] [--verbose]. H
+ * are node-hours a seed. Exit 1 and the seed when an invariant breaks; with --broken (a careless decide() or
  * another broken part in place of the right one) exit 0 when it was caught. */
 #include "activation.h"
 #include "base/log.h"
@@ -71,6 +71,10 @@ static void add(struct total *to, const struct world *w) {
     to->set_up.rotations += t->rotations;
     to->set_up.failures += t->failures;
     to->set_up.given_up += t->given_up;
+    for (uint32_t i = 0; w->activation && i < w->cfg.nodes; i++) {
+        to->set_up.admin_setups += act_firmware(w, i)->admin_setups;
+        to->set_up.upgrades += act_firmware(w, i)->upgrades;
+    }
     for (unsigned k = 0; k < WORLD_AGENT_FAULTS; k++)
         to->set_up.faults[k] += t->faults[k];
 }
@@ -88,10 +92,10 @@ static int run_one(const struct world_config *cfg, struct total *total) {
     if (r < 0)
         fprintf(stderr,
                 "BROKEN: %s\nreplay: simulate --seed %llu --nodes %u --shards %u --hours %g --sessions %g "
-                "--set-up %g --drops %g%s%s\n",
+                "--set-up %g --drops %g%s%s%s\n",
                 w->fault, (unsigned long long)cfg->seed, cfg->nodes, cfg->shards, cfg->hours * cfg->nodes,
-                cfg->sessions, cfg->set_up, cfg->drops_ppm / 10000.0, cfg->no_crash ? " --no-crash" : "",
-                cfg->tls ? " --tls" : "");
+                cfg->sessions, cfg->set_up, cfg->drops_ppm / 10000.0, cfg->acm ? " --acm" : "",
+                cfg->no_crash ? " --no-crash" : "", cfg->tls ? " --tls" : "");
     world_free(&w);
     return r < 0 ? 1 : 0;
 }
@@ -116,10 +120,12 @@ static void tell_set_up(const struct world_tally *t) {
 #undef A
     };
     printf("set-up: %llu orders; %llu activations, %llu deactivations, %llu rotations done, %llu failed, "
-           "%llu given up; %llu requests through agents, of them",
+           "%llu given up; %llu AdminSetup, %llu upgrades; %llu requests through agents, of them",
            (unsigned long long)t->provisionings, (unsigned long long)t->activations,
            (unsigned long long)t->deactivations, (unsigned long long)t->rotations,
-           (unsigned long long)t->failures, (unsigned long long)t->given_up, (unsigned long long)t->requests);
+           (unsigned long long)t->failures, (unsigned long long)t->given_up,
+           (unsigned long long)t->admin_setups, (unsigned long long)t->upgrades,
+           (unsigned long long)t->requests);
     for (unsigned k = 0; k < WORLD_AGENT_FAULTS; k++)
         printf(" %s %llu", names[k], (unsigned long long)t->faults[k]);
     printf("\n");
@@ -138,11 +144,10 @@ static void tell(const uint64_t counts[WORLD_EVENT_COUNT]) {
 
 int main(int argc, char **argv) {
     static const struct option opts[] = {
-        {"seed", 1, 0, 's'},     {"seeds", 1, 0, 'n'},   {"hours", 1, 0, 'h'},
-        {"nodes", 1, 0, 'k'},    {"shards", 1, 0, 'l'},  {"poll", 1, 0, 'p'},
-        {"broken", 2, 0, 'b'},   {"calm", 0, 0, 'c'},    {"sessions", 1, 0, 'S'},
-        {"tls", 0, 0, 't'},      {"set-up", 1, 0, 'a'},  {"drops", 1, 0, 'd'},
-        {"no-crash", 0, 0, 'x'}, {"verbose", 0, 0, 'v'}, {0}};
+        {"seed", 1, 0, 's'},     {"seeds", 1, 0, 'n'},   {"hours", 1, 0, 'h'},  {"nodes", 1, 0, 'k'},
+        {"shards", 1, 0, 'l'},   {"poll", 1, 0, 'p'},    {"broken", 2, 0, 'b'}, {"calm", 0, 0, 'c'},
+        {"sessions", 1, 0, 'S'}, {"tls", 0, 0, 't'},     {"set-up", 1, 0, 'a'}, {"drops", 1, 0, 'd'},
+        {"no-crash", 0, 0, 'x'}, {"verbose", 0, 0, 'v'}, {"acm", 0, 0, 'A'},    {0}};
     struct world_config cfg = {.seed = 1, .nodes = 20, .shards = 2, .poll_ms = 120000};
     double node_hours = 20;
     uint64_t seeds = 1;
@@ -180,6 +185,9 @@ int main(int argc, char **argv) {
         case 'd':
             cfg.drops_ppm = (uint32_t)(strtod(optarg, NULL) * 10000);
             break;
+        case 'A':
+            cfg.acm = true;
+            break;
         case 'c':
             cfg.calm = true;
             break;
@@ -193,14 +201,15 @@ int main(int argc, char **argv) {
             cfg.verbose = true;
             break;
         default:
-            fprintf(stderr, "usage: simulate [--seed S] [--seeds N] [--hours NODE-HOURS] [--nodes K] "
-                            "[--shards N] [--poll MS] [--sessions STORIES-A-NODE-HOUR] "
-                            "[--set-up ORDERS-A-NODE-HOUR [--drops PERCENT]] [--broken[=PART]] [--calm] "
-                            "[--tls] [--no-crash] [--verbose]\n");
+            fprintf(stderr,
+                    "usage: simulate [--seed S] [--seeds N] [--hours NODE-HOURS] [--nodes K] "
+                    "[--shards N] [--poll MS] [--sessions STORIES-A-NODE-HOUR] "
+                    "[--set-up ORDERS-A-NODE-HOUR [--acm] [--drops PERCENT]] [--broken[=PART]] [--calm] "
+                    "[--tls] [--no-crash] [--verbose]\n");
             return 2;
         }
     if (cfg.broken == WORLD_BROKEN_COUNT) {
-        fprintf(stderr, "simulate: --broken=decide, sessions, bytes, promote, drop or shown\n");
+        fprintf(stderr, "simulate: --broken=decide, sessions, bytes, promote, drop, shown or mode\n");
         return 2;
     }
     if (cfg.nodes < 1 || cfg.nodes > WORLD_NODES_MAX || cfg.shards < 1 || cfg.shards > 4) {
@@ -208,6 +217,7 @@ int main(int argc, char **argv) {
         return 2;
     }
     cfg.hours = node_hours / cfg.nodes;
+    cfg.acm = cfg.acm && cfg.set_up > 0;
     crashed = !cfg.no_crash;
     log_setup(cfg.verbose ? LOG_INFO : LOG_ERROR, false, NULL);
     for (uint64_t i = 0; i < seeds; i++, cfg.seed++) {

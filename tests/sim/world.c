@@ -61,6 +61,10 @@ static bool make_nodes(struct world *w) {
                                   .before_connect = before_connect,
                                   .on_session = wire_session,
                                   .on_session_bytes = wire_bytes};
+    if (w->cfg.acm) {
+        fc.root_sha256 = w->activation->root_sha256;
+        fc.dns_suffix = ACT_SUFFIX;
+    }
     fc.times.reconnect_max_ms = 60000; /* keeps a simulated hour busy */
     if (w->activation)                 /* its agents answer at once */
         fc.times.latency_min_ms = fc.times.latency_max_ms = 0;
@@ -139,6 +143,8 @@ struct world *world_new(const struct world_config *cfg) {
     if (cfg->tls && !make_tls(w, &ei))
         goto bad;
     if (w->activation && !make_root(w, &ei))
+        goto bad;
+    if (cfg->acm && world_domain_make(w, &ei) < 0)
         goto bad;
     if (!make_nodes(w) || !make_rows(w))
         goto bad;

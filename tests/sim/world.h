@@ -48,7 +48,8 @@ enum world_event {
     B(BYTES, "bytes")       /* a byte of a stream is another on arrival */                                   \
     B(PROMOTE, "promote")   /* a secret is taken for the firmware's before its login */                      \
     B(DROP, "drop")         /* secrets of a run that broke off are thrown away */                            \
-    B(SHOWN, "shown")       /* a node is shown as free when it is asked to be */
+    B(SHOWN, "shown")       /* a node is shown as free when it is asked to be */                             \
+    B(MODE, "mode")         /* who is to be in admin control mode is set up in the other */
 enum world_broken {
 #define B(sym, word) WORLD_BROKEN_##sym,
     WORLD_BROKEN_TABLE(B)
@@ -76,7 +77,7 @@ struct world_config {
     enum world_broken broken;
     double sessions;    /* stories a node-hour in place of the table's; 0: as there */
     double set_up;      /* > 0: nodes begin without set-up; orders about it a node-hour, and no others */
-    bool acm;           /* half of them in admin control mode */
+    bool acm;           /* half of the orders are for admin control mode */
     uint32_t drops_ppm; /* set-up: of so many messages the connection breaks, and nothing else happens */
     bool verbose;
 };
@@ -89,7 +90,7 @@ struct world_tally {
     uint64_t orders, answers, viewers, to_viewer, to_device, most_kept, ended[SESSION_WHY_COUNT];
     /* of set-up */
     uint64_t provisionings, requests, faults[WORLD_AGENT_FAULTS], activations, deactivations, rotations,
-        failures, given_up;
+        failures, given_up, admin_setups, upgrades;
 };
 
 struct world {

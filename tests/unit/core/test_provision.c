@@ -619,6 +619,30 @@ static void one_at_a_time(void **state) {
     assert_int_equal(w.m.p.goal, PROV_GOAL_ACTIVATE);
 }
 
+/* Secrets that are given up are the end of it, whenever the server stops: nothing is taken up again. */
+static void forgotten_is_the_end(void **state) {
+    for (unsigned open = 0; open < 2; open++)
+        for (enum fault fault = NO_FAULT; fault <= CRASH_AFTER; fault += CRASH_AFTER) {
+            struct world w = world_of(AMT_MODE_CCM, PROV_WAY_TUNNEL);
+            activated_before(&w);
+            w.way = PROV_WAY_NONE;
+            if (open)
+                order(&w, PROV_GOAL_DEACTIVATE);
+            w.points = 0;
+            w.fault = fault;
+            w.fault_at = 1;
+            feed(&w, (struct prov_ev){.kind = PROV_EV_FORGET, .actor = "admin"});
+            assert_int_equal(w.crashed, fault == CRASH_AFTER);
+            assert_int_equal(w.kept.amt, 0);
+            assert_int_equal(w.kept.p.goal, PROV_GOAL_DEACTIVATE);
+            assert_string_equal(prov_state_text(w.kept.p.state), "cancelled"); /* at every moment */
+            w.way = PROV_WAY_LOCAL;                                            /* the node comes back */
+            settle(&w);
+            assert_int_equal(w.fw.mode, AMT_MODE_CCM);
+            assert_int_equal(w.m.p.state, PROV_STATE_CANCELLED);
+        }
+}
+
 /* A node that breaks off for ever is given up at last. */
 static void tries_are_used_up(void **state) {
     struct world w = world_of(AMT_MODE_CCM, PROV_WAY_LOCAL);
@@ -643,4 +667,4 @@ UNIT_MAIN(T(client_control_mode), T(admin_control_mode), T(from_client_to_admin)
           T(the_stored_mebx_password_outlives_a_cut_activation),
           T(a_refused_set_up_is_said_and_leaves_nothing), T(unprovision_that_is_refused_changes_nothing),
           T(a_foreign_firmware_is_told_apart), T(no_certificate_and_no_way_down), T(one_at_a_time),
-          T(tries_are_used_up))
+          T(tries_are_used_up), T(forgotten_is_the_end))

@@ -77,6 +77,7 @@ static void an_activation_of_version_2(void **state) {
                         "e7685634efacf69ace939a6b255b7b4fabef42935b50a265acb5cb6027e44e70");
     char u[UUID_TEXT_CAP];
     assert_string_equal(uuid_text(c.info.uuid, u), UUID);
+    assert_true(uuid_is_nil(c.info.smbios));
 }
 
 /* The style of version 3: more members, the UUID as bytes of the firmware, numbers as numbers. */
@@ -87,8 +88,11 @@ static void an_activation_of_version_3(void **state) {
           "\"uuid\":[19,174,227,85,210,191,187,97,23,160,136,174,221,112,55,234],\"username\":\"admin\","
           "\"password\":\"\",\"currentMode\":2,\"client\":\"RPC\",\"friendlyName\":\"a\\u0007b\","
           "\"hostnameInfo\":{\"hostname\":\"node3\"},\"tlsEnforced\":true,\"tlsTunnel\":true,"
-          "\"lmsInstalled\":false,\"progressSupported\":true,\"unheard\":{\"of\":[1]}}");
+          "\"lmsInstalled\":false,\"progressSupported\":true,\"unheard\":{\"of\":[1]},"
+          "\"smbiosUuid\":\"5b006b9c-09bf-0000-0000-000000000000\"}");
     assert_int_equal(read_c(), 0);
+    char smbios[UUID_TEXT_CAP];
+    assert_string_equal(uuid_text(c.info.smbios, smbios), "5b006b9c-09bf-0000-0000-000000000000");
     assert_string_equal(c.command.profile, "two words");
     assert_true(c.command.force);
     assert_string_equal(c.info.build, "2124");

@@ -15,6 +15,7 @@ struct rig_conn {
     enum kind kind;
     struct buf in;
     struct apf *apf;
+    struct tls *tls;    /* of the open channel; NULL: in the clear */
     struct buf request; /* of the open channel */
     bool closing;       /* the channel, once all of the answer is out */
     uint32_t chan;
@@ -136,6 +137,29 @@ static bool wd(struct mei_rig *r, struct rig_conn *c, struct slice msg) {
 
 /* --- LME --- */
 
+/* Records of its TLS. */
+static void push(struct rig_conn *c, uint32_t chan) {
+    struct buf *out = tls_output(c->tls);
+    assert_int_equal(apf_send(c->apf, chan, buf_slice(out)), 0);
+    buf_clear(out);
+}
+
+static void put_answer(struct rig_conn *c, uint32_t chan, const char *text) {
+    if (!c->tls) {
+        assert_int_equal(apf_send(c->apf, chan, slice_str(text)), 0);
+        return;
+    }
+    assert_int_equal(tls_write(c->tls, slice_str(text)), 0);
+    push(c, chan);
+}
+
+/* False: no TLS came. */
+static bool through_tls(struct rig_conn *c, uint32_t chan, struct slice data) {
+    int rc = tls_input(c->tls, data, &c->request);
+    push(c, chan);
+    return rc == 0;
+}
+
 static void answer_http(struct mei_rig *r, struct rig_conn *c, uint32_t chan) {
     struct slice rq = buf_slice(&c->request);
     bool whole = rq.n >= 5 && memcmp(rq.p + rq.n - 5, "0\r\n\r\n", 5) == 0;
@@ -146,7 +170,7 @@ static void answer_http(struct mei_rig *r, struct rig_conn *c, uint32_t chan) {
     buf_clear(&c->request);
     size_t i = r->channels ? r->channels - 1 : 0;
     const char *a = r->answers[i < r->nanswers ? i : r->nanswers - 1];
-    assert_int_equal(apf_send(c->apf, chan, slice_str(a)), 0);
+    put_answer(c, chan, a);
     c->closing = !r->keep_open;
     c->chan = chan;
 }
@@ -159,6 +183,8 @@ static void lme_event(struct mei_rig *r, struct rig_conn *c, const struct apf_ev
     if (ev->kind == APF_EV_OPEN) {
         r->channels++;
         buf_clear(&c->request);
+        tls_free(&c->tls);
+        c->tls = r->tls ? tls_new(r->tls, true, NULL) : NULL;
         (void)!apf_accept(c->apf, ev->chan, NULL);
     }
     if (ev->kind != APF_EV_DATA)
@@ -167,6 +193,9 @@ static void lme_event(struct mei_rig *r, struct rig_conn *c, const struct apf_ev
     size_t n = ev->data.n;
     if (r->echo) {
         assert_int_equal(apf_send(c->apf, ev->chan, ev->data), 0);
+    } else if (c->tls) {
+        if (through_tls(c, ev->chan, ev->data) && c->request.len)
+            answer_http(r, c, ev->chan);
     } else {
         buf_put(&c->request, ev->data);
         answer_http(r, c, ev->chan);
@@ -228,6 +257,7 @@ static void conn_end(struct mei_rig *r, int i) {
     struct rig_conn *c = r->conns[i];
     close(c->fd);
     apf_free(&c->apf);
+    tls_free(&c->tls);
     buf_free(&c->in);
     buf_free(&c->request);
     free(c);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/buf.h"
+#include "net/tls.h"
 #include "proto/apf.h"
 #include "proto/pthi.h"
 
@@ -33,11 +34,12 @@ struct mei_rig {
     /* LME: what the firmware's web server answers, one after the other; the last one again and again */
     const char *answers[RIG_ANSWERS_MAX];
     size_t nanswers;
-    bool keep_open; /* it does not close behind an answer */
-    bool echo;      /* its port sends back what comes, as a TLS end would: no HTTP */
+    bool keep_open;      /* it does not close behind an answer */
+    struct tls_ctx *tls; /* its port speaks TLS; the test's own */
+    bool echo;           /* its port sends back what comes, as a TLS end would: no HTTP */
     /* what happened */
     unsigned pthi_requests, lme_sessions, channels, unprovisions, stops;
-    struct buf heard; /* all that was sent to the web server */
+    struct buf heard; /* all that was sent to the web server, as it came */
     /* its own */
     int listen_fd, stop_fd[2];
     pthread_t thread;

@@ -7,6 +7,7 @@
 #include "unit.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 static struct mei_rig rig;
 static struct scripted *server;
@@ -89,12 +90,14 @@ static void hear_one(struct peer *p) {
 }
 static void hear_command(struct peer *p) {
     struct rps_from_client m;
-    char line[1024];
+    char line[1024], u[UUID_TEXT_CAP];
     if (!hear(p, &m))
         return;
     snprintf(line, sizeof line, "%s %s %s %u %s %s %u hashes %s", rps_verb_word(m.command.verb),
              m.command.profile, m.info.ver, m.info.current_mode, m.info.user, m.info.fqdn,
              m.info.ncert_hashes, m.info.ncert_hashes ? m.info.cert_hashes[0] : "");
+    peer_log(p, line);
+    snprintf(line, sizeof line, "SMBIOS %s", uuid_text(m.info.smbios, u));
     peer_log(p, line);
     rps_from_client_free(&m);
 }
@@ -280,6 +283,28 @@ static void identities_of_many_are_refused(void **s) {
     assert_int_equal(scripted_connections(server), 0);
 }
 
+static void but_not_when_smbios_says_which(void **s) {
+    char root[] = "/tmp/outband-dmi-XXXXXX", path[64];
+    assert_true(uuid_parse(SLICE_LIT("03000200-0400-0500-0006-000700080009"), &rig.uuid));
+    assert_non_null(mkdtemp(root));
+    snprintf(path, sizeof path, "%s/product_uuid", root);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs("03000200-0400-0500-0006-000700080009\n", f); /* says no more than the firmware */
+    fclose(f);
+    opts.dmi = root;
+    assert_int_equal(run(play_whole), ERR_EXISTS);
+    f = fopen(path, "w");
+    assert_non_null(f);
+    fputs("5b006b9c-09bf-0000-0000-000000000000\n", f);
+    fclose(f);
+    mei_rig_stop(&rig);
+    assert_int_equal(run(play_whole), 0);
+    assert_true(logged("SMBIOS 5b006b9c-09bf-0000-0000-000000000000"));
+    unlink(path);
+    rmdir(root);
+}
+
 static void a_firmware_that_hangs_in_provisioning(void **s) {
     rig.provisioning_state = 1;
     assert_int_equal(run(play_error), ERR_FAULT);
@@ -298,5 +323,5 @@ UNIT_MAIN(EACH(a_whole_activation), EACH(the_server_says_error), EACH(tls_bytes_
           EACH(a_firmware_that_breaks_off_is_told), EACH(a_broken_connection_is_made_again),
           EACH(not_more_often_than_asked), EACH(a_close_that_is_meant), EACH(a_message_that_is_none),
           EACH(binary_data_are_refused), EACH(a_server_that_takes_nothing), EACH(a_server_that_is_not_there),
-          EACH(identities_of_many_are_refused), EACH(a_firmware_that_hangs_in_provisioning),
-          EACH(no_firmware_no_connection))
+          EACH(identities_of_many_are_refused), EACH(but_not_when_smbios_says_which),
+          EACH(a_firmware_that_hangs_in_provisioning), EACH(no_firmware_no_connection))

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "http/now.h"
 #include "mei_rig.h"
+#include "net/pki.h"
 #include "rpc/amtinfo.h"
 #include "rpc/local_wsman.h"
 #include "rpc/mei.h"
@@ -18,6 +20,7 @@ static int setup(void **s) {
 }
 static int teardown(void **s) {
     mei_rig_stop(&rig);
+    tls_ctx_unref(&rig.tls);
     return 0;
 }
 
@@ -42,11 +45,14 @@ static void a_firmware_is_read(void **s) {
     assert_true(info.wd_known && info.wd_flags & WD_AMT_ENABLED);
 }
 
+#define NOT_LET_IN                                                                                           \
+    "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Digest realm=\"Digest:A\", nonce=\"n\", "                \
+    "qop=\"auth\"\r\nContent-Length: 0\r\n\r\n"
+
 /* The local account is not let in, or there is nothing to ask: the rest is told all the same. */
 static void what_local_wsman_denies_stays_unknown(void **s) {
     rig.control_mode = 2;
-    rig.answers[0] = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Digest realm=\"Digest:A\", nonce=\"n\", "
-                     "qop=\"auth\"\r\nContent-Length: 0\r\n\r\n";
+    rig.answers[0] = NOT_LET_IN;
     rig.nanswers = 1;
     mei_rig_start(&rig);
     struct fw *f = fw_new(rig.where);
@@ -146,8 +152,50 @@ static void messages_of_a_small_engine(void **s) {
     assert_non_null(strstr(ei.text, "longer than it announced"));
 }
 
+/* A certificate that the firmware made itself. */
+static struct tls_ctx *own_tls(void) {
+    struct buf key = {0}, cert = {0};
+    assert_int_equal(pki_make_key(PKI_P256, &key, &ei), 0);
+    assert_int_equal(pki_make_root(buf_slice(&key), "AMT RCFG", now_wall(), 30, &cert, &ei), 0);
+    struct tls_ctx *c = tls_server_ctx(buf_slice(&cert), buf_slice(&key), TLS_MODERN, &ei);
+    assert_non_null(c);
+    buf_free(&key);
+    buf_free(&cert);
+    return c;
+}
+
+static int ask_wsman(void) {
+    struct amt_cira cira;
+    struct fw *f = fw_new(rig.where);
+    int rc = local_wsman_cira(rig.where, f, &cira, &ei);
+    fw_free(&f);
+    return rc;
+}
+
+/* The firmware's own answer comes through TLS when its local ports want that. */
+static void local_wsman_goes_through_tls(void **s) {
+    rig.control_mode = 2;
+    rig.answers[0] = NOT_LET_IN;
+    rig.nanswers = 1;
+    rig.tls = own_tls();
+    rig.wd_flags |= WD_TLS_LOCAL;
+    mei_rig_start(&rig);
+    assert_int_equal(ask_wsman(), ERR_AUTH);
+    assert_true(rig.heard.len > 0);
+    assert_null(memmem(rig.heard.mem, rig.heard.len, "POST", 4)); /* nothing goes in the clear */
+}
+
+static void no_tls_where_it_is_due(void **s) {
+    rig.echo = true;
+    rig.wd_flags |= WD_TLS_LOCAL;
+    mei_rig_start(&rig);
+    assert_int_equal(ask_wsman(), ERR_TLS);
+    assert_non_null(strstr(ei.text, "TLS with the firmware"));
+}
+
 #define EACH(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 UNIT_MAIN(EACH(a_firmware_is_read), EACH(what_local_wsman_denies_stays_unknown),
+          EACH(local_wsman_goes_through_tls), EACH(no_tls_where_it_is_due),
           EACH(json_has_the_names_that_are_known), EACH(what_is_not_told_stays_empty),
           EACH(a_refused_version_is_an_error), EACH(an_answer_to_something_else), EACH(no_amt_in_the_engine),
           EACH(a_reset_under_a_question), EACH(long_messages_are_refused), EACH(messages_of_a_small_engine))

@@ -10,6 +10,7 @@
 #include "server/fleet.h"
 #include "server/httpd_int.h"
 #include "server/hub.h"
+#include "server/provisioning.h"
 #include "store/seal.h"
 #include "unit.h"
 
@@ -151,6 +152,9 @@ static inline struct rig *rig_new(void) {
 static inline void rig_free(struct rig **gp) {
     struct rig *g = *gp;
     char path[400];
+    atomic_store(&g->app->draining, 1);
+    for (unsigned i = 0; i < g->app->nshards; i++)
+        provisioning_drain(g->app->shards[i]);
     httpd_free(&g->httpd);
     rig_run(g, 100);
     auth_free(&g->app->auth);

@@ -476,6 +476,7 @@ static void a_heartbeat_waits_for_an_order(void **s) {
     a.c->status = 0;
     rig_run(d.g, 500);
     assert_int_equal(a.c->status, 0);
+    host_of(&a)->h.amt_intent.serial_console = true;
     assert_int_equal(agents_order(host_of(&a), AGENT_ORDER_SERIAL, true, &ei), 0);
     rig_run(d.g, 100);
     assert_int_equal(a.c->status, 200);
@@ -538,6 +539,53 @@ static void the_serial_console_is_an_order(void **s) {
     assert_int_equal(agent_ask(&a, "/v1/agent/heartbeat", "{}"), 200);
     assert_string_equal(order_of(&a, id), "serial-console");
     assert_int_equal(patch_console(&d, "edge-1", "{\"serialConsole\":false}"), 200);
+    assert_int_equal(agent_ask(&a, "/v1/agent/heartbeat", "{}"), 200);
+    assert_string_equal(order_of(&a, id), "serial-console");
+    assert_string_equal(answer_text(a.c, "orders.0.enable"), "false");
+    agent_free(&a);
+    desk_close(&d);
+}
+
+/* Else what came of the first would be lost, and it might be done after the second. */
+static void one_order_of_a_kind_at_a_time(void **s) {
+    struct desk d;
+    struct agent a;
+    char first[AGENT_ORDER_ID_CAP], id[AGENT_ORDER_ID_CAP], body[200];
+    desk_open(&d);
+    enrol(&a, &d);
+    host_of(&a)->h.agent->facts.firmware_switch = AGENT_SWITCH_PRESENT;
+    /* not handed out yet: the later one counts */
+    assert_int_equal(ask(&d, "PATCH", HOSTS "/edge-1", "{\"amtEnabled\":true}", NULL, 0, NULL), 200);
+    assert_int_equal(ask(&d, "PATCH", HOSTS "/edge-1", "{\"amtEnabled\":false}", NULL, 0, NULL), 200);
+    assert_int_equal(agent_ask(&a, "/v1/agent/heartbeat", "{}"), 200);
+    assert_string_equal(order_of(&a, first), "amt-switch");
+    assert_string_equal(answer_text(a.c, "orders.0.enable"), "false");
+    snprintf(body, sizeof body, "{\"running\":\"%s\"}", first);
+    assert_int_equal(agent_ask(&a, "/v1/agent/heartbeat", body), 200);
+    char why[200];
+    assert_int_equal(ask(&d, "PATCH", HOSTS "/edge-1", "{\"amtEnabled\":true}", why, sizeof why, "detail"),
+                     409);
+    assert_non_null(strstr(why, "at work on an earlier order (amt-switch off)"));
+    snprintf(body, sizeof body, "{\"order\":\"%s\",\"ok\":true,\"text\":\"off\"}", first);
+    assert_int_equal(agent_ask(&a, "/v1/agent/result", body), 204); /* it is known still */
+    assert_int_equal(ask(&d, "PATCH", HOSTS "/edge-1", "{\"amtEnabled\":true}", NULL, 0, NULL), 200);
+    assert_int_equal(agent_ask(&a, "/v1/agent/heartbeat", "{}"), 200);
+    assert_string_equal(order_of(&a, id), "amt-switch");
+    assert_string_equal(answer_text(a.c, "orders.0.enable"), "true");
+    snprintf(body, sizeof body, "{\"order\":\"%s\",\"ok\":true,\"text\":\"on\"}", id);
+    assert_int_equal(agent_ask(&a, "/v1/agent/result", body), 204);
+
+    /* the serial console is wanted or not, whatever is under way: the later one waits */
+    assert_int_equal(agent_ask(&a, "/v1/agent/report", "{\"facts\":{\"serialConsole\":{\"tty\":\"ttyS4\"}}}"),
+                     200);
+    assert_int_equal(patch_console(&d, "edge-1", "{\"serialConsole\":true}"), 200);
+    assert_int_equal(agent_ask(&a, "/v1/agent/heartbeat", "{}"), 200);
+    assert_string_equal(order_of(&a, first), "serial-console");
+    snprintf(body, sizeof body, "{\"running\":\"%s\"}", first);
+    assert_int_equal(agent_ask(&a, "/v1/agent/heartbeat", body), 200);
+    assert_int_equal(patch_console(&d, "edge-1", "{\"serialConsole\":false}"), 200);
+    snprintf(body, sizeof body, "{\"order\":\"%s\",\"ok\":true,\"text\":\"on\"}", first);
+    assert_int_equal(agent_ask(&a, "/v1/agent/result", body), 204);
     assert_int_equal(agent_ask(&a, "/v1/agent/heartbeat", "{}"), 200);
     assert_string_equal(order_of(&a, id), "serial-console");
     assert_string_equal(answer_text(a.c, "orders.0.enable"), "false");
@@ -675,6 +723,53 @@ static void a_machine_is_known_by_what_its_agent_told(void **s) {
     desk_close(&d);
 }
 
+static int read_host_row(void *ctx, const struct store_host *row) {
+    struct store_host *out = ctx;
+    if (strcmp(row->id, out->id) == 0)
+        *out = *row;
+    return 0;
+}
+
+/* And by the host's record, when the agent's identity is void. */
+static void what_it_told_outlives_the_agent(void **s) {
+    struct desk d;
+    struct agent a;
+    struct store_host row = {0};
+    struct uuid smbios;
+    desk_open(&d);
+    enrol(&a, &d);
+    assert_true(uuid_parse(slice_str("5b006b9c-09bf-0000-0000-000000000000"), &smbios));
+    struct fleet_host *fh = host_of(&a);
+    assert_true(uuid_is_nil(fh->h.smbios_uuid));
+    fh->h.serial[0] = 0;
+    /* a placeholder is no identity */
+    assert_int_equal(agent_ask(&a, "/v1/agent/report",
+                               "{\"facts\":{\"smbiosUuid\":\"03000200-0400-0500-0006-000700080009\","
+                               "\"serial\":\"Default string\"}}"),
+                     200);
+    rig_run(d.g, 50);
+    assert_true(uuid_is_nil(fh->h.smbios_uuid) && !fh->h.serial[0]);
+    assert_int_equal(agent_ask(&a, "/v1/agent/report",
+                               "{\"facts\":{\"smbiosUuid\":\"5b006b9c-09bf-0000-0000-000000000000\","
+                               "\"serial\":\"PF-78\"}}"),
+                     200);
+    rig_run(d.g, 50);
+    assert_true(uuid_eq(fh->h.smbios_uuid, smbios));
+    assert_string_equal(fh->h.serial, "PF-78");
+    /* what is recorded stays, whatever is told */
+    assert_int_equal(agent_ask(&a, "/v1/agent/report", "{\"facts\":{\"serial\":\"PF-79\"}}"), 200);
+    rig_run(d.g, 50);
+    assert_string_equal(fh->h.serial, "PF-78");
+    agents_revoke(fh, "test");
+    rig_run(d.g, 50);
+    memcpy(row.id, fh->h.id, sizeof row.id);
+    assert_int_equal(store_each_host(d.g->app->store, read_host_row, &row), 0);
+    assert_true(uuid_eq(row.smbios_uuid, smbios));
+    assert_string_equal(row.serial, "PF-78");
+    agent_free(&a);
+    desk_close(&d);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         T(a_node_enrols_and_is_a_host),
@@ -688,6 +783,7 @@ int main(void) {
         T(identities_outlive_the_server),
         T(a_heartbeat_waits_for_an_order),
         T(the_serial_console_is_an_order),
+        T(one_order_of_a_kind_at_a_time),
         T(an_order_that_is_never_taken_up_is_given_up),
         T(one_that_is_not_heard_is_gone),
         T(a_deleted_host_answers_the_heartbeat_that_waits),
@@ -695,6 +791,7 @@ int main(void) {
         T(a_shutdown_told_twice_is_one),
         T(the_clock_of_a_node_is_told),
         T(a_machine_is_known_by_what_its_agent_told),
+        T(what_it_told_outlives_the_agent),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

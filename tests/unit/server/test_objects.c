@@ -128,6 +128,37 @@ static void a_profile_lives(void **state) {
     end();
 }
 
+static struct fleet_host *host_named(const char *name) {
+    struct directory_entry e;
+    assert_int_equal(directory_by_name(g->app->directory, "default", name, &e), 0);
+    return fleet_host_find(app_shard_of(g->app, e.id), e.id);
+}
+
+/* What a host is set up by stays, until the host is set up by another one. */
+static void a_profile_in_use_stays(void **state) {
+    begin();
+    rig_host(g, "default", "n1");
+    rig_host(g, "default", "n2");
+    rig_host(g, "other", "n3");
+    assert_int_equal(ask("POST", AMT "/profiles", "{\"name\":\"lab\",\"controlMode\":\"ccm\"}"), 201);
+    static const struct amt_intent lab = {.desired = AMT_STATE_PROVISIONED, .profile = "lab"};
+    host_named("n1")->h.amt_intent = host_named("n2")->h.amt_intent = lab;
+    assert_int_equal(ask("DELETE", AMT "/profiles/lab", NULL), 409);
+    assert_says("and 1 more");
+    host_named("n1")->h.amt_intent.profile[0] = 0;
+    assert_int_equal(ask("DELETE", AMT "/profiles/lab", NULL), 409);
+    assert_says("the profile lab is in use: the host n2 is set up by it");
+    assert_non_null(strstr(answer_text(c, "remedy"), "set host n2"));
+    assert_int_equal(ask("DELETE", AMT "/profiles/gone", NULL), 404);
+    /* a host that is to be free names none; and another project's host another profile */
+    host_named("n2")->h.amt_intent.desired = AMT_STATE_UNPROVISIONED;
+    struct directory_entry e;
+    assert_int_equal(directory_by_name(g->app->directory, "other", "n3", &e), 0);
+    fleet_host_find(app_shard_of(g->app, e.id), e.id)->h.amt_intent = lab;
+    assert_int_equal(ask("DELETE", AMT "/profiles/lab", NULL), 204);
+    end();
+}
+
 static void profiles_that_are_refused(void **state) {
     static const struct {
         const char *body, *field;
@@ -541,6 +572,36 @@ static void exceptions_are_good_for_a_while(void **state) {
     end();
 }
 
+static int except(const char *host) {
+    char body[160];
+    snprintf(body, sizeof body,
+             "{\"host\":\"%s\",\"control\":\"amt-bios-switch\",\"reason\":\"old board\","
+             "\"until\":\"2099-01-01T00:00:00Z\"}",
+             host);
+    return ask("POST", P "/exceptions", body);
+}
+static void exceptions_go_with_their_host(void **state) {
+    char gone[128], stays[128];
+    struct directory_entry e;
+    begin();
+    rig_host(g, "default", "n1");
+    rig_host(g, "default", "n2");
+    assert_int_equal(except("n1"), 201);
+    assert_int_equal(except("n2"), 201);
+    assert_int_equal(directory_by_name(g->app->directory, "default", "n1", &e), 0);
+    snprintf(gone, sizeof gone, P "/exceptions/%s.amt-bios-switch", e.id);
+    assert_int_equal(directory_by_name(g->app->directory, "default", "n2", &e), 0);
+    snprintf(stays, sizeof stays, P "/exceptions/%s.amt-bios-switch", e.id);
+    assert_int_equal(ask("GET", gone, NULL), 200);
+    assert_int_equal(ask("DELETE", P "/compute/hosts/n1", NULL), 204);
+    assert_int_equal(ask("GET", gone, NULL), 404);
+    assert_int_equal(ask("GET", stays, NULL), 200);
+    restart(); /* durably */
+    assert_int_equal(ask("GET", gone, NULL), 404);
+    assert_int_equal(ask("GET", stays, NULL), 200);
+    end();
+}
+
 /* --- limits and failures --- */
 static void only_so_many(void **state) {
     char body[96];
@@ -583,7 +644,8 @@ static void a_full_disk_changes_nothing(void **state) {
     end();
 }
 
-UNIT_MAIN(T(two_profiles_are_always_there), T(a_profile_lives), T(profiles_that_are_refused),
-          T(the_default_cira_configuration_is_this_server), T(a_cira_configuration_lives), T(a_domain_lives),
-          T(the_domain_for_a_node), T(enrolment_keys_are_counted), T(enrolment_keys_end),
-          T(exceptions_are_good_for_a_while), T(only_so_many), T(a_full_disk_changes_nothing))
+UNIT_MAIN(T(two_profiles_are_always_there), T(a_profile_lives), T(a_profile_in_use_stays),
+          T(profiles_that_are_refused), T(the_default_cira_configuration_is_this_server),
+          T(a_cira_configuration_lives), T(a_domain_lives), T(the_domain_for_a_node),
+          T(enrolment_keys_are_counted), T(enrolment_keys_end), T(exceptions_are_good_for_a_while),
+          T(exceptions_go_with_their_host), T(only_so_many), T(a_full_disk_changes_nothing))

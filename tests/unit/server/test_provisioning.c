@@ -233,6 +233,19 @@ static void a_waiting_one_is_cancelled(void **state) {
     assert_answer(&d, "oob.amt.state", "unprovisioned");
 }
 
+/* A server that stops does not leave those without an answer who wait for the firmware. */
+static void a_barrier_is_answered_when_the_server_stops(void **state) {
+    sim_node_fault(d.node, SIM_FAULT_SILENT_HTTP, true, 0);
+    assert_int_equal(desk_ask(&d, "admin", "DELETE", "", NULL), 0); /* it waits */
+    atomic_store(&d.g->app->draining, 1);
+    for (unsigned i = 0; i < d.g->app->nshards; i++)
+        provisioning_drain(d.g->app->shards[i]);
+    desk_run(&d, 100);
+    assert_int_equal(d.c->status, 503);
+    assert_has(answer_text(d.c, "message"), "goes on when it is back");
+    atomic_store(&d.g->app->draining, 0);
+}
+
 #define AT_DESK(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 int main(void) {
     const struct CMUnitTest tests[] = {
@@ -248,6 +261,7 @@ int main(void) {
         AT_DESK(a_rotation_over_a_restart),
         AT_DESK(all_that_match),
         AT_DESK(a_waiting_one_is_cancelled),
+        AT_DESK(a_barrier_is_answered_when_the_server_stops),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

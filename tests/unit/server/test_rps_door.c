@@ -152,7 +152,7 @@ static void hosts_that_are_not_there(void **state) {
     assert_int_equal(directory_by_name(d.g->app->directory, "other", "twin", &e), 0);
     fleet_host_find(app_shard_of(d.g->app, e.id), e.id)->h.amt_uuid = info.uuid;
     lender_open(&l, &d, "admin");
-    ends_with(&l, &ACTIVATE, &info, false, "2 hosts have this AMT UUID");
+    ends_with(&l, &ACTIVATE, &info, false, "2 hosts have this UUID");
     assert_int_equal(stand_in.attached, 0);
 }
 
@@ -235,6 +235,52 @@ static void a_key_makes_a_host(void **state) {
     by_key(&l);
     ends_with(&l, &OTHER, &info, false, "the enrolment key is not valid");
     assert_int_equal(directory_count(d.g->app->directory), hosts + 1);
+}
+
+/* Two boards whose firmware says the same: each is the host of its SMBIOS UUID. */
+static void placeholders_are_told_apart_by_smbios(void **state) {
+    (void)state;
+    static const char *const names[] = {"edge-1", "edge-1-5b006b9c",
+                                        "edge-1-5b006b9c-09bf-0000-0000-0000000000ab"};
+    struct lender l;
+    struct rps_info info = rps_info_of(&d);
+    stand_in.refuse = "far enough";
+    rps_make_root(&d);
+    make_key("other", "other", 9);
+    for (uint8_t i = 0; i < 3; i++) {
+        struct directory_entry e, again;
+        assert_true(uuid_parse(SLICE_LIT("03000200-0400-0500-0006-000700080009"), &info.uuid));
+        assert_true(uuid_parse(SLICE_LIT("5b006b9c-09bf-0000-0000-0000000000a9"), &info.smbios));
+        info.smbios.b[15] = (uint8_t)(info.smbios.b[15] + i);
+        size_t hosts = directory_count(d.g->app->directory);
+        by_key(&l);
+        ends_with(&l, &OTHER, &info, false, "far enough");
+        assert_int_equal(directory_count(d.g->app->directory), hosts + 1);
+        assert_int_equal(directory_by_name(d.g->app->directory, "other", names[i], &e), 0);
+        assert_true(uuid_eq(e.ids.smbios, info.smbios) && uuid_eq(e.ids.amt, info.uuid));
+        info.smbios = uuid_swap(info.smbios); /* the same node again, in whatever byte order */
+        by_key(&l);
+        ends_with(&l, &OTHER, &info, false, "far enough");
+        assert_int_equal(directory_count(d.g->app->directory), hosts + 1);
+        assert_int_equal(directory_by_name(d.g->app->directory, "other", names[i], &again), 0);
+        assert_string_equal(again.id, e.id);
+    }
+    /* and a clone of a real AMT UUID is another machine */
+    size_t hosts = directory_count(d.g->app->directory);
+    memset(&info.uuid, 0x42, sizeof info.uuid);
+    memset(&info.smbios, 0x51, sizeof info.smbios);
+    by_key(&l);
+    ends_with(&l, &OTHER, &info, false, "far enough");
+    memset(&info.smbios, 0x52, sizeof info.smbios);
+    by_key(&l);
+    ends_with(&l, &OTHER, &info, false, "far enough");
+    assert_int_equal(directory_count(d.g->app->directory), hosts + 2);
+    /* an admin's token finds the host, too */
+    lender_open(&l, &d, "admin");
+    ends_with(&l, &ACTIVATE, &info, false, "far enough");
+    memset(&info.smbios, 0x53, sizeof info.smbios);
+    lender_open(&l, &d, "admin");
+    ends_with(&l, &ACTIVATE, &info, false, "no host of the list has the AMT UUID 42424242");
 }
 
 /* An activation that is not admitted makes no host and uses nothing up. */
@@ -567,6 +613,7 @@ int main(void) {
         AT_DESK(firmware_that_is_too_old),
         AT_DESK(without_a_profile),
         AT_DESK(a_key_makes_a_host),
+        AT_DESK(placeholders_are_told_apart_by_smbios),
         AT_DESK(a_refused_activation_makes_no_host),
         AT_DESK(what_a_key_is_not_for),
         AT_DESK(anonymous_clients),
