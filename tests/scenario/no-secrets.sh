@@ -10,7 +10,8 @@ learn() {
     printf '%s\t%s\n' "$1" "$2" >>"$WORK/secrets"
 }
 learn_file() { learn "$1" "$(head -n 1 "$2")"; }
-learn_pem() { learn "$1" "$(grep -v -- '-----' "${2:-/dev/stdin}" | sed -n 2p)"; }
+# learn_pem LABEL [FILE]: the line in the middle: the first ones of an RSA key are its modulus, which is in the certificate, too
+learn_pem() { learn "$1" "$(grep -v -- '-----' "${2:-/dev/stdin}" | awk '{ line[NR] = $0 } END { print line[int((NR + 1) / 2)] }')"; }
 # learn_firmware WHEN NODE-NUMBER: what this firmware has now
 learn_firmware() {
     local key value user realm ha1
