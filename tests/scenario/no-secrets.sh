@@ -4,13 +4,14 @@
 # log, an answer of the API, an event, or in the clear in the store. A control word goes the same ways as the secrets might: it is found
 # in every one of them, so the search can find.
 
-# learn LABEL VALUE: that is a secret; learn_file: the first line of a file, learn_pem: one line from the middle of a private key
+# learn LABEL VALUE: that is a secret; learn_file: the first line of a file; learn_pem: the line but one of a private key's last ones, or
+# the second of a short one: the others may be those of its public half, which certificates show
 learn() {
     [ "${#2}" -ge 6 ] || fail "$1 is no secret: \"$2\""
     printf '%s\t%s\n' "$1" "$2" >>"$WORK/secrets"
 }
 learn_file() { learn "$1" "$(head -n 1 "$2")"; }
-learn_pem() { learn "$1" "$(grep -v -- '-----' "${2:-/dev/stdin}" | sed -n 2p)"; }
+learn_pem() { learn "$1" "$(grep -v -- '-----' "${2:-/dev/stdin}" | awk '{ l[NR] = $0 } END { print (NR > 4 ? l[NR - 2] : l[2]) }')"; }
 # learn_firmware WHEN NODE-NUMBER: what this firmware has now
 learn_firmware() {
     local key value user realm ha1
