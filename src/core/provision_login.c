@@ -24,7 +24,8 @@ static enum prov_cred next_cred(const struct prov_machine *m) {
 /* A fault is no word about who we are. */
 static void not_told(struct prov_turn *t, const struct wsc_result *r) {
     char why[160], text[PROV_TEXT_CAP];
-    snprintf(text, sizeof text, "The firmware does not tell what it is: %.150s", prov_why(r, why, sizeof why));
+    snprintf(text, sizeof text, "The firmware does not tell what it is: %.150s",
+             prov_why(r, why, sizeof why));
     prov_refused(t, PROV_CODE_REFUSED, text,
                  "Look at the firmware's version; restart the node, then order it again.");
 }
