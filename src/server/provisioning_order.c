@@ -32,6 +32,17 @@ static bool is_free(const struct fleet_host *fh) {
            (fh->h.amt.state == AMT_STATE_UNKNOWN && fh->h.link.state == LINK_NEVER);
 }
 
+bool provisioning_void(struct provisioning *pv, struct provisioning_order *o) {
+    const struct fleet_host *fh = pv->fh;
+    if (!fh->amt_secret.n && !fh->amt_next.n && !fh->cira_secret.n && !fh->cira_next.n &&
+        !fh->mebx_secret.n && !fh->mebx_next.n)
+        return false;
+    o->wait = false;
+    pv->fresh = o;
+    prov_feed(pv, &(struct prov_ev){.kind = PROV_EV_FORGET, .actor = o->actor});
+    return true;
+}
+
 /* Nothing of the firmware is touched: only what this server knows of it goes. */
 void provisioning_forget(struct provisioning *pv, struct provisioning_order *o) {
     const struct fleet_host *fh = pv->fh;
@@ -46,14 +57,8 @@ void provisioning_forget(struct provisioning *pv, struct provisioning_order *o) 
 
 static void deactivate(struct fleet_host *fh, struct provisioning *pv, struct provisioning_order *o) {
     if (is_free(fh) && !provision_open(&pv->m)) {
-        const bool any = fh->amt_secret.n || fh->cira_secret.n || fh->amt_next.n || fh->cira_next.n;
-        if (o->void_secrets && any) {
-            o->wait = false;
-            pv->fresh = o;
-            prov_feed(pv, &(struct prov_ev){.kind = PROV_EV_FORGET, .actor = o->actor});
-        } else {
+        if (!o->void_secrets || !provisioning_void(pv, o))
             fleet_answer(&o->call);
-        }
         return;
     }
     if (!reachable(fh) && o->force) {

@@ -125,6 +125,28 @@ static void deauthorize_frees_the_node(void **state) {
     assert_ask(404, "viewer", "GET", "", NULL);
 }
 
+/* A plain deactivation leaves MEBx's password as it is, in the firmware and here; who deauthorizes wants it
+ * gone. */
+static void the_mebx_password_goes_with_the_authorization(void **state) {
+    struct sealed mebx = desk_host(&d)->amt_secret, none = {0};
+    desk_host(&d)->mebx_secret = desk_host(&d)->mebx_next = mebx;
+    assert_ask(200, "admin", "PATCH", "", "{\"desiredAmtState\":\"AMT_STATE_UNPROVISIONED\"}");
+    until_ended("done");
+    assert_int_equal(desk_host(&d)->amt_secret.n, 0);
+    assert_memory_equal(&mebx, &desk_host(&d)->mebx_secret, sizeof mebx);
+    assert_memory_equal(&mebx, &desk_host(&d)->mebx_next, sizeof mebx);
+    assert_ask(200, "admin", "POST", ":deauthorize", NULL); /* it is free already */
+    assert_memory_equal(&none, &desk_host(&d)->mebx_secret, sizeof none);
+    assert_memory_equal(&none, &desk_host(&d)->mebx_next, sizeof none);
+}
+static void a_deauthorization_makes_mebx_void_at_once(void **state) {
+    desk_host(&d)->mebx_secret = desk_host(&d)->amt_secret;
+    assert_ask(200, "admin", "POST", ":deauthorize", NULL);
+    assert_int_equal(desk_host(&d)->mebx_secret.n, 0);
+    assert_ask(200, "viewer", "GET", "/provisioning", NULL);
+    assert_answer(&d, "state", "done"); /* and no second one */
+}
+
 static void delete_frees_the_node_first(void **state) {
     assert_ask(204, "admin", "DELETE", "", NULL);
     assert_int_equal(node_prov(d.node)->unprovisions, 1);
@@ -144,6 +166,14 @@ static void a_refused_unprovision_keeps_the_host(void **state) {
     assert_answer(&d, "oob.link.state", "up");
     assert_int_equal(node_prov(d.node)->unprovisions, 0);
     assert_int_not_equal(desk_host(&d)->cira_secret.n, 0);
+}
+
+static void a_refused_unprovision_with_force(void **state) {
+    const struct sim_step_fault f = {.step = "unprovision", .kind = SIM_STEP_WRONG, .value = 1};
+    sim_node_step_fault(d.node, &f);
+    assert_ask(200, "admin", "POST", ":deauthorize?force=true", NULL);
+    assert_has(d.c->head, "X-Left-Behind: ");
+    assert_int_equal(desk_host(&d)->amt_secret.n, 0);
 }
 
 static void an_unreachable_node_needs_force(void **state) {
@@ -253,8 +283,11 @@ int main(void) {
         AT_DESK(only_an_admin_may),
         AT_DESK(bad_changes_change_nothing),
         AT_DESK(deauthorize_frees_the_node),
+        AT_DESK(the_mebx_password_goes_with_the_authorization),
+        AT_DESK(a_deauthorization_makes_mebx_void_at_once),
         AT_DESK(delete_frees_the_node_first),
         AT_DESK(a_refused_unprovision_keeps_the_host),
+        AT_DESK(a_refused_unprovision_with_force),
         AT_DESK(an_unreachable_node_needs_force),
         AT_DESK(forced_deauthorization),
         AT_DESK(secrets_are_changed),
