@@ -149,5 +149,7 @@ void provision_input(struct prov_machine *m, const struct prov_rules *r, const s
 struct mono provision_deadline(const struct prov_machine *m);
 /* May this way do something for it now? */
 bool provision_wants(const struct prov_machine *m, enum prov_way way);
+/* Would it refuse an order now? text: why, as PROV_ACT_REFUSE says it. */
+bool provision_refuses(const struct prov_machine *m, char text[PROV_TEXT_CAP]);
 /* Is one under way (any state that is no end)? */
 bool provision_open(const struct prov_machine *m);

@@ -210,7 +210,7 @@ static void do_refuse(struct provisioning *pv, const struct prov_act *a) {
     struct provisioning_order *o = pv->fresh;
     pv->fresh = NULL;
     if (o)
-        answer(o, ERR_STATE, a->text, "See orch-cli get provisioning.");
+        answer(o, ERR_STATE, a->text, PROV_REFUSED_REMEDY);
 }
 
 /* The account of the tunnel's WS-MAN client is the host's own again. */

@@ -28,6 +28,10 @@ struct provisioning_order {
  * (another one is under way, the way is missing: with what to do), ERR_NOT_FOUND, ERR_INVALID (profile),
  * ERR_STORE. */
 void provisioning_order(struct provisioning_order *o);
+/* Would an ACTIVATE or DEACTIVATE be refused at once? Nothing is done. The same errors, with the field
+ * amtProfile where that is what is wrong. On the host's shard. */
+NODISCARD int provisioning_check(const struct fleet_host *fh, const struct provisioning_order *o,
+                                 struct errinfo *ei);
 
 /* --- the local way: one client of the RPS protocol (server/rps_door.c) --- */
 /* What the client told of the node, cleaned. */

@@ -33,6 +33,10 @@ struct provisioning {
     char *tls_key;          /* public key of TLS_KEY, base64 DER */
 };
 
+/* What to do when another one is under way. */
+#define PROV_REFUSED_REMEDY                                                                                  \
+    "orch-cli get provisioning HOST shows it, orch-cli delete provisioning HOST cancels it."
+
 /* --- provisioning.c --- */
 struct provisioning *
 provisioning_of(struct fleet_host *fh); /* made when there is none; NULL: out of memory */

@@ -85,6 +85,7 @@ static void only_an_admin_may(void **state) {
 }
 
 static void bad_changes_change_nothing(void **state) {
+    const uint64_t version = desk_host(&d)->h.version;
     static const struct {
         const char *body, *field;
     } v[] = {{"{\"amtProfile\":\"default_ccm\"}", "amtProfile"},
@@ -100,8 +101,18 @@ static void bad_changes_change_nothing(void **state) {
                "{\"desiredAmtState\":\"AMT_STATE_PROVISIONED\",\"amtControlMode\":\"AMT_CONTROL_MODE_ACM\","
                "\"amtProfile\":\"default_ccm\"}");
     assert_has(answer_text(d.c, "message"), "is for CCM, not for ACM");
-    assert_ask(404, "admin", "PATCH", "",
-               "{\"desiredAmtState\":\"AMT_STATE_PROVISIONED\",\"amtProfile\":\"nobody\"}");
+    assert_answer(&d, "field", "amtProfile");
+    assert_has(answer_text(d.c, "remedy"), "Leave the control mode out");
+    assert_ask(400, "admin", "PATCH", "",
+               "{\"name\":\"other\",\"desiredAmtState\":\"AMT_STATE_PROVISIONED\",\"amtProfile\":\"nobody\","
+               "\"recoveryPolicy\":\"hold\"}");
+    assert_answer(&d, "field", "amtProfile");
+    assert_has(answer_text(d.c, "message"), "there is no profile \"nobody\" in the project default");
+    assert_int_equal(desk_host(&d)->h.amt_intent.desired, AMT_STATE_UNKNOWN);
+    assert_string_equal(desk_host(&d)->h.amt_intent.profile, "");
+    assert_int_equal(desk_host(&d)->h.intent.policy, RECOVERY_KEEP);
+    assert_string_equal(desk_host(&d)->h.name, "n1");
+    assert_int_equal(desk_host(&d)->h.version, version);
     assert_ask(400, "admin", "POST", ":rotate", "{\"secret\":\"mebx\"}");
     assert_ask(200, "viewer", "GET", "/provisioning", NULL);
     assert_string_equal(buf_cstr(&d.c->body), "null");
@@ -249,6 +260,32 @@ static void all_that_match(void **state) {
     until_ended("done");
 }
 
+/* While another one is under way an order is refused, and what is wanted is what it was. */
+static void an_order_that_comes_second_changes_nothing(void **state) {
+    assert_ask(200, "admin", "POST", ":deauthorize", NULL);
+    assert_ask(200, "admin", "PATCH", "", "{\"desiredAmtState\":\"AMT_STATE_PROVISIONED\"}");
+    assert_answer(&d, "desiredAmtState", "AMT_STATE_PROVISIONED");
+    for (int i = 0; i < 2; i++) {
+        const bool off = i;
+        assert_ask(409, "admin", "PATCH", "",
+                   off ? "{\"name\":\"n2\",\"desiredAmtState\":\"AMT_STATE_UNPROVISIONED\"}"
+                       : "{\"name\":\"n2\",\"desiredAmtState\":\"AMT_STATE_PROVISIONED\",\"amtControlMode\":"
+                         "\"AMT_CONTROL_MODE_ACM\"}");
+        assert_has(answer_text(d.c, "message"), "activate by admin is under way");
+        assert_has(answer_text(d.c, "remedy"), "delete provisioning");
+        assert_ask(200, "viewer", "GET", "", NULL);
+        assert_answer(&d, "desiredAmtState", "AMT_STATE_PROVISIONED");
+        assert_answer(&d, "name", "n1");
+        assert_int_equal(desk_host(&d)->h.amt_intent.mode, AMT_MODE_UNKNOWN);
+    }
+    assert_ask(200, "admin", "DELETE", "/provisioning", NULL);
+    until_ended("cancelled");
+    assert_ask(200, "admin", "PATCH", "",
+               "{\"name\":\"n2\",\"desiredAmtState\":\"AMT_STATE_UNPROVISIONED\"}");
+    assert_answer(&d, "desiredAmtState", "AMT_STATE_UNPROVISIONED");
+    assert_answer(&d, "name", "n2");
+}
+
 /* Nobody is there who could activate it: it waits, and is cancelled. */
 static void a_waiting_one_is_cancelled(void **state) {
     assert_ask(200, "admin", "POST", ":deauthorize", NULL);
@@ -293,6 +330,7 @@ int main(void) {
         AT_DESK(secrets_are_changed),
         AT_DESK(a_rotation_over_a_restart),
         AT_DESK(all_that_match),
+        AT_DESK(an_order_that_comes_second_changes_nothing),
         AT_DESK(a_waiting_one_is_cancelled),
         AT_DESK(a_barrier_is_answered_when_the_server_stops),
     };
