@@ -82,7 +82,7 @@ void prov_broke_off(struct prov_turn *t, const struct wsc_result *r);
 /* Begin a step; its job's result comes to prov_step_result(). */
 void prov_enter(struct prov_turn *t, enum prov_step s);
 void prov_step_result(struct prov_turn *t, const struct wsc_result *r);
-/* The firmware is free: its secrets are void, and it is done. */
+/* The firmware is free: its AMT and CIRA secrets are void, and it is done. */
 void prov_release_seen(struct prov_turn *t);
 /* CHECK and RELEASE look again. */
 void prov_step_time(struct prov_turn *t);

@@ -186,16 +186,23 @@ static void written_down(struct prov_turn *t) {
     prov_act(t, PROV_ACT_SAVE);
 }
 
+bool provision_refuses(const struct prov_machine *m, char text[PROV_TEXT_CAP]) {
+    const struct provision *p = &m->p;
+    text[0] = 0;
+    if (provision_open(m))
+        snprintf(text, PROV_TEXT_CAP, "%s by %s is under way (%s): wait for its end, or cancel it",
+                 prov_goal_text(p->goal), p->actor, prov_state_text(p->state));
+    else if (m->then)
+        snprintf(text, PROV_TEXT_CAP, BEING_WRITTEN);
+    return text[0];
+}
+
 static void ordered(struct prov_turn *t, const struct prov_ev *ev) {
     struct prov_machine *m = t->m;
     struct provision *p = &m->p;
-    if (provision_open(m)) {
-        refuse(t, "%s by %s is under way (%s): wait for its end, or cancel it", prov_goal_text(p->goal),
-               p->actor, prov_state_text(p->state));
-        return;
-    }
-    if (m->then) {
-        refuse(t, BEING_WRITTEN);
+    char text[PROV_TEXT_CAP];
+    if (provision_refuses(m, text)) {
+        refuse(t, "%s", text);
         return;
     }
     bool link_up = m->link_up;

@@ -78,7 +78,10 @@ enum prov_journal_bits {
     PROV_PROMOTE_AMT = 4, /* next takes the present one's place */
     PROV_PROMOTE_CIRA = 8,
     PROV_DROP_NEXT = 16, /* fresh AMT and CIRA passwords that were never sent are void */
-    PROV_DROP_ALL = 32,  /* all secrets are void: the firmware has forgotten them */
+    PROV_DROP_ALL = 32,  /* all secrets are void: nobody here is to know them any more */
+    /* The firmware was unprovisioned and has forgotten its AMT and CIRA passwords: they are void. Nothing
+     * says that it resets MEBx's: that one stays, or nobody would know it. */
+    PROV_DROP_RELEASED = 256,
     /* No login proves a MEBx password, only SetMEBxPassword's answer: it has bits of its own. */
     PROV_FRESH_MEBX = 64, /* make mebx_next, where there is neither it nor a present one */
     PROV_PROMOTE_MEBX = 128,
@@ -146,5 +149,7 @@ void provision_input(struct prov_machine *m, const struct prov_rules *r, const s
 struct mono provision_deadline(const struct prov_machine *m);
 /* May this way do something for it now? */
 bool provision_wants(const struct prov_machine *m, enum prov_way way);
+/* Would it refuse an order now? text: why, as PROV_ACT_REFUSE says it. */
+bool provision_refuses(const struct prov_machine *m, char text[PROV_TEXT_CAP]);
 /* Is one under way (any state that is no end)? */
 bool provision_open(const struct prov_machine *m);

@@ -42,7 +42,7 @@ static void forgotten(struct prov_turn *t) {
 
 void prov_release_seen(struct prov_turn *t) {
     t->m->has = (struct prov_has){0};
-    prov_journal(t, PROV_DROP_ALL, forgotten);
+    prov_journal(t, PROV_DROP_RELEASED, forgotten);
 }
 
 static void begin_release(struct prov_turn *t) {

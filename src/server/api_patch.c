@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* api_patch: changing a host. What may be refused by the device goes first: a refused change
- * changes nothing. Order: checks, power, policy, identity. */
+ * changes nothing. Order: checks, power, policy, identity, AMT. */
 #include "server/api.h"
 
 #include "base/text.h"
@@ -40,9 +40,11 @@ struct change {
     struct fleet_command command;
     struct fleet_patch patch;
     struct provisioning_order amt;
-    bool has_power, has_policy;
+    bool has_power, has_policy, has_amt;
+    unsigned done;    /* 1u << enum part */
     uint64_t version; /* of If-Match; 0: any */
 };
+enum part { PART_POWER, PART_POLICY, PART_IDENTITY, PART_AMT, PARTS };
 
 static void change_policy(struct change *ch);
 static void change_identity(struct change *ch);
@@ -51,67 +53,81 @@ static void change_done(struct change *ch) {
     explicit_bzero(&ch->patch.v, sizeof ch->patch.v);
     reading_answer_id(ch->r, ch->id, 200, reading_host);
 }
-static void change_refused(struct change *ch, const struct errinfo *ei, bool changed) {
+/* What was done before it was refused is told. */
+static void change_refused(struct change *ch, const struct errinfo *ei) {
+    static const char *const NAMES[PARTS] = {"power", "policy", "identity", "AMT"};
     struct errinfo e = *ei;
+    char done[48] = "";
     explicit_bzero(&ch->patch.v, sizeof ch->patch.v);
-    if (strcmp(e.field, "If-Match") == 0) {
+    for (unsigned i = 0, n = 0; i < PARTS; i++)
+        if (ch->done & 1u << i)
+            n += (unsigned)snprintf(done + n, sizeof done - n, "%s%s", n ? ", " : "", NAMES[i]);
+    if (*done)
+        err_remedy(&e, "These parts of the request were done already: %s. Repeat the rest only.", done);
+    if (strcmp(e.field, "If-Match") == 0)
         reply_problem(ch->r, 412, &e);
-        return;
-    }
-    if (changed)
-        err_remedy(&e, "The power and policy parts of this request were done already; repeat the rest only.");
-    reply_error(ch->r, &e);
+    else
+        reply_error(ch->r, &e);
 }
 
-/* --- AMT: last, for it is under way when it is answered --- */
-static void amt_done(struct provisioning_order *o) {
-    struct change *ch = o->ctx;
-    if (o->call.err)
-        change_refused(ch, &o->call.error, ch->has_power || ch->has_policy);
+/* Write the part of the patch that its bits say. */
+static void start_patch(struct change *ch, uint64_t if_version, void (*done)(struct fleet_patch *p)) {
+    ch->patch.call = (struct fleet_call){.from = ch->r->shard};
+    memcpy(ch->patch.call.host, ch->id, sizeof ch->patch.call.host);
+    ch->patch.if_version = if_version;
+    ch->patch.ctx = ch;
+    ch->patch.done = done;
+    fleet_patch(&ch->patch);
+}
+
+/* --- AMT: last, for it is under way when it is answered; what is wanted is kept when the order is taken ---
+ */
+static void amt_kept(struct fleet_patch *p) {
+    struct change *ch = p->ctx;
+    if (p->call.err || p->call.error.code)
+        change_refused(ch, &p->call.error);
     else
         change_done(ch);
 }
 
+static void amt_done(struct provisioning_order *o) {
+    struct change *ch = o->ctx;
+    if (o->call.err) {
+        change_refused(ch, &o->call.error);
+        return;
+    }
+    ch->done |= 1u << PART_AMT;
+    ch->patch.bits = PATCH_AMT_INTENT;
+    start_patch(ch, 0, amt_kept);
+}
+
 static void change_amt(struct change *ch) {
-    const struct amt_intent *want = &ch->patch.v.amt_intent;
-    if (!(ch->patch.bits & PATCH_AMT_INTENT)) {
+    if (!ch->has_amt) {
         change_done(ch);
         return;
     }
-    ch->amt = (struct provisioning_order){
-        .goal = want->desired == AMT_STATE_PROVISIONED ? PROV_GOAL_ACTIVATE : PROV_GOAL_DEACTIVATE,
-        .mode = want->mode,
-        .quiet = true,
-        .done = amt_done,
-        .ctx = ch};
     ch->amt.call.from = ch->r->shard;
     memcpy(ch->amt.call.host, ch->id, sizeof ch->amt.call.host);
-    snprintf(ch->amt.profile, sizeof ch->amt.profile, "%s", want->profile);
-    snprintf(ch->amt.actor, sizeof ch->amt.actor, "%s", ch->r->who.user);
     provisioning_order(&ch->amt);
 }
 
 /* --- identity --- */
 static void identity_done(struct fleet_patch *p) {
     struct change *ch = p->ctx;
-    if (p->call.err || p->call.error.code)
-        change_refused(ch, &p->call.error, ch->has_power || ch->has_policy);
-    else
-        change_amt(ch);
+    if (p->call.err || p->call.error.code) {
+        change_refused(ch, &p->call.error);
+        return;
+    }
+    ch->done |= 1u << PART_IDENTITY;
+    change_amt(ch);
 }
 
 static void change_identity(struct change *ch) {
-    if (!ch->patch.bits) {
-        change_done(ch);
-        return;
-    }
-    ch->patch.call.from = ch->r->shard;
-    memcpy(ch->patch.call.host, ch->id, sizeof ch->patch.call.host);
     /* a policy or intent of this very request counts the version up */
-    ch->patch.if_version = ch->has_power || ch->has_policy ? 0 : ch->version;
-    ch->patch.ctx = ch;
-    ch->patch.done = identity_done;
-    fleet_patch(&ch->patch);
+    if (ch->patch.bits)
+        start_patch(ch, ch->has_power || ch->has_policy ? 0 : ch->version, identity_done);
+    else
+        change_amt(ch);
 }
 
 /* --- policy --- */
@@ -127,10 +143,12 @@ static void command_start(struct change *ch, void (*done)(struct fleet_command *
 
 static void policy_done(struct fleet_command *c) {
     struct change *ch = c->ctx;
-    if (c->call.err || c->call.error.code)
-        change_refused(ch, &c->call.error, ch->has_power);
-    else
-        change_identity(ch);
+    if (c->call.err || c->call.error.code) {
+        change_refused(ch, &c->call.error);
+        return;
+    }
+    ch->done |= 1u << PART_POLICY;
+    change_identity(ch);
 }
 
 static void change_policy(struct change *ch) {
@@ -151,9 +169,10 @@ static void change_policy(struct change *ch) {
 static void power_done(struct fleet_command *c) {
     struct change *ch = c->ctx;
     if (c->call.err || c->call.error.code) {
-        change_refused(ch, &c->call.error, false);
+        change_refused(ch, &c->call.error);
         return;
     }
+    ch->done |= 1u << PART_POWER;
     if (*c->op.id)
         request_put_header(ch->r, "X-Operation-Id", c->op.id);
     change_policy(ch);
@@ -193,12 +212,14 @@ static void check_run(struct shard *s, struct fleet_host *fh, struct fleet_call 
         call->err = compliance_switch(fh, body_flag(ch->r->json, "amtEnabled", true), &call->error);
     if (!call->err && ch->patch.bits & PATCH_SERIAL_CONSOLE && ch->patch.v.amt_intent.serial_console)
         call->err = agents_serial_ready(fh, &call->error);
+    if (!call->err && ch->has_amt)
+        call->err = provisioning_check(fh, &ch->amt, &call->error);
     fleet_answer(call);
 }
 static void check_done(struct fleet_call *call) {
     struct change *ch = CONTAINER_OF(call, struct change, check);
     if (call->err)
-        change_refused(ch, &call->error, false);
+        change_refused(ch, &call->error);
     else
         change_power(ch);
 }
@@ -219,6 +240,21 @@ static int read_amt(const struct json_t *body, struct host_new *v, unsigned *bit
     v->amt_intent.mode = mode ? hostbody_mode(mode) : AMT_MODE_UNKNOWN;
     snprintf(v->amt_intent.profile, sizeof v->amt_intent.profile, "%s", profile);
     return 0;
+}
+
+/* What the intent asks for: kept when it is taken. */
+static void make_order(struct change *ch) {
+    const struct amt_intent *want = &ch->patch.v.amt_intent;
+    ch->has_amt = ch->patch.bits & PATCH_AMT_INTENT;
+    ch->patch.bits &= ~(unsigned)PATCH_AMT_INTENT;
+    ch->amt = (struct provisioning_order){
+        .goal = want->desired == AMT_STATE_PROVISIONED ? PROV_GOAL_ACTIVATE : PROV_GOAL_DEACTIVATE,
+        .mode = want->mode,
+        .quiet = true,
+        .done = amt_done,
+        .ctx = ch};
+    snprintf(ch->amt.profile, sizeof ch->amt.profile, "%s", want->profile);
+    snprintf(ch->amt.actor, sizeof ch->amt.actor, "%s", ch->r->who.user);
 }
 
 static int check_body(struct request *r, struct change *ch, struct errinfo *ei) {
@@ -259,9 +295,10 @@ void api_host_patch(struct request *r) {
     ch->r = r;
     ch->version = host_version_wanted(r->headers[REQUEST_H_IF_MATCH]);
     if (check_body(r, ch, &ei)) {
-        change_refused(ch, &ei, false);
+        change_refused(ch, &ei);
         return;
     }
+    make_order(ch);
     ch->check = (struct fleet_call){.from = r->shard, .run = check_run, .done = check_done};
     memcpy(ch->check.host, ch->id, sizeof ch->check.host);
     request_hold(r);

@@ -5,6 +5,7 @@
 
 #include "server/directory.h"
 #include "server/fleet_reseal.h"
+#include "server/objects.h"
 #include "server/persist.h"
 #include "server/provisioning_int.h"
 #include "server/tunnel.h"
@@ -150,11 +151,23 @@ static void apply(struct fleet_host *fh, struct merge *x) {
     fleet_apply_row(fh, bits, &x->row, text);
 }
 
+/* The exceptions of the one that goes become those of the one that stays. */
+static int exceptions_move(struct app *a, struct merge *x, struct store_txn *t) {
+    return a->objects
+               ? objects_host_moves(a->objects, x->row.project, x->gone->row.id, x->row.id, x->row.updated, t)
+               : 0;
+}
+static void exceptions_moved(struct app *a, struct merge *x, bool ok) {
+    if (a->objects)
+        objects_host_moved(a->objects, x->row.project, x->gone->row.id, ok);
+}
+
 static void written(struct persist_wait *w) {
     struct merge *x = CONTAINER_OF(w, struct merge, w);
     struct fleet_host *fh = fleet_host_find(w->shard, x->keep->row.id); /* a delete waits for this write */
     assert(fh);
     fh->patching = false;
+    exceptions_moved(w->shard->app, x, w->err == 0);
     if (w->err < 0) {
         err_set(&x->error, w->err, "", "the merge could not be stored: %s",
                 w->why[0] ? w->why : err_text(w->err));
@@ -176,6 +189,23 @@ static void write_done(struct fleet_call *c) {
     ask(x->gone, let_go_run, let_go_done);
 }
 
+/* All of it in one transaction; without a store it is true at once. */
+static int store(struct app *a, struct merge *x) {
+    if (!a->store)
+        return exceptions_move(a, x, NULL);
+    struct store_txn *t = persist_txn();
+    int r = t ? store_txn_add(t, STORE_HOST_DELETE, &x->gone->row) : ERR_NOMEM;
+    if (r == 0)
+        r = store_txn_add(t, STORE_HOST_PUT, &x->row);
+    if (r == 0)
+        r = exceptions_move(a, x, t);
+    if (r < 0)
+        store_txn_free(&t);
+    else
+        r = persist_submit(&x->w, t);
+    return r;
+}
+
 static int submit(struct fleet_host *fh, struct merge *x) {
     struct shard *s = fh->shard;
     int r = merge_busy(fh, &x->error);
@@ -192,19 +222,11 @@ static int submit(struct fleet_host *fh, struct merge *x) {
                        err_text(r));
     x->w.shard = s;
     x->w.done = written;
-    struct store_txn *t = s->app->store ? persist_txn() : NULL;
-    if (s->app->store) {
-        r = t ? store_txn_add(t, STORE_HOST_DELETE, &x->gone->row) : ERR_NOMEM;
-        if (r == 0)
-            r = store_txn_add(t, STORE_HOST_PUT, &x->row);
-        if (r < 0)
-            store_txn_free(&t);
-        else
-            r = persist_submit(&x->w, t);
-    }
-    if (r < 0)
+    if ((r = store(s->app, x)) < 0) {
+        exceptions_moved(s->app, x, false);
         return err_set(&x->error, r == ERR_NOMEM ? r : ERR_STORE, "", "the merge could not be stored: %s",
                        err_text(r));
+    }
     fh->patching = true;
     if (!s->app->store)
         written(&x->w);

@@ -153,6 +153,13 @@ NODISCARD int objects_host_goes(struct objects *o, const char *project, const ch
                                 struct store_txn *t);
 /* It is deleted: nobody sees them any more. One that is being made or changed at this very moment stays. */
 void objects_host_gone(struct objects *o, const char *project, const char *host);
+/* Two hosts become one: the exceptions of the one that goes become those of the one that stays, by the same
+ * transaction; one for a control that the other has an exception for is deleted. Until objects_host_moved()
+ * nobody changes them. Also after an error: ERR_NOMEM. t NULL: nothing is kept. */
+NODISCARD int objects_host_moves(struct objects *o, const char *project, const char *gone, const char *keep,
+                                 struct wall now, struct store_txn *t);
+/* It is written (ok), or it was not: all is as before. */
+void objects_host_moved(struct objects *o, const char *project, const char *gone, bool ok);
 
 /* --- for the REST door --- */
 /* A copy; free with object_free(). */

@@ -9,10 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void entry_set_state(struct entry *e, enum entry_state state) {
-    e->state = state;
-}
-
 /* --- checks, with the lock held --- */
 static int busy(struct errinfo *ei, const struct entry *e) {
     return err_set(ei, ERR_BUSY, "name", "the %s %s is being changed just now; try again",

@@ -14,6 +14,7 @@ enum entry_state {
     ENTRY_MAKING,   /* its first row is being written: only its name is taken */
     ENTRY_CHANGING, /* as it was until the write is done */
     ENTRY_GOING,    /* its delete is being written: nobody sees it any more */
+    ENTRY_MOVING,   /* as it is, until the merge of its host with another one is written */
 };
 struct entry {
     struct map_node node; /* objects.all, by key */
@@ -24,6 +25,7 @@ struct entry {
     uint64_t version;
     struct wall created, updated;
     char *body, *secret;
+    struct entry *becomes; /* MOVING: what it will be, of the other host; NULL: the other has one already */
     /* profile: what it names, and what it will name when a change is written */
     char refs[2][2][OBJECT_NAME_CAP]; /* [now, next][domain, CIRA configuration] */
     /* enrolment key */
@@ -44,7 +46,11 @@ struct objects {
 struct entry *objects_find(const struct objects *o, enum object_kind k, const char *project,
                            const char *name);
 static inline bool entry_seen(const struct entry *e) {
-    return e && (e->state == ENTRY_LIVE || e->state == ENTRY_CHANGING);
+    return e && (e->state == ENTRY_LIVE || e->state == ENTRY_CHANGING || e->state == ENTRY_MOVING);
+}
+/* The one writer of it; with the lock held for writing. */
+static inline void entry_set_state(struct entry *e, enum entry_state state) {
+    e->state = state;
 }
 /* A new entry. ERR_EXISTS, ERR_NOMEM, ERR_INVALID (a body that is none). Both with the lock held. */
 NODISCARD int objects_enter(struct objects *o, enum object_kind k, const char *project, const char *name,

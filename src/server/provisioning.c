@@ -61,16 +61,17 @@ static void end_order(struct provisioning *pv, struct provisioning_order *o, int
                       const char *remedy) {
     if (err < 0 && o->force && !pv->fresh && fleet_host_find(pv->fh->shard, pv->fh->h.id))
         provisioning_forget(pv, o);
-    else
-        answer(o, err, text, remedy);
+    else if (err < 0 || !o->void_secrets || pv->fresh || !provisioning_void(pv, o)) /* it came too late … */
+        answer(o, err, text, remedy); /* … for what was being written down */
 }
 
 static void answer_orders(struct provisioning *pv, int err, const char *text, const char *remedy) {
+    struct provisioning_order *fresh = pv->fresh;
+    pv->fresh = NULL; /* it is free for one that gives the node up */
     for (struct list_node *n; (n = list_pop(&pv->orders));)
         end_order(pv, order_of(n), err, text, remedy);
-    if (pv->fresh)
-        answer(pv->fresh, err, text, remedy);
-    pv->fresh = NULL;
+    if (fresh)
+        answer(fresh, err, text, remedy);
 }
 
 static void stopped(struct provisioning *pv) {
@@ -209,7 +210,7 @@ static void do_refuse(struct provisioning *pv, const struct prov_act *a) {
     struct provisioning_order *o = pv->fresh;
     pv->fresh = NULL;
     if (o)
-        answer(o, ERR_STATE, a->text, "See orch-cli get provisioning.");
+        answer(o, ERR_STATE, a->text, PROV_REFUSED_REMEDY);
 }
 
 /* The account of the tunnel's WS-MAN client is the host's own again. */
@@ -229,8 +230,17 @@ static void do_ended(struct provisioning *pv, const struct prov_act *a) {
     answer_orders(pv, a->ok ? 0 : ERR_STATE, pv->m.p.text, pv->m.p.remedy);
 }
 
+/* Does somebody wait who wants to know nothing of the node afterwards? */
+static bool is_deauthorized(const struct provisioning *pv) {
+    LIST_EACH (n, &pv->orders)
+        if (order_of(n)->void_secrets)
+            return true;
+    return false;
+}
+
 static void do_journal(struct provisioning *pv, const struct prov_act *a) {
-    prov_write(pv, a->bits);
+    bool all = a->bits & PROV_DROP_RELEASED && is_deauthorized(pv);
+    prov_write(pv, a->bits | (all ? PROV_DROP_ALL : 0));
 }
 static void do_save(struct provisioning *pv, const struct prov_act *a) {
     (void)a;

@@ -16,7 +16,8 @@ struct provisioning_order {
     bool force; /* DEACTIVATE: go on when the node cannot be reached; the host is then only forgotten here */
     bool wait;  /* done is called when it has ended, else when it is written down */
     bool quiet; /* nothing to do (it is as wanted) is no error */
-    bool void_secrets; /* DEACTIVATE of a node that is free: its secrets are void here all the same */
+    bool void_secrets; /* DEACTIVATE: all its secrets are void here afterwards, MEBx's too; also when the
+                          node is free already */
     char project[HOST_PROJECT_CAP]; /* the host must be in it; "": any */
     char left_behind[320];          /* out: with force, what stays as it was; "" nothing */
     struct mono until;              /* provisioning's own */
@@ -27,6 +28,10 @@ struct provisioning_order {
  * (another one is under way, the way is missing: with what to do), ERR_NOT_FOUND, ERR_INVALID (profile),
  * ERR_STORE. */
 void provisioning_order(struct provisioning_order *o);
+/* Would an ACTIVATE or DEACTIVATE be refused at once? Nothing is done. The same errors, with the field
+ * amtProfile where that is what is wrong. On the host's shard. */
+NODISCARD int provisioning_check(const struct fleet_host *fh, const struct provisioning_order *o,
+                                 struct errinfo *ei);
 
 /* --- the local way: one client of the RPS protocol (server/rps_door.c) --- */
 /* What the client told of the node, cleaned. */

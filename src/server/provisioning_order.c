@@ -9,6 +9,7 @@
 /* An order that waits for the end is answered at the latest then; with force it is given up earlier. */
 enum { BARRIER_MS = 90000, FORCE_MS = 20000 };
 
+#define BEING_ORDERED "another order for this host is being written down"
 static void refuse(struct provisioning_order *o, int err, const char *remedy, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
 static void refuse(struct provisioning_order *o, int err, const char *remedy, const char *fmt, ...) {
@@ -32,6 +33,17 @@ static bool is_free(const struct fleet_host *fh) {
            (fh->h.amt.state == AMT_STATE_UNKNOWN && fh->h.link.state == LINK_NEVER);
 }
 
+bool provisioning_void(struct provisioning *pv, struct provisioning_order *o) {
+    const struct fleet_host *fh = pv->fh;
+    if (!fh->amt_secret.n && !fh->amt_next.n && !fh->cira_secret.n && !fh->cira_next.n &&
+        !fh->mebx_secret.n && !fh->mebx_next.n)
+        return false;
+    o->wait = false;
+    pv->fresh = o;
+    prov_feed(pv, &(struct prov_ev){.kind = PROV_EV_FORGET, .actor = o->actor});
+    return true;
+}
+
 /* Nothing of the firmware is touched: only what this server knows of it goes. */
 void provisioning_forget(struct provisioning *pv, struct provisioning_order *o) {
     const struct fleet_host *fh = pv->fh;
@@ -46,14 +58,8 @@ void provisioning_forget(struct provisioning *pv, struct provisioning_order *o) 
 
 static void deactivate(struct fleet_host *fh, struct provisioning *pv, struct provisioning_order *o) {
     if (is_free(fh) && !provision_open(&pv->m)) {
-        const bool any = fh->amt_secret.n || fh->cira_secret.n || fh->amt_next.n || fh->cira_next.n;
-        if (o->void_secrets && any) {
-            o->wait = false;
-            pv->fresh = o;
-            prov_feed(pv, &(struct prov_ev){.kind = PROV_EV_FORGET, .actor = o->actor});
-        } else {
+        if (!o->void_secrets || !provisioning_void(pv, o))
             fleet_answer(&o->call);
-        }
         return;
     }
     if (!reachable(fh) && o->force) {
@@ -87,42 +93,87 @@ static void deactivate(struct fleet_host *fh, struct provisioning *pv, struct pr
                                     .has = prov_has_of(fh)});
 }
 
-static void activate(struct fleet_host *fh, struct provisioning *pv, struct provisioning_order *o) {
+static const char *mode_text(enum amt_control_mode m) {
+    return m == AMT_MODE_ACM ? "ACM" : "CCM";
+}
+
+/* The profile that an activation is carried out by, and its mode. */
+static int choose_profile(const struct fleet_host *fh, const struct provisioning_order *o,
+                          char name[PROV_PROFILE_CAP], enum amt_control_mode *mode, struct errinfo *ei) {
     struct profile pf;
-    struct errinfo ei = {0};
-    char name[PROV_PROFILE_CAP];
-    const char *mode = o->mode == AMT_MODE_ACM ? "acm" : "ccm";
     if (o->profile[0])
-        snprintf(name, sizeof name, "%s", o->profile);
+        snprintf(name, PROV_PROFILE_CAP, "%s", o->profile);
     else
-        snprintf(name, sizeof name, "%.40s_%s", fh->h.project, mode);
-    if (objects_profile(fh->shard->app->objects, fh->h.project, name, &pf, &ei) < 0) {
-        o->call.err = ei.code;
-        o->call.error = ei;
-        fleet_answer(&o->call);
-        return;
-    }
-    const enum amt_control_mode its = pf.mode;
+        snprintf(name, PROV_PROFILE_CAP, "%.40s_%s", fh->h.project, o->mode == AMT_MODE_ACM ? "acm" : "ccm");
+    int r = objects_profile(fh->shard->app->objects, fh->h.project, name, &pf, ei);
+    *mode = pf.mode;
     profile_wipe(&pf);
-    if (o->mode != AMT_MODE_UNKNOWN && its != o->mode) {
-        refuse(o, ERR_INVALID, "Leave one of the two out.", "the profile %s is for %s, not for %s", name,
-               its == AMT_MODE_ACM ? "ACM" : "CCM", o->mode == AMT_MODE_ACM ? "ACM" : "CCM");
-        return;
+    if (r == ERR_NOT_FOUND) { /* the host is there: what it is to be set up by is not */
+        err_set(ei, ERR_INVALID, "amtProfile", "there is no profile \"%s\" in the project %s", name,
+                fh->h.project);
+        err_remedy(ei, "orch-cli list profile shows those there are; orch-cli create profile makes one.");
+        return ERR_INVALID;
     }
-    /* without a mode or profile any set-up is as wanted */
-    /* provisioned by us, that is: of another orchestrator's node there is no secret here */
-    if (o->quiet && fh->h.amt.state == AMT_STATE_PROVISIONED && fh->amt_secret.n && !o->profile[0] &&
-        (o->mode == AMT_MODE_UNKNOWN || fh->h.control_mode == its)) {
+    if (r < 0)
+        return r;
+    if (o->mode == AMT_MODE_UNKNOWN || *mode == o->mode)
+        return 0;
+    err_set(ei, ERR_INVALID, "amtProfile", "the profile %s is for %s, not for %s", name, mode_text(*mode),
+            mode_text(o->mode));
+    err_remedy(ei, "Leave the control mode out, for the profile says it; or name a profile for %s.",
+               mode_text(o->mode));
+    return ERR_INVALID;
+}
+
+/* Without a profile any set-up of the mode is as wanted; by us, that is: of another orchestrator's node there
+ * is no secret here. */
+static bool is_set_up(const struct fleet_host *fh, const struct provisioning_order *o,
+                      enum amt_control_mode mode) {
+    return o->quiet && fh->h.amt.state == AMT_STATE_PROVISIONED && fh->amt_secret.n && !o->profile[0] &&
+           (o->mode == AMT_MODE_UNKNOWN || fh->h.control_mode == mode);
+}
+
+static void activate(struct fleet_host *fh, struct provisioning *pv, struct provisioning_order *o) {
+    char name[PROV_PROFILE_CAP];
+    enum amt_control_mode mode;
+    o->call.err = choose_profile(fh, o, name, &mode, &o->call.error);
+    if (o->call.err < 0 || is_set_up(fh, o, mode)) {
         fleet_answer(&o->call);
         return;
     }
     pv->fresh = o;
     prov_feed(pv, &(struct prov_ev){.kind = PROV_EV_ORDER,
                                     .goal = PROV_GOAL_ACTIVATE,
-                                    .mode = its,
+                                    .mode = mode,
                                     .profile = name,
                                     .actor = o->actor,
                                     .has = prov_has_of(fh)});
+}
+
+/* Nothing is left for a deactivation to do, or what is under way does it. */
+static bool is_on_its_way_out(const struct fleet_host *fh) {
+    bool open = fh->prov && provision_open(&fh->prov->m);
+    return open ? fh->prov->m.p.goal == PROV_GOAL_DEACTIVATE : is_free(fh);
+}
+
+int provisioning_check(const struct fleet_host *fh, const struct provisioning_order *o, struct errinfo *ei) {
+    char text[PROV_TEXT_CAP];
+    enum amt_control_mode mode = AMT_MODE_UNKNOWN;
+    int r = o->goal == PROV_GOAL_ACTIVATE ? choose_profile(fh, o, text, &mode, ei) : 0;
+    if (r < 0 || !fh->prov)
+        return r;
+    if (fh->prov->fresh) {
+        err_set(ei, ERR_STATE, "", BEING_ORDERED);
+        err_remedy(ei, "Try again.");
+        return ERR_STATE;
+    }
+    if (o->goal == PROV_GOAL_ACTIVATE ? is_set_up(fh, o, mode) : is_on_its_way_out(fh))
+        return 0;
+    if (!provision_refuses(&fh->prov->m, text))
+        return 0;
+    err_set(ei, ERR_STATE, "", "%s", text);
+    err_remedy(ei, PROV_REFUSED_REMEDY);
+    return ERR_STATE;
 }
 
 static void rotate(struct fleet_host *fh, struct provisioning *pv, struct provisioning_order *o) {
@@ -163,7 +214,7 @@ static void order_run(struct shard *s, struct fleet_host *fh, struct fleet_call 
     if (!pv)
         refuse(o, ERR_NOMEM, "", "out of memory");
     else if (pv->fresh)
-        refuse(o, ERR_STATE, "Try again.", "another order for this host is being written down");
+        refuse(o, ERR_STATE, "Try again.", BEING_ORDERED);
     else
         BY_GOAL[o->goal](fh, pv, o);
 }

@@ -59,6 +59,16 @@ static int fresh(const struct prov_writing *pw, const char *what, size_t n, stru
 
 enum { AMT_PASSWORD = 24, CIRA_PASSWORD = 16 /* the public server's most, and the least of firmware */ };
 
+static void drop_secrets(unsigned bits, struct store_host *row) {
+    const struct sealed none = {0};
+    if (bits & (PROV_DROP_NEXT | PROV_DROP_RELEASED | PROV_DROP_ALL))
+        row->amt_next = row->cira_next = none;
+    if (bits & (PROV_DROP_RELEASED | PROV_DROP_ALL))
+        row->amt_secret = row->cira_secret = none;
+    if (bits & PROV_DROP_ALL)
+        row->mebx_secret = row->mebx_next = none;
+}
+
 /* shared: the AMT password of all nodes of the profile that is being carried out; "": each has its own. */
 static int change_secrets(struct prov_writing *pw, const char *shared) {
     struct store_host *row = &pw->row;
@@ -89,10 +99,7 @@ static int change_secrets(struct prov_writing *pw, const char *shared) {
         row->cira_secret = row->cira_next;
         row->cira_next = none;
     }
-    if (pw->bits & (PROV_DROP_NEXT | PROV_DROP_ALL))
-        row->amt_next = row->cira_next = none;
-    if (pw->bits & PROV_DROP_ALL)
-        row->amt_secret = row->cira_secret = row->mebx_secret = row->mebx_next = none;
+    drop_secrets(pw->bits, row);
     return r;
 }
 

@@ -71,7 +71,6 @@ void prov_reset(struct prov *p, bool keep) {
     if (!keep)
         forget_credentials(p);
     p->mode = p->state = 0;
-    explicit_bzero(p->mebx_password, sizeof p->mebx_password);
     explicit_bzero(p->mps, sizeof p->mps);
     memset(p->policies, 0, sizeof p->policies);
     p->user_initiated = USER_INITIATED_NONE;

@@ -87,8 +87,8 @@ struct prov {
         unprovisions; /* truth for tests: how often each was *executed* */
     bool changed;     /* remote access, set-up or TLS changed: the node looks at its tunnel anew */
 };
-/* pre-provisioning: nothing configured; roots, suffixes and the counters stay. Frees what it holds. keep: as
- * PartialUnprovision, which leaves certificates, keys and the administrator. */
+/* pre-provisioning: nothing configured; roots, suffixes, MEBx's password and the counters stay. Frees what it
+ * holds. keep: as PartialUnprovision, which leaves certificates, keys and the administrator. */
 void prov_reset(struct prov *p, bool keep);
 void prov_free(struct prov **p);
 /* The chain that is being handed over is forgotten. */

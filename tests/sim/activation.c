@@ -57,6 +57,15 @@ static struct act_order *order(struct activation *a, uint32_t node, enum prov_go
     return x;
 }
 
+bool world_activation_deauthorizes(const struct world *w, uint32_t node) {
+    LIST_EACH (n, &w->activation->orders) {
+        const struct act_order *x = CONTAINER_OF(n, struct act_order, node);
+        if (x->of == node && x->o.void_secrets)
+            return true;
+    }
+    return false;
+}
+
 static void activate_as(struct activation *a, uint32_t node, enum amt_control_mode mode) {
     struct act_order *x = order(a, node, PROV_GOAL_ACTIVATE);
     x->o.mode = mode;
@@ -81,6 +90,7 @@ static void deauthorize(struct activation *a, uint32_t node) {
     struct act_order *x = order(a, node, PROV_GOAL_DEACTIVATE);
     x->o.wait = x->o.void_secrets = true;
     x->o.force = rng_chance(&a->rng, 300000);
+    a->seen[node].mebx_void = true;
     if (x->o.force)
         a->seen[node].left_behind = true;
     provisioning_order(&x->o);

@@ -49,10 +49,11 @@ struct agent {
 
 /* What was seen of one node. */
 struct act_seen {
-    struct wall shown_at;   /* amt.at */
-    uint32_t setups;        /* executed, when it was looked at last … */
-    uint32_t before;        /* … and when its provisioning was ordered, upgrades counted */
-    bool left_behind;       /* its secrets were given up with force: its firmware may stay as it was */
+    struct wall shown_at; /* amt.at */
+    uint32_t setups;      /* executed, when it was looked at last … */
+    uint32_t before;      /* … and when its provisioning was ordered, upgrades counted */
+    bool left_behind;     /* its secrets were given up with force: its firmware may stay as it was */
+    bool mebx_void;       /* deauthorized: its MEBx password, which the firmware keeps, may be unknown here */
     enum prov_state state;  /* of its provisioning … */
     struct wall created;    /* … of then */
     struct mono ordered_at; /* the last order, in the end */
@@ -100,6 +101,8 @@ void world_activation_over(struct world *w);
 bool world_activation_settled(struct world *w, uint32_t node);
 /* NULL: it is as it shall be. */
 const char *world_activation_missing(struct world *w, uint32_t node);
+/* Is such an order on its way? */
+bool world_activation_deauthorizes(const struct world *w, uint32_t node);
 /* prove.c */
 void world_activation_check(struct world *w, uint32_t node);
 /* A part is made wrong (WORLD_BROKEN_PROMOTE …). */

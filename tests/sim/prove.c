@@ -51,10 +51,20 @@ static void check_secrets(struct world *w, uint32_t node, const struct prov *f) 
                          !is_secret(w, node, "cira", &row->cira_next, m->password))))
             world_broken(w, "node %u: the firmware's CIRA password is not on the disk", node + 1);
     }
-    if (f->mebx_password[0] && f->mode == 2 &&
-        !is_secret(w, node, "mebx", &row->mebx_secret, f->mebx_password) &&
-        !is_secret(w, node, "mebx", &row->mebx_next, f->mebx_password))
+}
+
+/* MEBx's password is the firmware's in any mode, until who deauthorizes the node gives it up. */
+static void check_mebx(struct world *w, uint32_t node, const struct prov *f) {
+    const struct store_host *row = disk_host(w->disk, w->ids[node]);
+    struct act_seen *s = &w->activation->seen[node];
+    if (!row || !f->mebx_password[0])
+        return;
+    bool known = is_secret(w, node, "mebx", &row->mebx_secret, f->mebx_password) ||
+                 is_secret(w, node, "mebx", &row->mebx_next, f->mebx_password);
+    if (!known && !s->mebx_void)
         world_broken(w, "node %u: the firmware's MEBx password is not on the disk", node + 1);
+    if (known && !world_activation_deauthorizes(w, node))
+        s->mebx_void = false;
 }
 
 /* Who is shown unprovisioned was so when it was seen. */
@@ -134,6 +144,7 @@ void world_activation_check(struct world *w, uint32_t node) {
         world_broken(w, "node %u was set up %u times, and unprovisioned %u times", node + 1,
                      f->setups + f->admin_setups, f->unprovisions);
     check_secrets(w, node, f);
+    check_mebx(w, node, f);
     if (s->left_behind && f->mode == 0 && fh && !fh->patching &&
         (!fh->prov || !provision_open(&fh->prov->m)) && list_empty(&w->activation->orders))
         s->left_behind = false;

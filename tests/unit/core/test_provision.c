@@ -128,6 +128,7 @@ static bool carry_out(struct world *w, const struct prov_act *a, struct wsc_resu
             break;
         }
         w->fw = (struct firmware){.mode = AMT_MODE_NONE,
+                                  .mebx = w->fw.mebx,
                                   .setups = w->fw.setups,
                                   .unprovisions = w->fw.unprovisions + 1,
                                   .silent_unprovision = w->fw.silent_unprovision};
@@ -160,12 +161,14 @@ static void journal(struct world *w, unsigned bits) {
         k->mebx = k->mebx_next;
         k->mebx_next = 0;
     }
-    if (bits & (PROV_DROP_NEXT | PROV_DROP_ALL))
+    if (bits & (PROV_DROP_NEXT | PROV_DROP_RELEASED | PROV_DROP_ALL))
         k->amt_next = k->cira_next = 0;
+    if (bits & (PROV_DROP_RELEASED | PROV_DROP_ALL))
+        k->amt = k->cira = 0;
     if (bits & PROV_DROP_ALL)
-        k->amt = k->cira = k->mebx = k->mebx_next = 0;
+        k->mebx = k->mebx_next = 0;
     k->p = w->m.p;
-    if (w->fw.mode != AMT_MODE_NONE && w->fw.mebx && w->fw.mebx != k->mebx && w->fw.mebx != k->mebx_next)
+    if (!(bits & PROV_DROP_ALL) && w->fw.mebx && w->fw.mebx != k->mebx && w->fw.mebx != k->mebx_next)
         fail_msg("the MEBx password %d is lost: kept %d/%d", w->fw.mebx, k->mebx, k->mebx_next);
 }
 
@@ -556,6 +559,25 @@ static void the_stored_mebx_password_outlives_a_cut_activation(void **state) {
     assert_int_equal(w.fw.mebx, 77);
 }
 
+/* Unprovision leaves MEBx's password in the firmware, so it is kept here, and the next activation sets it
+ * again. */
+static void the_mebx_password_outlives_a_deactivation(void **state) {
+    struct world w = world_of(AMT_MODE_ACM, PROV_WAY_LOCAL);
+    order(&w, PROV_GOAL_ACTIVATE);
+    settle(&w);
+    assert_activated(&w, "at first");
+    order(&w, PROV_GOAL_DEACTIVATE);
+    settle(&w);
+    assert_free(&w, "then");
+    assert_int_equal(w.fw.mebx, FIRST_MEBX);
+    assert_int_equal(w.kept.mebx, FIRST_MEBX);
+    w.fw.setups = 0;
+    order(&w, PROV_GOAL_ACTIVATE);
+    settle(&w);
+    assert_activated(&w, "again");
+    assert_int_equal(w.fw.mebx, FIRST_MEBX);
+}
+
 /* --- refusals --- */
 
 static void a_refused_set_up_is_said_and_leaves_nothing(void **state) {
@@ -664,7 +686,7 @@ UNIT_MAIN(T(client_control_mode), T(admin_control_mode), T(from_client_to_admin)
           T(deactivated_from_inside), T(deactivated_by_the_tunnel), T(amt_password_rotates),
           T(cira_password_rotates), T(both_rotate), T(cancelled_anywhere),
           T(a_mebx_password_that_was_not_set_is_not_kept),
-          T(the_stored_mebx_password_outlives_a_cut_activation),
+          T(the_stored_mebx_password_outlives_a_cut_activation), T(the_mebx_password_outlives_a_deactivation),
           T(a_refused_set_up_is_said_and_leaves_nothing), T(unprovision_that_is_refused_changes_nothing),
           T(a_foreign_firmware_is_told_apart), T(no_certificate_and_no_way_down), T(one_at_a_time),
           T(tries_are_used_up), T(forgotten_is_the_end))

@@ -572,12 +572,11 @@ static void exceptions_are_good_for_a_while(void **state) {
     end();
 }
 
-static int except(const char *host) {
+static int except(const char *host, const char *control, const char *reason) {
     char body[160];
     snprintf(body, sizeof body,
-             "{\"host\":\"%s\",\"control\":\"amt-bios-switch\",\"reason\":\"old board\","
-             "\"until\":\"2099-01-01T00:00:00Z\"}",
-             host);
+             "{\"host\":\"%s\",\"control\":\"%s\",\"reason\":\"%s\",\"until\":\"2099-01-01T00:00:00Z\"}",
+             host, control, reason);
     return ask("POST", P "/exceptions", body);
 }
 static void exceptions_go_with_their_host(void **state) {
@@ -586,8 +585,8 @@ static void exceptions_go_with_their_host(void **state) {
     begin();
     rig_host(g, "default", "n1");
     rig_host(g, "default", "n2");
-    assert_int_equal(except("n1"), 201);
-    assert_int_equal(except("n2"), 201);
+    assert_int_equal(except("n1", "amt-bios-switch", "old board"), 201);
+    assert_int_equal(except("n2", "amt-bios-switch", "old board"), 201);
     assert_int_equal(directory_by_name(g->app->directory, "default", "n1", &e), 0);
     snprintf(gone, sizeof gone, P "/exceptions/%s.amt-bios-switch", e.id);
     assert_int_equal(directory_by_name(g->app->directory, "default", "n2", &e), 0);
@@ -599,6 +598,53 @@ static void exceptions_go_with_their_host(void **state) {
     restart(); /* durably */
     assert_int_equal(ask("GET", gone, NULL), 404);
     assert_int_equal(ask("GET", stays, NULL), 200);
+    end();
+}
+
+/* The path of the exception of a host for a control, whether or not there is one. */
+static const char *exception_of(const char *host, const char *control, char path[128]) {
+    struct directory_entry e;
+    assert_int_equal(directory_by_name(g->app->directory, "default", host, &e), 0);
+    snprintf(path, 128, P "/exceptions/%s.%s", e.id, control);
+    return path;
+}
+static void assert_reason(const char *path, const char *reason) {
+    assert_int_equal(ask("GET", path, NULL), 200);
+    assert_answer("reason", reason);
+}
+
+static void exceptions_move_with_a_merge(void **state) {
+    char own[128], moved[128], old[2][128], host[HOST_ID_CAP];
+    begin();
+    rig_host(g, "default", "n1");
+    rig_host(g, "default", "n2");
+    assert_int_equal(except("n1", "amt-bios-switch", "of n1"), 201);
+    assert_int_equal(except("n2", "amt-bios-switch", "of n2"), 201);
+    assert_int_equal(except("n2", "other", "moved"), 201);
+    exception_of("n1", "amt-bios-switch", own);
+    exception_of("n1", "other", moved);
+    exception_of("n2", "amt-bios-switch", old[0]);
+    exception_of("n2", "other", old[1]);
+    snprintf(host, sizeof host, "%.13s", own + strlen(P "/exceptions/"));
+    /* not stored, not moved */
+    store_pretend_full(g->store, true);
+    assert_true(ask("POST", P "/compute/hosts/n1:merge", "{\"with\":\"n2\"}") >= 500);
+    store_pretend_full(g->store, false);
+    assert_int_equal(ask("GET", moved, NULL), 404);
+    assert_reason(own, "of n1");
+    assert_reason(old[0], "of n2");
+    assert_reason(old[1], "moved");
+    rig_run(g, 30000);
+    assert_int_equal(ask("POST", P "/compute/hosts/n1:merge", "{\"with\":\"n2\"}"), 200);
+    for (int again = 0; again < 2; again++) {
+        assert_reason(own, "of n1"); /* it has one of its own */
+        assert_reason(moved, "moved");
+        assert_answer("host", host);
+        assert_int_equal(ask("GET", old[0], NULL), 404);
+        assert_int_equal(ask("GET", old[1], NULL), 404);
+        restart(); /* durably */
+    }
+    assert_int_equal(ask("DELETE", moved, NULL), 204);
     end();
 }
 
@@ -648,4 +694,5 @@ UNIT_MAIN(T(two_profiles_are_always_there), T(a_profile_lives), T(a_profile_in_u
           T(profiles_that_are_refused), T(the_default_cira_configuration_is_this_server),
           T(a_cira_configuration_lives), T(a_domain_lives), T(the_domain_for_a_node),
           T(enrolment_keys_are_counted), T(enrolment_keys_end), T(exceptions_are_good_for_a_while),
-          T(exceptions_go_with_their_host), T(only_so_many), T(a_full_disk_changes_nothing))
+          T(exceptions_go_with_their_host), T(exceptions_move_with_a_merge), T(only_so_many),
+          T(a_full_disk_changes_nothing))

@@ -85,6 +85,7 @@ static void only_an_admin_may(void **state) {
 }
 
 static void bad_changes_change_nothing(void **state) {
+    const uint64_t version = desk_host(&d)->h.version;
     static const struct {
         const char *body, *field;
     } v[] = {{"{\"amtProfile\":\"default_ccm\"}", "amtProfile"},
@@ -100,8 +101,18 @@ static void bad_changes_change_nothing(void **state) {
                "{\"desiredAmtState\":\"AMT_STATE_PROVISIONED\",\"amtControlMode\":\"AMT_CONTROL_MODE_ACM\","
                "\"amtProfile\":\"default_ccm\"}");
     assert_has(answer_text(d.c, "message"), "is for CCM, not for ACM");
-    assert_ask(404, "admin", "PATCH", "",
-               "{\"desiredAmtState\":\"AMT_STATE_PROVISIONED\",\"amtProfile\":\"nobody\"}");
+    assert_answer(&d, "field", "amtProfile");
+    assert_has(answer_text(d.c, "remedy"), "Leave the control mode out");
+    assert_ask(400, "admin", "PATCH", "",
+               "{\"name\":\"other\",\"desiredAmtState\":\"AMT_STATE_PROVISIONED\",\"amtProfile\":\"nobody\","
+               "\"recoveryPolicy\":\"hold\"}");
+    assert_answer(&d, "field", "amtProfile");
+    assert_has(answer_text(d.c, "message"), "there is no profile \"nobody\" in the project default");
+    assert_int_equal(desk_host(&d)->h.amt_intent.desired, AMT_STATE_UNKNOWN);
+    assert_string_equal(desk_host(&d)->h.amt_intent.profile, "");
+    assert_int_equal(desk_host(&d)->h.intent.policy, RECOVERY_KEEP);
+    assert_string_equal(desk_host(&d)->h.name, "n1");
+    assert_int_equal(desk_host(&d)->h.version, version);
     assert_ask(400, "admin", "POST", ":rotate", "{\"secret\":\"mebx\"}");
     assert_ask(200, "viewer", "GET", "/provisioning", NULL);
     assert_string_equal(buf_cstr(&d.c->body), "null");
@@ -125,6 +136,28 @@ static void deauthorize_frees_the_node(void **state) {
     assert_ask(404, "viewer", "GET", "", NULL);
 }
 
+/* A plain deactivation leaves MEBx's password as it is, in the firmware and here; who deauthorizes wants it
+ * gone. */
+static void the_mebx_password_goes_with_the_authorization(void **state) {
+    struct sealed mebx = desk_host(&d)->amt_secret, none = {0};
+    desk_host(&d)->mebx_secret = desk_host(&d)->mebx_next = mebx;
+    assert_ask(200, "admin", "PATCH", "", "{\"desiredAmtState\":\"AMT_STATE_UNPROVISIONED\"}");
+    until_ended("done");
+    assert_int_equal(desk_host(&d)->amt_secret.n, 0);
+    assert_memory_equal(&mebx, &desk_host(&d)->mebx_secret, sizeof mebx);
+    assert_memory_equal(&mebx, &desk_host(&d)->mebx_next, sizeof mebx);
+    assert_ask(200, "admin", "POST", ":deauthorize", NULL); /* it is free already */
+    assert_memory_equal(&none, &desk_host(&d)->mebx_secret, sizeof none);
+    assert_memory_equal(&none, &desk_host(&d)->mebx_next, sizeof none);
+}
+static void a_deauthorization_makes_mebx_void_at_once(void **state) {
+    desk_host(&d)->mebx_secret = desk_host(&d)->amt_secret;
+    assert_ask(200, "admin", "POST", ":deauthorize", NULL);
+    assert_int_equal(desk_host(&d)->mebx_secret.n, 0);
+    assert_ask(200, "viewer", "GET", "/provisioning", NULL);
+    assert_answer(&d, "state", "done"); /* and no second one */
+}
+
 static void delete_frees_the_node_first(void **state) {
     assert_ask(204, "admin", "DELETE", "", NULL);
     assert_int_equal(node_prov(d.node)->unprovisions, 1);
@@ -144,6 +177,14 @@ static void a_refused_unprovision_keeps_the_host(void **state) {
     assert_answer(&d, "oob.link.state", "up");
     assert_int_equal(node_prov(d.node)->unprovisions, 0);
     assert_int_not_equal(desk_host(&d)->cira_secret.n, 0);
+}
+
+static void a_refused_unprovision_with_force(void **state) {
+    const struct sim_step_fault f = {.step = "unprovision", .kind = SIM_STEP_WRONG, .value = 1};
+    sim_node_step_fault(d.node, &f);
+    assert_ask(200, "admin", "POST", ":deauthorize?force=true", NULL);
+    assert_has(d.c->head, "X-Left-Behind: ");
+    assert_int_equal(desk_host(&d)->amt_secret.n, 0);
 }
 
 static void an_unreachable_node_needs_force(void **state) {
@@ -219,6 +260,32 @@ static void all_that_match(void **state) {
     until_ended("done");
 }
 
+/* While another one is under way an order is refused, and what is wanted is what it was. */
+static void an_order_that_comes_second_changes_nothing(void **state) {
+    assert_ask(200, "admin", "POST", ":deauthorize", NULL);
+    assert_ask(200, "admin", "PATCH", "", "{\"desiredAmtState\":\"AMT_STATE_PROVISIONED\"}");
+    assert_answer(&d, "desiredAmtState", "AMT_STATE_PROVISIONED");
+    for (int i = 0; i < 2; i++) {
+        const bool off = i;
+        assert_ask(409, "admin", "PATCH", "",
+                   off ? "{\"name\":\"n2\",\"desiredAmtState\":\"AMT_STATE_UNPROVISIONED\"}"
+                       : "{\"name\":\"n2\",\"desiredAmtState\":\"AMT_STATE_PROVISIONED\",\"amtControlMode\":"
+                         "\"AMT_CONTROL_MODE_ACM\"}");
+        assert_has(answer_text(d.c, "message"), "activate by admin is under way");
+        assert_has(answer_text(d.c, "remedy"), "delete provisioning");
+        assert_ask(200, "viewer", "GET", "", NULL);
+        assert_answer(&d, "desiredAmtState", "AMT_STATE_PROVISIONED");
+        assert_answer(&d, "name", "n1");
+        assert_int_equal(desk_host(&d)->h.amt_intent.mode, AMT_MODE_UNKNOWN);
+    }
+    assert_ask(200, "admin", "DELETE", "/provisioning", NULL);
+    until_ended("cancelled");
+    assert_ask(200, "admin", "PATCH", "",
+               "{\"name\":\"n2\",\"desiredAmtState\":\"AMT_STATE_UNPROVISIONED\"}");
+    assert_answer(&d, "desiredAmtState", "AMT_STATE_UNPROVISIONED");
+    assert_answer(&d, "name", "n2");
+}
+
 /* Nobody is there who could activate it: it waits, and is cancelled. */
 static void a_waiting_one_is_cancelled(void **state) {
     assert_ask(200, "admin", "POST", ":deauthorize", NULL);
@@ -253,13 +320,17 @@ int main(void) {
         AT_DESK(only_an_admin_may),
         AT_DESK(bad_changes_change_nothing),
         AT_DESK(deauthorize_frees_the_node),
+        AT_DESK(the_mebx_password_goes_with_the_authorization),
+        AT_DESK(a_deauthorization_makes_mebx_void_at_once),
         AT_DESK(delete_frees_the_node_first),
         AT_DESK(a_refused_unprovision_keeps_the_host),
+        AT_DESK(a_refused_unprovision_with_force),
         AT_DESK(an_unreachable_node_needs_force),
         AT_DESK(forced_deauthorization),
         AT_DESK(secrets_are_changed),
         AT_DESK(a_rotation_over_a_restart),
         AT_DESK(all_that_match),
+        AT_DESK(an_order_that_comes_second_changes_nothing),
         AT_DESK(a_waiting_one_is_cancelled),
         AT_DESK(a_barrier_is_answered_when_the_server_stops),
     };

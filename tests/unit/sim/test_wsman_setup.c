@@ -255,7 +255,7 @@ static void os_admin_does_set_up_and_reads_little(void **state) {
     bench_free(&b);
 }
 
-static void unprovision_leaves_nothing(void **state) {
+static void unprovision_leaves_mebx_alone(void **state) {
     struct bench b = bench_made(SIM_A15, SIM_ACM);
     static const char ONE[] = "<p:ProvisioningMode>1</p:ProvisioningMode>";
     assert_int_equal(bench_call(&b, SETUP, "Unprovision", "", NULL), 36);
@@ -266,7 +266,9 @@ static void unprovision_leaves_nothing(void **state) {
     assert_int_equal(bench_call(&b, SETUP, "Unprovision", ONE, NULL), 32);
     sim_node_start(b.node); /* as it was before */
     assert_int_equal(b.node->prov->mode, 2);
+    assert_int_equal(bench_call(&b, SETUP, "SetMEBxPassword", "<p:Password>P@ssw0rd</p:Password>", NULL), 0);
     assert_int_equal(bench_call(&b, SETUP, "Unprovision", ONE, NULL), 0);
+    assert_string_equal(b.node->prov->mebx_password, "P@ssw0rd"); /* as far as anybody knows */
     assert_int_equal(b.node->prov->mode, 0);
     assert_int_equal(b.node->prov->admin_ha1[0], 0);
     assert_false(b.node->prov->mps[0].used);
@@ -344,5 +346,5 @@ static void commit_ends_a_set_up_over_tls(void **state) {
 UNIT_MAIN(T(client_control_mode_is_set_up_once), T(admin_control_mode_needs_chain_and_signature),
           T(client_mode_is_upgraded), T(a_signature_counts_once_and_only_of_the_leaf),
           T(the_order_is_leaf_to_root), T(a_chain_has_four_certificates), T(the_root_must_be_trusted),
-          T(the_leaf_must_fit), T(os_admin_does_set_up_and_reads_little), T(unprovision_leaves_nothing),
+          T(the_leaf_must_fit), T(os_admin_does_set_up_and_reads_little), T(unprovision_leaves_mebx_alone),
           T(passwords_are_set), T(a_name_is_put), T(commit_ends_a_set_up_over_tls))
