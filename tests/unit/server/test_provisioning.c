@@ -227,6 +227,10 @@ static void a_waiting_one_is_cancelled(void **state) {
     assert_answer(&d, "oob.provisioning.state", "waiting");
     assert_answer(&d, "oob.provisioning.profile", "default_ccm");
     assert_answer(&d, "amtStatusIndicator", "STATUS_INDICATION_IN_PROGRESS");
+    /* who follows the events learns of it, too: what it waits for is not seen otherwise */
+    assert_ask(200, "viewer", "GET", "/history", NULL);
+    assert_has(buf_cstr(&d.c->body), "activate waiting: Waits for the node's agent");
+    assert_has(buf_cstr(&d.c->body), "deactivate connecting: The firmware said that it is unprovisioned");
     assert_ask(200, "admin", "DELETE", "/provisioning", NULL);
     until_ended("cancelled");
     assert_ask(200, "viewer", "GET", "", NULL);
