@@ -346,7 +346,7 @@ const maySee = (/** @type {string} */ view) => view in VIEWS && (view !== 'quara
 let view = 'fleet';
 
 function showView() {
-  const asked = location.hash.slice(1);
+  const asked = location.hash.slice(1) || 'fleet';
   if (state.session && asked in VIEWS) view = maySee(asked) ? asked : 'fleet';
   $('views').hidden = !state.session;
   $('quarantine-link').hidden = !maySee('quarantine');

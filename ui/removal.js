@@ -45,7 +45,7 @@ const firstQuestion = (host, verb) => ({ title: `${REMOVALS[verb].question} ${ho
 /** @param {any} host @param {string} verb @param {Problem} e @returns {import('./ask.js').Question} */
 export const forceQuestion = (host, verb, e) => ({
   title: `${REMOVALS[verb].question} ${host.name} without freeing it?`,
-  text: `It was not done: ${e.message} If you go on by force, this is left behind:`,
+  text: `It was not done: ${e.message}\nIf you go on by force, this is left behind:`,
   points: staysBehind(host, verb),
   check: `I know that the firmware of ${host.name} stays set up.`,
   yes: `${REMOVALS[verb].yes} by force`,
