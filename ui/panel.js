@@ -5,7 +5,7 @@
 import { AmtPanel } from './amt.js';
 import { call, sentence } from './api.js';
 import { ask } from './ask.js';
-import { $, calmly, dialog, make, section, when } from './dom.js';
+import { $, calmly, dialog, make, section } from './dom.js';
 import { byGravity, findingNode } from './findings.js';
 
 /** @typedef {{base: string, profiles: string, admin: boolean, links: Node[], changed: (host: any) => void}} Use
@@ -60,7 +60,7 @@ export class Panel {
       const [why, history] = await Promise.all([call('GET', `${use.base}/explain`), call('GET', `${use.base}/history?pageSize=20`)]);
       const events = history.events.reverse().map((/** @type {any} */ e) => {
         const s = make('span');
-        s.append(make('time', when(e.at)), e.text);
+        s.append(make('time', new Date(e.at).toLocaleString([], { hour12: false })), e.text);
         return s;
       });
       past.replaceChildren(...section('Evidence', why.evidence.map((/** @type {string} */ t) => make('span', t))), ...section('History', events));
