@@ -22,6 +22,42 @@ export function button(text, act, className = '') {
   return b;
 }
 
+/** A cell that has its column's heading with it: where there is no room for columns, the row is a card (style.css, `fold`).
+ * The role stays a cell's whatever the style makes of it. @param {string} label @param {string} [className] */
+export function cell(label, className = '') {
+  const td = make('td', '', className);
+  td.dataset.label = label;
+  td.setAttribute('role', 'cell');
+  return td;
+}
+
+/** A row of such cells behind its heading. @param {Node} head what names the row @param {HTMLElement[]} cells */
+export function tableRow(head, cells) {
+  const tr = make('tr'), th = make('th');
+  tr.setAttribute('role', 'row');
+  th.setAttribute('role', 'rowheader');
+  th.setAttribute('scope', 'row');
+  th.append(head);
+  tr.append(th, ...cells);
+  return tr;
+}
+
+/** A heading and a list; nothing when there are no items. @param {string} title @param {Node[]} items */
+export function section(title, items) {
+  const ul = make('ul');
+  ul.append(...items.map((n) => { const li = make('li'); li.append(n); return li; }));
+  return items.length ? [make('h3', title), ul] : [];
+}
+
+/** Run fn soon, and no more often than each ms. @param {() => void} fn @param {number} ms */
+export function calmly(fn, ms) {
+  let timer = 0, last = -ms;
+  return () => {
+    if (timer) return;
+    timer = window.setTimeout(() => { timer = 0; last = performance.now(); fn(); }, Math.max(100, last + ms - performance.now()));
+  };
+}
+
 /** A button that stays pressed. @param {string} text @param {(on: boolean) => void} act */
 export function toggle(text, act) {
   const b = button(text, () => {
@@ -86,6 +122,8 @@ export function minutes(ms) {
   const s = Math.max(0, Math.ceil(ms / 1000));
   return `${Math.floor(s / 60)}:${String(s % 60).padStart(2, '0')}`;
 }
+/** A day and a time, as the reader's browser writes them. @param {string} t */
+export const when = (t) => new Date(t).toLocaleString([], { hour12: false, dateStyle: 'medium', timeStyle: 'short' });
 export const clock = (/** @type {string|number|null} */ t) => (t ? new Date(t).toLocaleTimeString([], { hour12: false }) : '');
 
 /** @param {number} n */

@@ -54,7 +54,6 @@ static void begin_release(struct prov_turn *t) {
     prov_set_state(t, PROV_STATE_CONNECTING, PROV_CODE_NONE,
                    "The firmware said that it is unprovisioned; its tunnel must be seen to go", "");
     m->again_at = mono_add_ms(t->now.mono, t->r->release_ms);
-    prov_act(t, PROV_ACT_SAVE);
 }
 
 static void on_unprovision(struct prov_turn *t, const struct wsc_result *r) {
