@@ -6,7 +6,7 @@ import { showAmt } from './amt.js';
 import { Problem, call, sentence, server } from './api.js';
 import { ask } from './ask.js';
 import { showCompliance } from './compliance.js';
-import { $, button, calmly, cell, clock, input, make, tableRow } from './dom.js';
+import { $, button, calmly, cell, clock, input, make, replaceRows, tableRow } from './dom.js';
 import { EventStream } from './events.js';
 import { findingBrief } from './findings.js';
 import { Panel } from './panel.js';
@@ -130,7 +130,7 @@ class Row {
     this.op = cell('Operation', 'op wide');
     this.event = cell('Last event', 'event');
     this.act = cell('', 'act wide');
-    this.tr = tableRow(head, [this.desired, this.observed, this.link, this.amt, this.problem, this.op, this.event, this.act]);
+    this.tr = tableRow(host.resourceId, head, [this.desired, this.observed, this.link, this.amt, this.problem, this.op, this.event, this.act]);
     this.age = make('small');
     /** @type {HTMLButtonElement[]} */
     this.buttons = [];
@@ -219,7 +219,7 @@ async function loadHosts() {
   }
   state.rows = seen;
   state.total = list.totalElements;
-  $('rows').replaceChildren(...[...seen.values()].map((r) => r.tr));
+  replaceRows($('rows'), [...seen.values()].map((r) => r.tr));
   $('empty').hidden = seen.size > 0;
   $('empty').textContent = state.filter ? 'No node matches the filter.' : 'No nodes yet. Import them: orch-cli create host --import-from-csv FILE';
   const to = state.offset + seen.size;

@@ -3,7 +3,7 @@
 // @ts-check
 
 import { call } from './api.js';
-import { $, button, cell, make, tableRow, when } from './dom.js';
+import { $, button, cell, make, replaceRows, tableRow, when } from './dom.js';
 
 /** @typedef {{host: string, name: string, vendor: string, product: string, amtState: string, controlMode: string, biosSwitch: string, knownBy: string,
  * firmwareSwitch: string, canBeDisabledBy: string[], compliant: boolean, status: string,
@@ -44,7 +44,7 @@ function row(r, open) {
   if (r.exception)
     exception.append(make('span', r.exception.reason), make('small', `approved by ${r.exception.approver || 'nobody named'}, until ${when(r.exception.until)}`));
   else exception.append(make('span', '–', 'none'));
-  const tr = tableRow(button(r.name || r.host, () => open(r.host)), [status, machine, amt, off, exception]);
+  const tr = tableRow(r.host, button(r.name || r.host, () => open(r.host)), [status, machine, amt, off, exception]);
   if (!r.exception) exception.classList.add('idle');
   return tr;
 }
@@ -52,7 +52,7 @@ function row(r, open) {
 /** Read it and show it. @param {string} compute the project's address @param {(id: string) => void} open the panel of a node */
 export async function showCompliance(compute, open) {
   const report = await call('GET', `${compute}/compliance`), rows = worstFirst(report.rows), shown = rows.slice(0, SHOWN_MAX);
-  $('compliance-rows').replaceChildren(...shown.map((r) => row(r, open)));
+  replaceRows($('compliance-rows'), shown.map((r) => row(r, open)));
   $('compliance-tally').textContent = rows.length ? `Control ${report.control}: ${tally(rows)}.` : 'There are no nodes yet.';
   $('compliance-more').hidden = shown.length === rows.length;
   $('compliance-more').textContent = `${rows.length - shown.length} more are not shown. All of them: orch-cli report compliance -o csv`;

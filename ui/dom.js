@@ -31,15 +31,27 @@ export function cell(label, className = '') {
   return td;
 }
 
-/** A row of such cells behind its heading. @param {Node} head what names the row @param {HTMLElement[]} cells */
-export function tableRow(head, cells) {
+/** A row of such cells behind its heading. @param {string} key what it is known by @param {Node} head what names it to people @param {HTMLElement[]} cells */
+export function tableRow(key, head, cells) {
   const tr = make('tr'), th = make('th');
+  tr.dataset.key = key;
   tr.setAttribute('role', 'row');
   th.setAttribute('role', 'rowheader');
   th.setAttribute('scope', 'row');
   th.append(head);
   tr.append(th, ...cells);
   return tr;
+}
+
+/** Other rows, or the same in another order; who is at a button of a row stays there. @param {HTMLElement} body @param {HTMLElement[]} rows */
+export function replaceRows(body, rows) {
+  if (rows.length === body.children.length && rows.every((r, i) => r === body.children[i])) return;
+  const controls = (/** @type {Element} */ tr) => /** @type {HTMLElement[]} */ ([...tr.querySelectorAll('button, a')]);
+  const at = /** @type {HTMLElement} */ (document.activeElement), tr = /** @type {HTMLElement|null} */ (body.contains(at) ? at.closest('tr') : null);
+  const nth = tr ? controls(tr).indexOf(at) : -1;
+  body.replaceChildren(...rows);
+  const same = tr && rows.find((r) => r.dataset.key === tr.dataset.key);
+  if (same) controls(same)[nth]?.focus({ preventScroll: true });
 }
 
 /** A heading and a list; nothing when there are no items. @param {string} title @param {Node[]} items */

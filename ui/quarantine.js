@@ -3,7 +3,7 @@
 // @ts-check
 
 import { call } from './api.js';
-import { $, button, cell, make, tableRow, when } from './dom.js';
+import { $, button, cell, make, replaceRows, tableRow, when } from './dom.js';
 
 /** @typedef {{id: string, user: string, uuid: string, peer: string, reason: string, firstSeen: string, lastSeen: string, count: number, verdict: string}} Entry */
 
@@ -27,7 +27,7 @@ function row(e, order) {
   else act.append(button('Deny', () => order('POST', `${path}:deny`)));
   act.append(button('Forget', () => order('DELETE', path)));
   for (const b of act.querySelectorAll('button')) b.setAttribute('aria-label', `${b.textContent}: ${name} from ${e.peer}`);
-  return tableRow(make('span', name), [why, from, seen, times, act]);
+  return tableRow(e.id, make('span', name), [why, from, seen, times, act]);
 }
 
 /** Read it and show it. @param {(e: any) => void} complain */
@@ -36,6 +36,6 @@ export async function showQuarantine(complain) {
   const order = async (/** @type {string} */ method, /** @type {string} */ path) => {
     try { await call(method, path); await showQuarantine(complain); $('quarantine').focus(); } catch (e) { complain(e); }
   };
-  $('quarantine-rows').replaceChildren(...entries.map((/** @type {Entry} */ e) => row(e, order)));
+  replaceRows($('quarantine-rows'), entries.map((/** @type {Entry} */ e) => row(e, order)));
   $('quarantine-empty').hidden = entries.length > 0;
 }
