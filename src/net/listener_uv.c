@@ -200,6 +200,21 @@ static void explain(struct errinfo *ei, const char *address, int code) {
         err_remedy(ei, "Use an address of this machine, or :PORT for all of them.");
 }
 
+int listener_probe(const char *address, struct errinfo *ei) {
+    struct address a;
+    if (address_parse(address, &a, ei) < 0)
+        return ei->code;
+    if (a.kind == ADDRESS_UNIX) /* cannot be shared */
+        return 0;
+    int fd = open_socket(&a, &(struct listen_opts){0});
+    if (fd < 0) {
+        explain(ei, address, -fd);
+        return ei->code;
+    }
+    close(fd);
+    return 0;
+}
+
 static void fill_address(struct listener_uv *x, const struct address *a) {
     if (a->kind == ADDRESS_UNIX) {
         x->path = a->sa.un;

@@ -148,6 +148,10 @@ struct listener;
 /* NULL and ei filled: address malformed, in use, not permitted. The TLS context of new connections can be
  * swapped. */
 struct listener *listener_open(struct loop *l, const struct listen_opts *o, struct errinfo *ei);
+/* Before the first of several loops shares address by reuse_port: does another program listen there? The
+ * kernel would let two of them share it without a word. Real sockets only. ERR_EXISTS, and the errors of
+ * listener_open() with an address that is none. Any thread. Source: socket(7), SO_REUSEPORT */
+NODISCARD int listener_probe(const char *address, struct errinfo *ei);
 void listener_close(struct listener **l);
 /* The bound address with its real port, e.g. "127.0.0.1:4433". Valid with the listener. */
 const char *listener_address(const struct listener *l);

@@ -95,6 +95,14 @@ static int make_worker(struct server *sv, unsigned i, struct errinfo *ei) {
     return worker_make_tls(w, &w->tls, ei);
 }
 
+/* Several workers share their ports; nobody else is to have a part in them. */
+static int probe_ports(const struct settings *s, const struct worker *w, struct errinfo *ei) {
+    int r = listener_probe(s->cira_listen, ei);
+    if (r == 0 && w->tls.legacy)
+        r = listener_probe(s->cira_legacy_listen, ei);
+    return r == 0 ? listener_probe(s->https_listen, ei) : r;
+}
+
 /* The first worker's port may be 0: the others listen on what it got. */
 static int open_ports(struct server *sv, struct worker *w, struct errinfo *ei) {
     const struct settings *s = sv->settings;
@@ -106,7 +114,9 @@ static int open_ports(struct server *sv, struct worker *w, struct errinfo *ei) {
     w->shard->amt_tls = tls_client_ctx_in(w->lib, SLICE_EMPTY, false, TLS_MODERN, ei);
     if (!w->shard->amt_tls)
         return ERR_TLS;
-    int r = app_open_cira(w->shard, cira, w->tls.modern, many, ei);
+    int r = first && many ? probe_ports(s, w, ei) : 0;
+    if (r == 0)
+        r = app_open_cira(w->shard, cira, w->tls.modern, many, ei);
     if (r == 0 && w->tls.legacy)
         r = app_open_cira(w->shard, legacy, w->tls.legacy, many, ei);
     if (r == 0 && !(w->shard->httpd = httpd_new(w->shard, https, w->tls.https, ei)))

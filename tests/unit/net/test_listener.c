@@ -203,6 +203,22 @@ static void two_loops_share_a_port(void **s) {
     crowd_free(&c);
 }
 
+/* … which another program could do as well: it is asked first. */
+static void a_shared_port_is_probed(void **s) {
+    struct crowd c = {.v.opts.reuse_port = true};
+    struct errinfo ei = {0};
+    char address[64];
+    crowd_open(&c, NULL);
+    snprintf(address, sizeof address, "%s", listener_address(c.v.l));
+    assert_int_equal(listener_probe(address, &ei), ERR_EXISTS);
+    assert_string_equal(ei.field, "address");
+    assert_non_null(strstr(ei.remedy, "choose another port"));
+    listener_close(&c.v.l);
+    assert_int_equal(listener_probe("127.0.0.1:0", &ei), 0);
+    assert_int_equal(listener_probe("what", &ei), ERR_INVALID);
+    crowd_free(&c);
+}
+
 static void closing_ends_handshakes(void **s) {
     struct crowd c = {0};
     crowd_open(&c, certs.server);
@@ -324,6 +340,7 @@ int main(void) {
         T(out_of_descriptors),
         T(addresses_that_cannot_be),
         T(two_loops_share_a_port),
+        T(a_shared_port_is_probed),
         T(closing_ends_handshakes),
         T(a_new_certificate_for_new_connections),
         T(proxy_header),
