@@ -103,8 +103,21 @@ static int change_secrets(struct prov_writing *pw, const char *shared) {
     return r;
 }
 
-static void apply_secrets(struct fleet_host *fh, const struct prov_writing *pw) {
+/* What was done is what is wanted from now on, whoever ordered it by whichever door: else a node that was
+ * activated at its place would be one that somebody else set up. */
+static void follow_intent(unsigned bits, const struct provision *p, struct amt_intent *want) {
+    if (bits & PROV_PROMOTE_CIRA && p->goal == PROV_GOAL_ACTIVATE && want->desired != AMT_STATE_PROVISIONED) {
+        want->desired = AMT_STATE_PROVISIONED;
+        want->mode = p->mode;
+        snprintf(want->profile, sizeof want->profile, "%s", p->profile);
+    } else if (bits & (PROV_DROP_RELEASED | PROV_DROP_ALL)) {
+        want->desired = AMT_STATE_UNPROVISIONED;
+    }
+}
+
+static void apply_row(struct fleet_host *fh, const struct prov_writing *pw) {
     const struct store_host *row = &pw->row;
+    fh->h.amt_intent = row->amt_intent;
     fh->amt_secret = row->amt_secret;
     fh->amt_next = row->amt_next;
     fh->mebx_secret = row->mebx_secret;
@@ -124,7 +137,7 @@ static void end(struct prov_writing *pw, int err) {
     if (mine)
         pv->write = NULL;
     if (err == 0 && fh && pw->bits)
-        apply_secrets(fh, pw);
+        apply_row(fh, pw);
     explicit_bzero(pw, sizeof *pw);
     free(pw);
     if (mine)
@@ -153,6 +166,7 @@ static int submit(struct fleet_host *fh, struct prov_writing *pw) {
     persist_row(fh, &pw->row);
     fleet_directory_entry(&pw->row, &pw->before);
     int r = change_secrets(pw, fh->prov->plan.profile.shared_password);
+    follow_intent(pw->bits, &fh->prov->m.p, &pw->row.amt_intent);
     if (r == 0 && pw->user_made) {
         struct directory_entry after;
         fleet_directory_entry(&pw->row, &after);

@@ -122,6 +122,7 @@ static void deauthorize_frees_the_node(void **state) {
     assert_ask(200, "admin", "POST", ":deauthorize", NULL);
     assert_answer(&d, "oob.amt.state", "unprovisioned");
     assert_answer(&d, "currentAmtState", "AMT_STATE_UNPROVISIONED");
+    assert_answer(&d, "desiredAmtState", "AMT_STATE_UNPROVISIONED");
     assert_int_equal(node_prov(d.node)->unprovisions, 1);
     assert_int_equal(desk_host(&d)->cira_secret.n, 0);
     assert_int_equal(desk_host(&d)->amt_secret.n, 0);

@@ -108,6 +108,7 @@ static void client_control_mode(void **state) {
     (void)state;
     struct lender l;
     make_host();
+    desk_host(&d)->h.amt_intent.desired = AMT_STATE_UNPROVISIONED; /* of an order before */
     assert_true(run(&l, &CCM, 0, false));
     assert_done(&l);
     assert_int_equal(l.end.outcome.parts[RPS_PART_ACTIVATION].result, RPS_RESULT_SUCCESS);
@@ -118,12 +119,16 @@ static void client_control_mode(void **state) {
     assert_int_equal(l.kept_open, 0);
     lender_free(&l);
     assert_comes();
+    assert_int_equal(desk_host(&d)->h.amt_intent.desired, AMT_STATE_PROVISIONED);
+    assert_int_equal(desk_host(&d)->h.amt_intent.mode, AMT_MODE_CCM);
     /* and out of it again */
     assert_true(run(&l, &(struct rps_command){.verb = RPS_DEACTIVATE}, 0, false));
     assert_done(&l);
     assert_int_equal(node_prov(d.node)->mode, 0);
     assert_int_equal(node_prov(d.node)->unprovisions, 1);
     lender_free(&l);
+    desk_run(&d, 5000);
+    assert_int_equal(desk_host(&d)->h.amt_intent.desired, AMT_STATE_UNPROVISIONED);
 }
 
 /* A profile with one AMT password for all its nodes: until a rotation gives this one its own. */
