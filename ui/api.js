@@ -8,6 +8,7 @@ export class Problem extends Error {
     super([body?.message || `the server answered ${status}`, body?.remedy].filter(Boolean).join('. '));
     this.status = status;
     this.body = body;
+    this.kind = String(body?.type || '').replace('/problems/', ''); /* the error's name: docs/api.md */
   }
 }
 
@@ -17,8 +18,9 @@ export const server = {
   signedOut: () => {},
 };
 
-/** @param {string} method @param {string} path @param {any} [body] @param {boolean} [leaving] the page may be gone before the answer */
-export async function call(method, path, body, leaving = false) {
+/** @param {string} method @param {string} path @param {any} [body] @param {boolean} [leaving] the page may be gone before the answer
+ * @returns {Promise<{json: any, headers: Headers}>} */
+export async function send(method, path, body, leaving = false) {
   /** @type {Record<string, string>} */
   const headers = {};
   if (body !== undefined) headers['Content-Type'] = 'application/json';
@@ -32,8 +34,11 @@ export async function call(method, path, body, leaving = false) {
   try { json = text ? JSON.parse(text) : null; } catch { /* a proxy's page */ }
   if (answer.status === 401 && path !== '/api/v1/authorize') server.signedOut();
   if (!answer.ok) throw new Problem(answer.status, json);
-  return json;
+  return { json, headers: answer.headers };
 }
+
+/** send() for those who want the body alone. @param {string} method @param {string} path @param {any} [body] @param {boolean} [leaving] */
+export const call = async (method, path, body, leaving) => (await send(method, path, body, leaving)).json;
 
 /** What went wrong, as a sentence. @param {any} e */
 export const sentence = (e) => (e instanceof Problem ? e.message : `The server cannot be reached: ${e?.message || e}`);

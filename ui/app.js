@@ -2,9 +2,15 @@
 // The page: a live table of nodes. Strings of devices are shown by textContent only.
 // @ts-check
 
-import { ASK_AMT, AmtPanel, showAmt } from './amt.js';
+import { showAmt } from './amt.js';
 import { Problem, call, sentence, server } from './api.js';
-import { $, clock, dialog, input, make } from './dom.js';
+import { ask } from './ask.js';
+import { showCompliance } from './compliance.js';
+import { $, button, calmly, cell, clock, input, make, replaceRows, tableRow } from './dom.js';
+import { EventStream } from './events.js';
+import { findingBrief } from './findings.js';
+import { Panel } from './panel.js';
+import { showQuarantine } from './quarantine.js';
 
 const PAGE_SIZE = 200;
 const state = {
@@ -13,10 +19,8 @@ const state = {
   filter: '',
   offset: 0,
   total: 0,
-  lastEventId: '',
-  /** @type {AbortController|null} */ stream: null,
-  /** @type {AmtPanel|null} of the open panel */ panel: null,
 };
+const panel = new Panel();
 const project = () => state.session?.project || new URLSearchParams(location.search).get('project') || 'default';
 const compute = () => `/v1/projects/${encodeURIComponent(project())}/compute`;
 
@@ -37,10 +41,10 @@ function signedOut() {
   state.session = null;
   server.csrfToken = '';
   localStorage.removeItem('outband.session');
-  state.stream?.abort();
+  stream.end();
   state.rows.clear();
   $('rows').replaceChildren();
-  $('fleet').hidden = true;
+  showView();
   $('logout').hidden = true;
   $('who').textContent = '';
   $('signin').hidden = false;
@@ -54,11 +58,11 @@ async function signedIn(session) {
   server.csrfToken = session.csrfToken || '';
   localStorage.setItem('outband.session', 'maybe'); /* not a secret: whether asking who we are makes sense */
   $('signin').hidden = true;
-  $('fleet').hidden = false;
   $('logout').hidden = false;
+  showView();
   $('who').textContent = `${session.user}, ${session.role}${session.project ? `, ${session.project}` : ''}`;
   await reload();
-  listen();
+  stream.follow();
 }
 
 $('signin').addEventListener('submit', async (e) => {
@@ -114,32 +118,25 @@ function consoleLink(host, kind, label, viewOnly = false) {
 class Row {
   /** @param {any} host */
   constructor(host) {
-    this.tr = document.createElement('tr');
-    const name = document.createElement('th');
-    name.scope = 'row';
-    this.name = make('button');
-    this.name.setAttribute('type', 'button');
-    this.name.addEventListener('click', () => showDetail(this.host));
+    this.name = button('', () => openPanel(this.host));
     this.id = make('small');
-    name.append(this.name, this.id);
-    const cell = (/** @type {string} */ c) => { const td = make('td', '', c); this.tr.append(td); return td; };
-    this.tr.append(name);
-    this.desired = cell('');
-    this.observed = cell('');
-    this.link = cell('link');
-    this.amt = cell('amt');
-    this.problem = cell('problem');
-    this.op = cell('op');
-    this.event = cell('event');
-    this.act = cell('act');
+    const head = document.createDocumentFragment();
+    head.append(this.name, this.id);
+    this.desired = cell('Desired');
+    this.observed = cell('Observed');
+    this.link = cell('Link', 'link');
+    this.amt = cell('AMT', 'amt');
+    this.problem = cell('Problem', 'problem wide');
+    this.op = cell('Operation', 'op wide');
+    this.event = cell('Last event', 'event');
+    this.act = cell('', 'act wide');
+    this.tr = tableRow(host.resourceId, head, [this.desired, this.observed, this.link, this.amt, this.problem, this.op, this.event, this.act]);
     this.age = make('small');
     /** @type {HTMLButtonElement[]} */
     this.buttons = [];
     if (mayAct()) {
       for (const [verb, label] of [['on', 'On'], ['off', 'Off'], ['reset', 'Reset']]) {
-        const b = /** @type {HTMLButtonElement} */ (make('button', label));
-        b.type = 'button';
-        b.addEventListener('click', () => power(this.host, verb));
+        const b = button(label, () => power(this.host, verb));
         this.buttons.push(b);
         this.act.append(b);
       }
@@ -165,10 +162,11 @@ class Row {
     if (oob.link.since)
       this.link.append(make('small', oob.link.state === 'up' ? `since ${clock(oob.link.since)}` : `${oob.link.reason} ${clock(oob.link.since)}`));
     showAmt(this.amt, host);
-    if (state.panel?.host.resourceId === host.resourceId) state.panel?.update(host);
+    panel.update(host);
     this.showProblem();
     const o = oob.operation;
     this.op.replaceChildren();
+    this.op.classList.toggle('idle', !o);
     if (o) {
       this.op.append(make('span', `${o.kind}: ${o.state}`), make('small', o.text || `by ${o.actor}`));
       if (oob.nextOperation) this.op.append(make('small', `then ${oob.nextOperation.kind}`));
@@ -178,16 +176,10 @@ class Row {
     this.tick();
   }
 
-  /** The gravest finding, cut to three lines: the whole is behind the node's name. */
   showProblem() {
-    const all = this.host.oob.findings;
-    const f = all.find((/** @type {any} */ x) => x.severity === 'error') || all[0];
-    this.problem.replaceChildren();
-    if (f) {
-      const bad = f.severity === 'error';
-      this.problem.append(make('span', `${bad ? '✖' : '!'} ${f.sentence}`, `clamp ${bad ? 'bad' : 'warn'}`));
-      if (all.length > 1) this.problem.append(make('small', `and ${all.length - 1} more`));
-    } else this.problem.append(make('span', this.host.powerStatus, this.host.powerStatusIndicator.endsWith('ERROR') ? 'bad' : 'none'));
+    const found = findingBrief(this.host.oob.findings);
+    this.problem.replaceChildren(...found);
+    if (!found.length) this.problem.append(make('span', this.host.powerStatus, this.host.powerStatusIndicator.endsWith('ERROR') ? 'bad' : 'none'));
   }
 
   /** @param {string} text @param {string|null} at */
@@ -227,7 +219,7 @@ async function loadHosts() {
   }
   state.rows = seen;
   state.total = list.totalElements;
-  $('rows').replaceChildren(...[...seen.values()].map((r) => r.tr));
+  replaceRows($('rows'), [...seen.values()].map((r) => r.tr));
   $('empty').hidden = seen.size > 0;
   $('empty').textContent = state.filter ? 'No node matches the filter.' : 'No nodes yet. Import them: orch-cli create host --import-from-csv FILE';
   const to = state.offset + seen.size;
@@ -262,14 +254,6 @@ async function reload() {
   }
 }
 
-/** Run fn soon, and no more often than each ms. @param {() => void} fn @param {number} ms */
-function calmly(fn, ms) {
-  let timer = 0, last = -ms;
-  return () => {
-    if (timer) return;
-    timer = window.setTimeout(() => { timer = 0; last = performance.now(); fn(); }, Math.max(100, last + ms - performance.now()));
-  };
-}
 const reloadSoon = calmly(() => { if (state.session) reload(); }, 1500);
 const summarySoon = calmly(() => { if (state.session) loadSummary().catch(() => {}); }, 1500);
 
@@ -287,7 +271,7 @@ $('filter-clear').addEventListener('click', () => {
 $('prev').addEventListener('click', () => { state.offset = Math.max(0, state.offset - PAGE_SIZE); reload(); });
 $('next').addEventListener('click', () => { state.offset += PAGE_SIZE; reload(); });
 
-// --- events: fetch and not EventSource, for the status of a refusal and our own pace of coming back ---
+// --- events ---
 
 /** @param {boolean} up @param {string} text */
 function setLive(up, text) {
@@ -301,6 +285,12 @@ function onEvent(e) {
   const row = state.rows.get(e.subject);
   const { host, text } = e.data;
   summarySoon();
+  viewSoon();
+  if (e.subject && e.subject === panel.shows) {
+    if (e.type === 'host.deleted') panel.deleted(row?.host.name || e.subject);
+    else panel.event(host);
+    $('news').textContent = text;
+  }
   if (e.type === 'host.created' || e.type === 'host.deleted' || (state.filter && e.subject)) { reloadSoon(); return; }
   if (!row) return;
   if (host) row.update(host);
@@ -310,73 +300,20 @@ function onEvent(e) {
   $('news').textContent = `${row.host.name}: ${text}`;
 }
 
-/** One block of the stream. @param {string} block */
-function onBlock(block) {
-  let data = '';
-  for (const line of block.split('\n')) {
-    if (line.startsWith('id: ')) state.lastEventId = line.slice(4);
-    if (line.startsWith('data: ')) data += line.slice(6);
-  }
-  if (data) onEvent(JSON.parse(data));
-}
-
-/** @param {AbortSignal} signal */
-async function readStream(signal) {
-  /** @type {Record<string, string>} */
-  const headers = state.lastEventId ? { 'Last-Event-ID': state.lastEventId } : {};
-  const answer = await fetch('/v1/events', { headers, credentials: 'same-origin', signal });
-  if (answer.status === 401) { signedOut(); return; }
-  if (!answer.ok || !answer.body) throw new Error(`status ${answer.status}`);
-  setLive(true, 'live');
-  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-  for (let rest = ''; ;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    const blocks = (rest + value).split('\n\n');
-    rest = blocks.pop() || '';
-    blocks.forEach(onBlock);
-  }
-}
-
-async function listen() {
-  state.stream?.abort();
-  const stop = state.stream = new AbortController();
-  for (let wait = 1000; state.session && !stop.signal.aborted;) {
-    const began = performance.now();
-    try { await readStream(stop.signal); } catch { /* comes back below */ }
-    if (!state.session || stop.signal.aborted) return;
-    wait = performance.now() - began > 10000 ? 1000 : Math.min(wait * 2, 15000);
-    setLive(false, 'connection lost, coming back');
-    await new Promise((r) => setTimeout(r, wait + Math.random() * 500));
-    reloadSoon();
-  }
-}
+const stream = new EventStream({ event: onEvent, live: setLive, refused: signedOut, back: () => reloadSoon() });
 
 // --- power ---
 
-/** @type {Record<string, {question: string, text: string, yes: string}>} */
+/** What is asked before it is done. @type {Record<string, {question: string, text: string}>} */
 const ASK = {
-  off: { question: 'Switch off', text: 'The node loses power at once; what runs on it is not asked. It stays off until someone switches it on.', yes: 'Switch off' },
-  reset: { question: 'Reset', text: 'The node restarts at once; what runs on it is not asked.', yes: 'Reset' },
-  ...ASK_AMT,
+  off: { question: 'Switch off', text: 'The node loses power at once; what runs on it is not asked. It stays off until someone switches it on.' },
+  reset: { question: 'Reset', text: 'The node restarts at once; what runs on it is not asked.' },
 };
-
-/** @param {any} host @param {string} verb @returns {Promise<boolean>} */
-function confirmed(host, verb) {
-  const ask = ASK[verb];
-  if (!ask) return Promise.resolve(true);
-  $('confirm-title').textContent = `${ask.question} ${host.name}?`;
-  $('confirm-text').textContent = ask.text;
-  $('confirm-yes').textContent = ask.yes;
-  const d = dialog('confirm');
-  d.returnValue = 'no';
-  d.showModal();
-  return new Promise((done) => d.addEventListener('close', () => done(d.returnValue === 'yes'), { once: true }));
-}
 
 /** @param {any} host @param {string} verb */
 async function power(host, verb) {
-  if (!await confirmed(host, verb)) return;
+  const q = ASK[verb];
+  if (q && !await ask({ title: `${q.question} ${host.name}?`, text: q.text, yes: q.question })) return;
   try {
     const now = await call('PATCH', `${compute()}/hosts/${host.resourceId}`, { desiredPowerState: `POWER_STATE_${verb.toUpperCase()}` });
     state.rows.get(host.resourceId)?.update(now);
@@ -384,46 +321,43 @@ async function power(host, verb) {
   } catch (e) { complain(e); }
 }
 
-// --- why ---
-
-/** @param {string} title @param {Node[]} items */
-function section(title, items) {
-  const ul = make('ul');
-  ul.append(...items.map((n) => { const li = make('li'); li.append(n); return li; }));
-  return items.length ? [make('h3', title), ul] : [];
-}
+// --- the panel of a node ---
 
 /** @param {any} host */
-async function showDetail(host) {
-  $('detail-title').textContent = host.name;
-  $('detail-body').replaceChildren(make('p', 'Reading …', 'none'));
-  dialog('detail').showModal();
-  try {
-    const [why, past] = await Promise.all([call('GET', `${compute()}/hosts/${host.resourceId}/explain`),
-      call('GET', `${compute()}/hosts/${host.resourceId}/history?pageSize=20`)]);
-    const found = why.findings.map((/** @type {any} */ f) => {
-      const s = make('span', f.sentence);
-      if (f.remedy) s.append(make('small', ` ${f.remedy}`));
-      return s;
-    });
-    const events = past.events.reverse().map((/** @type {any} */ e) => {
-      const s = make('span');
-      s.append(make('time', new Date(e.at).toLocaleString([], { hour12: false })), e.text);
-      return s;
-    });
-    const consoles = make('p', '', 'links');
-    if (mayAct()) consoles.append(consoleLink(host, 'kvm', 'KVM'), consoleLink(host, 'kvm', 'KVM, view only', true), consoleLink(host, 'sol', 'SOL'));
-    state.panel = new AmtPanel(state.rows.get(host.resourceId)?.host || host, {
-      base: `${compute()}/hosts/${host.resourceId}`, profiles: `/v1/projects/${encodeURIComponent(project())}/amt/profiles`,
-      admin: state.session?.role === 'admin', confirm: confirmed, changed: (now) => (state.rows.get(now.resourceId) || state.panel)?.update(now),
-    });
-    $('detail-body').replaceChildren(make('p', why.decision.why), consoles, state.panel.root,
-      ...section('Evidence', why.evidence.map((/** @type {string} */ t) => make('span', t))),
-      ...section('Findings', found), ...section('History', events));
-  } catch (e) { $('detail-body').replaceChildren(make('p', e instanceof Error ? e.message : String(e), 'error')); }
+function openPanel(host) {
+  panel.open(state.rows.get(host.resourceId)?.host || host, {
+    base: `${compute()}/hosts/${host.resourceId}`, profiles: `/v1/projects/${encodeURIComponent(project())}/amt/profiles`, admin: state.session?.role === 'admin',
+    links: mayAct() ? [consoleLink(host, 'kvm', 'KVM'), consoleLink(host, 'kvm', 'KVM, view only', true), consoleLink(host, 'sol', 'SOL')] : [],
+    changed: (now) => state.rows.get(now.resourceId)?.update(now),
+  });
 }
 
-dialog('detail').addEventListener('close', () => { state.panel = null; });
+// --- views: the part of the page that the address names; what is not in sight is not read ---
+
+/** @type {Record<string, () => Promise<void>>} */
+const VIEWS = {
+  fleet: async () => {},
+  compliance: () => showCompliance(compute(), async (id) => {
+    try { openPanel(await call('GET', `${compute()}/hosts/${id}`)); } catch (e) { complain(e); }
+  }),
+  quarantine: () => showQuarantine(complain),
+};
+const maySee = (/** @type {string} */ view) => view in VIEWS && (view !== 'quarantine' || (state.session?.role === 'admin' && !state.session.project));
+let view = 'fleet';
+
+function showView() {
+  const asked = location.hash.slice(1) || 'fleet';
+  if (state.session && asked in VIEWS) view = maySee(asked) ? asked : 'fleet';
+  $('views').hidden = !state.session;
+  $('quarantine-link').hidden = !maySee('quarantine');
+  for (const name of Object.keys(VIEWS)) {
+    $(name).hidden = !state.session || name !== view;
+    document.querySelector(`#views a[href="#${name}"]`)?.setAttribute('aria-current', name === view ? 'page' : 'false');
+  }
+  if (state.session) VIEWS[view]().catch(complain);
+}
+window.addEventListener('hashchange', showView);
+const viewSoon = calmly(() => { if (state.session) VIEWS[view]().catch(() => {}); }, 3000);
 
 // --- start ---
 

@@ -22,6 +22,54 @@ export function button(text, act, className = '') {
   return b;
 }
 
+/** A cell that has its column's heading with it: where there is no room for columns, the row is a card (style.css, `fold`).
+ * The role stays a cell's whatever the style makes of it. @param {string} label @param {string} [className] */
+export function cell(label, className = '') {
+  const td = make('td', '', className);
+  td.dataset.label = label;
+  td.setAttribute('role', 'cell');
+  return td;
+}
+
+/** A row of such cells behind its heading. @param {string} key what it is known by @param {Node} head what names it to people @param {HTMLElement[]} cells */
+export function tableRow(key, head, cells) {
+  const tr = make('tr'), th = make('th');
+  tr.dataset.key = key;
+  tr.setAttribute('role', 'row');
+  th.setAttribute('role', 'rowheader');
+  th.setAttribute('scope', 'row');
+  th.append(head);
+  tr.append(th, ...cells);
+  return tr;
+}
+
+/** Other rows, or the same in another order; who is at a button of a row stays there. @param {HTMLElement} body @param {HTMLElement[]} rows */
+export function replaceRows(body, rows) {
+  if (rows.length === body.children.length && rows.every((r, i) => r === body.children[i])) return;
+  const controls = (/** @type {Element} */ tr) => /** @type {HTMLElement[]} */ ([...tr.querySelectorAll('button, a')]);
+  const at = /** @type {HTMLElement} */ (document.activeElement), tr = /** @type {HTMLElement|null} */ (body.contains(at) ? at.closest('tr') : null);
+  const nth = tr ? controls(tr).indexOf(at) : -1;
+  body.replaceChildren(...rows);
+  const same = tr && rows.find((r) => r.dataset.key === tr.dataset.key);
+  if (same) controls(same)[nth]?.focus({ preventScroll: true });
+}
+
+/** A heading and a list; nothing when there are no items. @param {string} title @param {Node[]} items */
+export function section(title, items) {
+  const ul = make('ul');
+  ul.append(...items.map((n) => { const li = make('li'); li.append(n); return li; }));
+  return items.length ? [make('h3', title), ul] : [];
+}
+
+/** Run fn soon, and no more often than each ms. @param {() => void} fn @param {number} ms */
+export function calmly(fn, ms) {
+  let timer = 0, last = -ms;
+  return () => {
+    if (timer) return;
+    timer = window.setTimeout(() => { timer = 0; last = performance.now(); fn(); }, Math.max(100, last + ms - performance.now()));
+  };
+}
+
 /** A button that stays pressed. @param {string} text @param {(on: boolean) => void} act */
 export function toggle(text, act) {
   const b = button(text, () => {
@@ -86,6 +134,8 @@ export function minutes(ms) {
   const s = Math.max(0, Math.ceil(ms / 1000));
   return `${Math.floor(s / 60)}:${String(s % 60).padStart(2, '0')}`;
 }
+/** A day and a time, as the reader's browser writes them. @param {string} t */
+export const when = (t) => new Date(t).toLocaleString([], { hour12: false, dateStyle: 'medium', timeStyle: 'short' });
 export const clock = (/** @type {string|number|null} */ t) => (t ? new Date(t).toLocaleTimeString([], { hour12: false }) : '');
 
 /** @param {number} n */

@@ -17,10 +17,18 @@
     F(console_css, "console.css", CSS)                                                                       \
     F(amt_js, "amt.js", JS)                                                                                  \
     F(api_js, "api.js", JS)                                                                                  \
+    F(ask_js, "ask.js", JS)                                                                                  \
+    F(compliance_js, "compliance.js", JS)                                                                    \
     F(dom_js, "dom.js", JS)                                                                                  \
+    F(events_js, "events.js", JS)                                                                            \
+    F(findings_js, "findings.js", JS)                                                                        \
     F(keys_js, "keys.js", JS)                                                                                \
     F(kvm_js, "kvm.js", JS)                                                                                  \
+    F(panel_js, "panel.js", JS)                                                                              \
     F(paste_js, "paste.js", JS)                                                                              \
+    F(provisioning_js, "provisioning.js", JS)                                                                \
+    F(quarantine_js, "quarantine.js", JS)                                                                    \
+    F(removal_js, "removal.js", JS)                                                                          \
     F(session_js, "session.js", JS)                                                                          \
     F(sol_js, "sol.js", JS)                                                                                  \
     F(console_js, "console.js", JS)                                                                          \

@@ -119,12 +119,6 @@ static int make_request(struct buf *key, struct buf *csr, struct errinfo *ei) {
     return r < 0 ? r : pki_make_request(buf_slice(key), "agent", csr, ei);
 }
 
-static void wipe(struct buf *b) {
-    if (b->mem)
-        explicit_bzero(b->mem, b->cap);
-    buf_free(b);
-}
-
 static int take_certificate(const json_t *o, struct buf *key, struct identity *id, struct errinfo *ei) {
     if (!wall_parse(text_of(o, "notAfter"), &id->until) || !text_of(o, "certificate")[0])
         return err_set(ei, ERR_PROTO, "", "the server's answer has no certificate");
@@ -176,8 +170,8 @@ int door_enrol(const struct agent_config *c, const char *facts, struct identity 
     json_decref(o);
     door_close(&d);
     secret_free(&secret);
-    wipe(&body);
-    wipe(&key);
+    buf_wipe(&body);
+    buf_wipe(&key);
     buf_free(&csr);
     if (r < 0)
         identity_free(id);
@@ -197,7 +191,7 @@ int door_renew(struct door *d, const struct identity *id, struct identity *next,
     if (r == 0)
         r = take_certificate(o, &key, next, ei);
     json_decref(o);
-    wipe(&key);
+    buf_wipe(&key);
     buf_free(&csr);
     buf_free(&body);
     if (r < 0)

@@ -31,17 +31,11 @@ static void say(const struct activate_opts *o, const char *text) {
         o->say(o->ctx, text);
 }
 
-static void wipe(struct buf *b) {
-    if (b->mem)
-        explicit_bzero(b->mem, b->cap);
-    buf_free(b);
-}
-
 /* --- to the server --- */
 
 static int send_text(struct run *r, struct buf *text) {
     int rc = text->failed ? ERR_NOMEM : stream_send_text(r->stream, buf_slice(text));
-    wipe(text);
+    buf_wipe(text);
     if (rc < 0)
         return err_set(r->ei, rc == ERR_FULL ? ERR_CLOSED : rc, "", "the server takes no answer: %s",
                        err_text(rc));
@@ -81,7 +75,7 @@ static int on_wsman(struct run *r, const struct rps_from_server *m) {
     if (rc == 0 && got.len > RPS_PAYLOAD_MAX)
         rc = err_set(&why, ERR_LIMIT, "", "the firmware's answer is longer than %d bytes", RPS_PAYLOAD_MAX);
     rc = rc < 0 ? reset(r, rc, &why) : answer(r, RPS_C_RESPONSE, buf_slice(&got));
-    wipe(&got);
+    buf_wipe(&got);
     return rc;
 }
 

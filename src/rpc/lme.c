@@ -27,12 +27,6 @@ bool lme_pending(const struct lme *l) {
     return l->in.len || l->chan_state != CHAN_OPEN;
 }
 
-static void drop_input(struct lme *l) {
-    if (l->in.mem)
-        explicit_bzero(l->in.mem, l->in.cap);
-    buf_free(&l->in);
-}
-
 static int over(struct errinfo *ei, const char *why) {
     err_set(ei, ERR_CLOSED, "mei", "the local session with the firmware is over: %s", why);
     err_remedy(ei, "Try again in a few seconds.");
@@ -122,7 +116,7 @@ void lme_channel_close(struct lme *l) {
         (void)flush(l, mono_add_ms(now_mono(), MEI_ANSWER_MS), NULL);
     }
     l->chan_state = CHAN_NONE;
-    drop_input(l);
+    buf_wipe(&l->in);
 }
 
 void lme_close(struct lme **lp) {
@@ -133,7 +127,7 @@ void lme_close(struct lme **lp) {
         lme_channel_close(l);
     apf_free(&l->apf);
     mei_close(&l->mei);
-    drop_input(l);
+    buf_wipe(&l->in);
     free(l);
     *lp = NULL;
 }

@@ -27,12 +27,6 @@ static const char *path_of(const char *dir, const char *file, char out[DATADIR_P
     return out;
 }
 
-static void wipe(struct buf *b) {
-    if (b->mem)
-        explicit_bzero(b->mem, b->cap);
-    buf_free(b);
-}
-
 int datadir_read_file(const char *path, struct buf *out, struct errinfo *ei) {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
@@ -137,7 +131,7 @@ static int make_leaf(const char *dir, const struct leaf_files *files, struct sli
         r = write_file(dir, files->key, buf_slice(&key), 0600, replace, ei);
     if (r == 0)
         r = write_file(dir, files->cert, buf_slice(&cert), 0644, replace, ei);
-    wipe(&key);
+    buf_wipe(&key);
     buf_free(&cert);
     return r;
 }
@@ -207,7 +201,7 @@ static int make_agent_ca(const char *dir, struct wall now, struct errinfo *ei) {
         r = write_file(dir, DATADIR_AGENT_KEY, buf_slice(&key), 0600, false, ei);
     if (r == 0)
         r = write_file(dir, DATADIR_AGENT_CERT, buf_slice(&cert), 0644, false, ei);
-    wipe(&key);
+    buf_wipe(&key);
     buf_free(&cert);
     return r;
 }
@@ -245,7 +239,7 @@ int datadir_make(const char *dir, const char *hostname, enum pki_key leaf_key, s
                       ei);
     if (r == 0)
         r = make_agent_ca(dir, now, ei);
-    wipe(&key);
+    buf_wipe(&key);
     buf_free(&cert);
     if (r < 0)
         datadir_unmake(dir);
@@ -296,7 +290,7 @@ static int renew(struct datadir *d, const struct leaf_files *files, struct slice
     if (r == 0)
         r = make_leaf(d->dir, files, ca_pem, buf_slice(&ca_key), hostname[0] ? hostname : name, leaf_key, now,
                       true, ei);
-    wipe(&ca_key);
+    buf_wipe(&ca_key);
     if (r == 0)
         log_info("tls", "the certificate %s was renewed for %s", files->cert, hostname[0] ? hostname : name);
     return r;
@@ -304,7 +298,7 @@ static int renew(struct datadir *d, const struct leaf_files *files, struct slice
 
 static void leaf_free(struct datadir_leaf *l) {
     buf_free(&l->chain_pem);
-    wipe(&l->key_pem);
+    buf_wipe(&l->key_pem);
 }
 
 static int read_leaf(const char *dir, const struct leaf_files *files, struct datadir_leaf *out,
@@ -451,5 +445,5 @@ void datadir_close(struct datadir *d) {
     leaf_free(&d->cira);
     buf_free(&d->cira_ca_pem);
     buf_free(&d->agent_ca_pem);
-    wipe(&d->agent_key_pem);
+    buf_wipe(&d->agent_key_pem);
 }

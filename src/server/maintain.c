@@ -148,6 +148,8 @@ void maintain_print_events(struct buf *out) {
         [HOST_EVENT_CONSENT] = "A consent code is wanted, shown, refused, entered or cancelled",
         [HOST_EVENT_LOCAL_SHUTDOWN] =
             "The agent announced that the operating system goes down on purpose, and by whom",
+        [HOST_EVENT_PROVISIONING] =
+            "An activation, deactivation or rotation goes on: a phase, what it waits for, its end",
         [HOST_EVENT_AMT] = "It was seen that the firmware is set up, or is not",
         [HOST_EVENT_AGENT] = "The node's agent enrolled, came, went, or ended an order",
         [HOST_EVENT_CREATED] = "The host was created",

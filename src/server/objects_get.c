@@ -93,12 +93,6 @@ static int open_secret(struct objects *o, const struct object *x, struct buf *ou
     return r;
 }
 
-static void wipe(struct buf *b) {
-    if (b->mem)
-        explicit_bzero(b->mem, b->cap);
-    buf_free(b);
-}
-
 /* The index of text among words; 0 when it is none. */
 static unsigned word_of(const char *const *words, unsigned n, const char *text) {
     for (unsigned i = 0; i < n; i++)
@@ -147,7 +141,7 @@ int objects_profile(struct objects *o, const char *project, const char *name, st
         r = open_secret(o, &x, &secret, ei);
         if (r == 0 && !slice_to_str(buf_slice(&secret), out->shared_password, sizeof out->shared_password))
             r = err_set(ei, ERR_LIMIT, "", "the shared password of the profile %s is too long", x.name);
-        wipe(&secret);
+        buf_wipe(&secret);
     }
     object_free(&x);
     if (r)
@@ -211,7 +205,7 @@ static int open_key(struct objects *o, const struct object *x, struct domain *d,
     if (r == 0 && (n <= 0 || !(d->key = d2i_AutoPrivateKey(NULL, &p, n))))
         r = err_set(ei, ERR_CRYPTO, "", "the private key of the domain %s cannot be read", x->name);
     explicit_bzero(der, sizeof der);
-    wipe(&text);
+    buf_wipe(&text);
     ERR_clear_error();
     return r;
 }

@@ -216,6 +216,14 @@ static void do_refuse(struct provisioning *pv, const struct prov_act *a) {
     fleet_answer(&o->call);
 }
 
+/* What people are told of a state: "activate failed: …". A run that goes on is told by its steps. */
+static void tell_state(struct provisioning *pv, const char *why) {
+    char text[PROV_TEXT_CAP + 64];
+    snprintf(text, sizeof text, "%s %s: %s", prov_goal_text(pv->m.p.goal), prov_state_text(pv->m.p.state),
+             why);
+    fleet_host_event(pv->fh, HOST_EVENT_PROVISIONING, text);
+}
+
 /* The account of the tunnel's WS-MAN client is the host's own again. */
 static void back_to_normal(struct provisioning *pv) {
     if (pv->fh->tunnel)
@@ -224,12 +232,9 @@ static void back_to_normal(struct provisioning *pv) {
 }
 
 static void do_ended(struct provisioning *pv, const struct prov_act *a) {
-    char text[PROV_TEXT_CAP + 64];
     prov_save(pv);
     back_to_normal(pv);
-    snprintf(text, sizeof text, "%s %s: %s", prov_goal_text(pv->m.p.goal), prov_state_text(pv->m.p.state),
-             a->text);
-    fleet_host_event(pv->fh, HOST_EVENT_PROVISIONING, text);
+    tell_state(pv, a->text);
     answer_orders(pv, a->ok ? 0 : ERR_STATE, pv->m.p.text, pv->m.p.remedy);
 }
 
@@ -256,6 +261,8 @@ static void do_save(struct provisioning *pv, const struct prov_act *a) {
     if (atomic_load(&pv->fh->shard->app->draining)) /* it was on its way when the others were told */
         stopped(pv);
     prov_save(pv);
+    if (pv->m.p.state != PROV_STATE_RUNNING)
+        tell_state(pv, pv->m.p.text);
 }
 
 static void (*const DOERS[])(struct provisioning *pv, const struct prov_act *a) = {

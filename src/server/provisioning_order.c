@@ -58,13 +58,22 @@ bool provisioning_void(struct provisioning *pv, struct provisioning_order *o) {
     return true;
 }
 
+/* How firmware is freed without this server: only client control mode lets itself be taken down from inside
+ * (reference protocol-redir-activation 5.4). */
+static const char *by_hand(const struct fleet_host *fh) {
+    return fh->h.control_mode == AMT_MODE_ACM   ? "unprovision it in MEBx"
+           : fh->h.control_mode == AMT_MODE_CCM ? "run rpc deactivate --local at the node"
+                                                : "run rpc deactivate --local at the node, or unprovision "
+                                                  "it in MEBx";
+}
+
 /* Nothing of the firmware is touched: only what this server knows of it goes. */
 void provisioning_forget(struct provisioning *pv, struct provisioning_order *o) {
     const struct fleet_host *fh = pv->fh;
     snprintf(o->left_behind, sizeof o->left_behind,
              "The firmware of %.60s is still set up for this server. Its secrets are void here: to free it, "
-             "run rpc deactivate --local at the node, or unprovision it in MEBx",
-             name_of(fh));
+             "%s",
+             name_of(fh), by_hand(fh));
     o->wait = false;
     pv->fresh = o;
     prov_feed(pv, &(struct prov_ev){.kind = PROV_EV_FORGET, .actor = o->actor});
@@ -82,10 +91,11 @@ static void deactivate(struct fleet_host *fh, struct provisioning *pv, struct pr
     }
     if (!reachable(fh) && o->wait) {
         struct errinfo ei = {0};
+        char remedy[160];
         host_unreachable(&fh->h, shard_now(fh->shard), &ei);
-        refuse(o, ERR_UNREACHABLE,
-               "Bring the node back and try again; or use --force, and deactivate it at the node: rpc "
-               "deactivate --local.",
+        snprintf(remedy, sizeof remedy, "Bring the node back and try again; or use --force, and then %s.",
+                 by_hand(fh));
+        refuse(o, ERR_UNREACHABLE, remedy,
                "the firmware is provisioned and cannot be reached, so it cannot be deactivated: %.200s",
                ei.text);
         return;

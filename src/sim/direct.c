@@ -50,7 +50,7 @@ static void ignore_data(struct stream *s, void *ctx, struct slice data) {}
 static void ignore_end(struct stream *s, void *ctx, enum stream_end why) {}
 static const struct stream_handler NOBODY = {.on_data = ignore_data, .on_end = ignore_end};
 
-static void refuse(struct stream *s) {
+void direct_refuse(struct stream *s) {
     stream_handle(s, &NOBODY, NULL);
     stream_abort(s);
 }
@@ -68,7 +68,7 @@ static void accept_conn(struct sim_node *n, struct stream *s, enum port_kind kin
     struct direct_conn *c = off || conns_of(n, kind) >= CONNS_MAX ? NULL : calloc(1, sizeof *c);
     if (!c || !port_side_open(&c->side, n, kind, false, false, node_now(n))) {
         free(c);
-        refuse(s);
+        direct_refuse(s);
         return;
     }
     c->node = n;
@@ -135,7 +135,7 @@ void direct_close(struct sim_node *n) {
     n->redir_address = NULL;
     LIST_EACH (l, &n->conns) {
         struct direct_conn *c = conn_at(l);
-        refuse(c->stream);
+        direct_refuse(c->stream);
         conn_free(c);
     }
 }

@@ -12,4 +12,6 @@ void direct_update_listener(struct sim_node *n);
 void direct_end(struct sim_node *n);
 void direct_flush(struct sim_node *n);
 struct mono direct_deadline(const struct sim_node *n);
+/* Nobody takes this connection, of whichever door: it is closed. */
+void direct_refuse(struct stream *s);
 void direct_tick(struct sim_node *n, struct mono now);

@@ -3,6 +3,7 @@
 
 #include "base/rd.h"
 #include "proto/pthi.h"
+#include "sim/direct.h"
 
 #include <stdlib.h>
 
@@ -147,22 +148,13 @@ static void on_drain(struct stream *s, void *ctx) {
 
 static const struct stream_handler HANDLER = {.on_data = on_data, .on_drain = on_drain, .on_end = on_end};
 
-static void ignore_data(struct stream *s, void *ctx, struct slice data) {}
-static void ignore_end(struct stream *s, void *ctx, enum stream_end why) {}
-static const struct stream_handler NOBODY = {.on_data = ignore_data, .on_end = ignore_end};
-
-static void refuse(struct stream *s) {
-    stream_handle(s, &NOBODY, NULL);
-    stream_abort(s);
-}
-
 static void on_accept(void *ctx, struct stream *s) {
     struct sim_node *n = ctx;
     struct mei_conn *c = NULL;
     if (node_screen(n) && n->mei->conns.count < CONNS_MAX)
         c = calloc(1, sizeof *c);
     if (!c) {
-        refuse(s);
+        direct_refuse(s);
         return;
     }
     c->node = n;
@@ -194,7 +186,7 @@ void mei_drop(struct sim_node *n) {
         return;
     LIST_EACH (l, &n->mei->conns) {
         struct mei_conn *c = conn_at(l);
-        refuse(c->stream);
+        direct_refuse(c->stream);
         conn_free(c);
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// AMT in the page: a node is deactivated, its activation is cancelled, ordered again, and done from inside the node.
+// AMT in the page: a node is deactivated, its activation is cancelled, ordered again, and done from inside the node; its secrets are rotated; one is given up.
 // @ts-check
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -64,6 +64,39 @@ test('deactivate, cancel, activate', { skip: missing }, async () => {
   await shot('narrow');
   await list.setViewportSize({ width: 1440, height: 800 });
   await shot('table');
+  assert.deepEqual(bad, []);
+});
+
+test('rotate; a node out of reach is deleted by force, and its firmware is an orphan in the quarantine; the report', { skip: missing }, async () => {
+  const bad = complaints(list), before = world.ctl('secrets', 'node001');
+  await list.click('#rows tr:has-text("node001") th button');
+  await press('Rotate');
+  await list.click('#confirm-yes');
+  await says('#detail .amt', /✔ rotate-all: done.*passwords are new/, 60);
+  assert.notEqual(world.ctl('secrets', 'node001'), before);
+  await list.keyboard.press('Escape');
+
+  world.ctl('stop', 'node002');
+  await says('#rows tr:has-text("node002") td.link', /down/);
+  await list.click('#rows tr:has-text("node002") th button');
+  await press('Delete');
+  await list.click('#confirm-yes');
+  await says('#confirm-text', /cannot be reached/);
+  await shot('force');
+  await list.check('#confirm-box');
+  await list.click('#confirm-yes');
+  await says('#detail-body', /node002 is deleted.*Left behind: The firmware of node002 is still set up/);
+  await shot('left-behind');
+  await list.keyboard.press('Escape');
+  await until('the row is gone', async () => !/node002/.test(await list.textContent('#rows') || ''));
+
+  world.ctl('start', 'node002');
+  await list.click('#views a:text-is("Quarantine")');
+  await says('#quarantine-rows', /! Orphan\. This was node002 .* until admin deleted it/);
+  await list.click('#views a:text-is("Compliance")');
+  await says('#compliance-rows', /node001/);
+  assert.match(await list.textContent('#compliance-tally') || '', /^Control amt-bios-switch: 1 \w+\.$/);
+  await list.click('#views a:text-is("Nodes")');
   assert.deepEqual(bad, []);
 });
 

@@ -60,11 +60,15 @@ export class Peer {
   take() { const b = [...this.got]; this.got = Buffer.alloc(0); return b; }
 }
 
+/** @typedef {[status: number, json?: any, headers?: Record<string, string>]} Answer */
+
 export class Fake {
   constructor() {
     /** @type {Peer[]} */ this.peers = [];
     /** @type {[string, string, any][]} */ this.calls = [];
-    /** @type {Record<string, (body: any) => [number, any?]>} */ this.routes = {};
+    /** @type {Record<string, (body: any, query: string) => Answer|Promise<Answer>>} */ this.routes = {};
+    /** @type {Set<http.ServerResponse>} who follows /v1/events */ this.followers = new Set();
+    this.published = 0;
     this.server = http.createServer((q, r) => this.answer(q, r));
     this.server.on('upgrade', (q, socket) => {
       const key = q.headers['sec-websocket-key'], accept = crypto.createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
@@ -91,10 +95,25 @@ export class Fake {
     for await (const b of q) parts.push(b);
     const text = Buffer.concat(parts).toString(), body = text ? JSON.parse(text) : undefined;
     if (path === '/' || path.startsWith('/ui/')) { this.file(path, r); return; }
-    this.calls.push([q.method || '', path, body]);
-    const [status, json] = this.routes[`${q.method} ${path}`]?.(body) || [404, { message: `no route ${path}` }];
-    r.writeHead(status, { 'Content-Type': 'application/json' });
+    if (path === '/v1/events') { this.follow(r); return; }
+    const query = (q.url || '').slice(path.length);
+    this.calls.push([q.method || '', path + (q.method === 'GET' ? '' : query), body]);
+    const [status, json, headers] = await this.routes[`${q.method} ${path}`]?.(body, query) || [404, { message: `no route ${path}` }];
+    r.writeHead(status, { 'Content-Type': 'application/json', ...headers });
     r.end(json === undefined ? '' : JSON.stringify(json));
+  }
+
+  /** @param {http.ServerResponse} r */
+  follow(r) {
+    r.writeHead(200, { 'Content-Type': 'text/event-stream' });
+    r.write('id: 0\n\n');
+    this.followers.add(r);
+    r.on('close', () => this.followers.delete(r));
+  }
+  /** An event of a host. @param {string} kind @param {any} host @param {string} text */
+  publish(kind, host, text) {
+    const id = String(++this.published), data = { id, type: `host.${kind}`, subject: host.resourceId, time: new Date().toISOString(), data: { text, host: kind === 'deleted' ? null : host } };
+    for (const r of this.followers) r.write(`id: ${id}\ndata: ${JSON.stringify(data)}\n\n`);
   }
 
   /** @param {string} path @param {http.ServerResponse} r */

@@ -43,16 +43,6 @@ make_pki() {
     tools/test-pki "$PKI/stranger" acme.example
 }
 
-# The nodes are in the list by name and AMT UUID, and nothing else is known of them.
-list_nodes() {
-    local name uuid
-    while IFS=, read -r name uuid _; do
-        [ "$name" = Name ] && continue
-        api POST /v1/projects/default/compute/hosts -H 'Content-Type: application/json' -d "{\"name\":\"$name\",\"amtUuid\":\"$uuid\"}" |
-            jq -e .resourceId >/dev/null || fail "the host $name"
-    done <"$WORK/nodes.csv"
-}
-
 story() {
     server_init
     mkdir "$WORK/mei"

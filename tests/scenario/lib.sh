@@ -12,6 +12,12 @@ fail() {
     exit 1
 }
 
+# a story with a word that is none must not go on (bash runs this in a process of its own)
+command_not_found_handle() {
+    echo "FAILED: there is no command $1"
+    kill "$$"
+}
+
 # wait_until SECONDS "what" command…: until the command succeeds
 wait_until() {
     local limit=$1 what=$2 start=$SECONDS

@@ -50,7 +50,9 @@ story() {
     wait_until 30 "its tunnel is up at 2" host_is node001 '.oob.link.state == "up"'
     host_is node001 '[.oob.findings[].id] | index("foreign-orchestrator") == null' || fail "still foreign"
     say "It is orchestrator 2's now: $(prov_of 1)"
-    switched node001
+    cli set host node001 --power off --wait --timeout 40 >"$WORK/out" 2>&1 || fail "$(cat "$WORK/out")"
+    cli set host node001 --power on --wait --timeout 40 >"$WORK/out" 2>&1 || fail "$(cat "$WORK/out")"
+    host_is node001 '.oob.power.state == "on"' || fail "2 cannot switch it: $(host node001 .oob.power)"
 
     say "Admin control mode without the password:"
     rpc node002 deactivate --local >"$WORK/out" 2>&1 && fail "an ACM node was deactivated locally"

@@ -59,8 +59,8 @@ static void members_become_options(void **state) {
         {"get host n1", "nonsense", "nonsense is nonsense", "", "nonsense is nonsense", ""},
     };
     for (size_t i = 0; i < sizeof v / sizeof *v; i++) {
-        json_t *j = json_pack("{s:s,s:s,s:s}", "field", v[i].field, "message", v[i].message, "remedy",
-                              v[i].remedy);
+        json_t *j =
+            json_pack("{s:s,s:s,s:s}", "field", v[i].field, "message", v[i].message, "remedy", v[i].remedy);
         char *body = json_dumps(j, 0);
         assert_said(v[i].command, body, v[i].text, v[i].what);
         free(body);
@@ -69,10 +69,12 @@ static void members_become_options(void **state) {
 }
 
 static void routes_become_commands(void **state) {
-    assert_said("get host n1", "{\"message\":\"m\",\"remedy\":\"GET /v1/projects/p/compute/hosts lists them.\"}", "m",
+    assert_said("get host n1",
+                "{\"message\":\"m\",\"remedy\":\"GET /v1/projects/p/compute/hosts lists them.\"}", "m",
                 "orch-cli list host shows those there are.");
-    assert_said("get profile x", "{\"message\":\"m\",\"remedy\":\"GET /v1/projects/p/amt/profiles lists them.\"}",
-                "m", "orch-cli list profile shows those there are.");
+    assert_said("get profile x",
+                "{\"message\":\"m\",\"remedy\":\"GET /v1/projects/p/amt/profiles lists them.\"}", "m",
+                "orch-cli list profile shows those there are.");
     assert_said("get enrolment-key x",
                 "{\"message\":\"m\",\"remedy\":\"GET /v1/projects/p/enrolmentkeys lists them.\"}", "m",
                 "orch-cli list enrolment-key shows those there are.");

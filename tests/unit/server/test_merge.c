@@ -2,6 +2,7 @@
 /* Hosts that become one, and one that becomes two: rows, directory, store, tunnels. */
 #include "server/directory.h"
 #include "server/fleet_merge.h"
+#include "store/seal.h"
 #include "unit.h"
 #include "world.h"
 
@@ -68,9 +69,28 @@ static bool dial(struct rig *r, const char *user, const char *password, const ch
     return up(r, id);
 }
 
+/* The MEBx passwords of a host: the stored one, and one that its firmware may have. */
+static void give_mebx(struct rig *r, const char *id) {
+    char context[HOST_ID_CAP + 8];
+    struct fleet_host *fh = world_find(&r->w, id);
+    snprintf(context, sizeof context, "%s/mebx", id);
+    assert_int_equal(seal_put(r->w.app->seal, context, SLICE_LIT("present"), &fh->mebx_secret), 0);
+    assert_int_equal(seal_put(r->w.app->seal, context, SLICE_LIT("next"), &fh->mebx_next), 0);
+}
+static void assert_mebx(struct rig *r, const char *id) {
+    char context[HOST_ID_CAP + 8], secret[SEALED_MAX];
+    const struct fleet_host *fh = world_find(&r->w, id);
+    snprintf(context, sizeof context, "%s/mebx", id);
+    assert_int_equal(seal_open(r->w.app->seal, context, &fh->mebx_secret, secret, sizeof secret), 0);
+    assert_string_equal(secret, "present");
+    assert_int_equal(seal_open(r->w.app->seal, context, &fh->mebx_next, secret, sizeof secret), 0);
+    assert_string_equal(secret, "next");
+}
+
 static void the_firmware_of_the_live_tunnel_stays(void **s) {
     struct rig r;
     make(&r);
+    give_mebx(&r, r.b);
     assert_true(dial(&r, "u-n2", "p-n2", r.b));
     struct uuid board = {{1, 2, 3}};
     world_find(&r.w, r.a)->h.smbios_uuid = board;
@@ -83,6 +103,7 @@ static void the_firmware_of_the_live_tunnel_stays(void **s) {
     assert_string_equal(h->cira_user, "u-n2");
     assert_true(uuid_eq(h->smbios_uuid, board));
     assert_int_equal(h->version, 2);
+    assert_mebx(&r, r.a);
     world_run(&r.w, 100);
     assert_true(r.dev.ended); /* its tunnel was the other host's … */
     struct directory_entry e;
@@ -96,6 +117,7 @@ static void the_firmware_of_the_live_tunnel_stays(void **s) {
     /* and after a restart */
     world_restart(&r.w);
     assert_int_equal(directory_count(r.w.app->directory), 1);
+    assert_mebx(&r, r.a);
     world_listen(&r.w, NULL);
     assert_true(dial(&r, "u-n2", "p-n2", r.a));
     device_close(&r.dev);

@@ -207,8 +207,22 @@ static void forced_deauthorization(void **state) {
     desk_run(&d, 120000);
     assert_ask(200, "admin", "POST", ":deauthorize?force=true", NULL);
     assert_has(d.c->head, "X-Left-Behind: ");
+    assert_has(d.c->head, "to free it, run rpc deactivate --local at the node, or unprovision it in MEBx");
     assert_int_equal(desk_host(&d)->cira_secret.n, 0);
     assert_int_equal(desk_host(&d)->amt_secret.n, 0);
+}
+
+/* Admin control mode does not let itself be taken down from inside: nobody is sent there for nothing. */
+static void the_way_out_of_admin_control_mode(void **state) {
+    desk_host(&d)->h.control_mode = AMT_MODE_ACM;
+    desk_unplug(&d);
+    desk_run(&d, 120000);
+    assert_ask(409, "admin", "DELETE", "", NULL);
+    assert_string_equal(
+        answer_text(d.c, "remedy"),
+        "Bring the node back and try again; or use --force, and then unprovision it in MEBx.");
+    assert_ask(204, "admin", "DELETE", "?force=true", NULL);
+    assert_has(d.c->head, "to free it, unprovision it in MEBx");
 }
 
 static void secrets_are_changed(void **state) {
@@ -294,6 +308,10 @@ static void a_waiting_one_is_cancelled(void **state) {
     assert_answer(&d, "oob.provisioning.state", "waiting");
     assert_answer(&d, "oob.provisioning.profile", "default_ccm");
     assert_answer(&d, "amtStatusIndicator", "STATUS_INDICATION_IN_PROGRESS");
+    /* who follows the events learns of it, too: what it waits for is not seen otherwise */
+    assert_ask(200, "viewer", "GET", "/history", NULL);
+    assert_has(buf_cstr(&d.c->body), "activate waiting: Waits for the node's agent");
+    assert_has(buf_cstr(&d.c->body), "deactivate connecting: The firmware said that it is unprovisioned");
     assert_ask(200, "admin", "DELETE", "/provisioning", NULL);
     until_ended("cancelled");
     assert_ask(200, "viewer", "GET", "", NULL);
@@ -327,6 +345,7 @@ int main(void) {
         AT_DESK(a_refused_unprovision_with_force),
         AT_DESK(an_unreachable_node_needs_force),
         AT_DESK(forced_deauthorization),
+        AT_DESK(the_way_out_of_admin_control_mode),
         AT_DESK(secrets_are_changed),
         AT_DESK(a_rotation_over_a_restart),
         AT_DESK(all_that_match),
