@@ -3,6 +3,7 @@
 
 #include "base/ossl.h"
 #include "base/text.h"
+#include "cli/when.h"
 #include "cli/yaml.h"
 #include "proto/http1.h"
 
@@ -134,47 +135,23 @@ int cli_usage(struct cli *c, const char *remedy, const char *fmt, ...) {
     return EXIT_USAGE;
 }
 
-/* The last part of the problem's type: "/problems/unreachable" -> "unreachable". */
-static const char *problem_type(const struct answer *a) {
-    const char *type = jget_str(a->json, "type"), *slash = strrchr(type, '/');
-    return slash ? slash + 1 : type;
-}
-
-int answer_problem(const struct answer *a, char *text, size_t cap) {
-    int code = exit_of_problem(a->status, problem_type(a));
-    if (code == EXIT_OK)
-        return EXIT_OK;
-    const char *message = jget_str(a->json, "message");
-    if (!*message)
-        message = jget_str(a->json, "detail");
-    if (!*message)
-        message = jget_str(a->json, "title");
-    if (*message)
-        text_clean(text, cap, slice_str(message));
-    else
-        snprintf(text, cap, "the server answered with HTTP %d %s", a->status, http1_reason(a->status));
-    return code;
-}
-
-const char *answer_remedy(const struct answer *a) {
-    static const char *const methods[] = {"GET /", "POST /", "PUT /", "PATCH /", "DELETE /"};
-    const char *remedy = jget_str(a->json, "remedy");
-    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
-        if (strncmp(remedy, methods[i], strlen(methods[i])) == 0)
-            return "";
-    return remedy;
+int cli_time_to_come(struct cli *c, enum opt o, struct wall *out) {
+    const char *text = arg_text(c->args, o), *name = opt_row(o)->name;
+    static const char how[] = "Give a time to come: from now (90m, 12h, 30d), or as 2026-11-22T18:00:00Z.";
+    if (!when_parse(text, now_wall(), out))
+        return cli_usage(c, how, "--%s: \"%.60s\" is not a time", name, text);
+    if (out->us <= now_wall().us)
+        return cli_usage(c, how, "--%s: %.60s has passed already", name, text);
+    return EXIT_OK;
 }
 
 int cli_answer(struct cli *c, const struct answer *a) {
-    char text[1024];
-    int code = answer_problem(a, text, sizeof text);
+    char text[1100], remedy[512];
+    int code = answer_problem(a, c->args, text, sizeof text);
     if (code == EXIT_OK)
         return EXIT_OK;
-    const char *field = jget_str(a->json, "field"), *remedy = answer_remedy(a);
-    if (*field && !strstr(text, field))
-        term_say(&c->term, "%s: %s", field, text);
-    else
-        term_say(&c->term, "%s", text);
+    answer_remedy(a, c->args, remedy, sizeof remedy);
+    term_say(&c->term, "%s", text);
     term_hint(&c->term, remedy);
     if (a->status == 401 && !*remedy)
         term_hint(&c->term, "Log in again: orch-cli login USER");
@@ -298,6 +275,16 @@ bool cli_print_value(struct cli *c, const json_t *v) {
     return true;
 }
 
+static int nobody_to_ask(struct cli *c, const char *doing, size_t count) {
+    bool dry = c->args->command && command_takes(c->args->command, OPT_DRY_RUN);
+    char on[40] = "";
+    if (count > 1)
+        snprintf(on, sizeof on, " on %zu hosts", count);
+    return cli_usage(
+        c, dry ? "Add --yes to do it, or --dry-run to see what would be done." : "Add --yes to do it.",
+        "this would %s%s, and nobody can be asked (no terminal)", doing, on);
+}
+
 int cli_confirm(struct cli *c, const char *doing, size_t count, size_t threshold) {
     if (arg_given(c->args, OPT_YES) || count <= threshold)
         return EXIT_OK;
@@ -309,8 +296,7 @@ int cli_confirm(struct cli *c, const char *doing, size_t count, size_t threshold
                  count);
     int rc = term_ask(&c->term, question, true, typed, sizeof typed);
     if (rc == ERR_STATE)
-        return cli_usage(c, "Add --yes to do it, or --dry-run to see what would be done.",
-                         "this would %s on %zu hosts, and nobody can be asked (no terminal)", doing, count);
+        return nobody_to_ask(c, doing, count);
     uint64_t n;
     bool yes = rc == 0 && (count == 1 ? strcmp(typed, "yes") == 0 || strcmp(typed, "y") == 0
                                       : slice_to_u64(slice_str(typed), UINT64_MAX, &n) && n == count);

@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/config.h"
 #include "cli/jget.h"
+#include "cli/problem.h"
 #include "cli/term.h"
 #include "http/client.h"
 
@@ -42,11 +43,8 @@ int cli_fail(struct cli *c, const struct errinfo *ei);
 /* A usage error found by a handler: sentence, remedy (NULL: none). Gives EXIT_USAGE. */
 int cli_usage(struct cli *c, const char *remedy, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
-/* The remedy of a problem as a person can use it: "" when it names a route of the API. Borrowed from a. */
-const char *answer_remedy(const struct answer *a);
-/* The exit code of an answer and its sentence, for one node's result line. 0 when it is a success. Any
- * thread. */
-int answer_problem(const struct answer *a, char *text, size_t cap);
+/* The value of an option as a point in time that has not passed; else printed, and EXIT_USAGE. */
+int cli_time_to_come(struct cli *c, enum opt o, struct wall *out);
 /* Print the problem of an answer with remedy; gives the exit code, EXIT_OK for a success. */
 int cli_answer(struct cli *c, const struct answer *a);
 

@@ -68,8 +68,8 @@ static int create_one(struct cli *c, const struct args *a) {
 
 /* "fleet.csv:7: AmtUUID: …" */
 static int bad_csv(struct cli *c, const char *file, const struct answer *a) {
-    char text[1024];
-    int code = answer_problem(a, text, sizeof text);
+    char text[1024], remedy[512];
+    int code = answer_problem(a, NULL, text, sizeof text); /* its fields are columns */
     const char *field = jget_str(a->json, "field");
     int64_t line = jget_int(a->json, "line", 0);
     char at[48] = "";
@@ -77,7 +77,8 @@ static int bad_csv(struct cli *c, const char *file, const struct answer *a) {
         snprintf(at, sizeof at, ":%" PRId64, line);
     bool named = *field && strstr(text, field);
     term_say(&c->term, "%s%s: %s%s%s", file, at, named ? "" : field, !named && *field ? ": " : "", text);
-    term_hint(&c->term, answer_remedy(a));
+    answer_remedy(a, NULL, remedy, sizeof remedy);
+    term_hint(&c->term, remedy);
     if (a->status == 400)
         term_hint(&c->term, "Nothing of the file was taken.");
     return code;

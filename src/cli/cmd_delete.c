@@ -17,7 +17,7 @@ static void remove_one(const struct cli *c, struct client *cl, struct bulk_item 
     const struct request rq = {.method = rm->method, .target = buf_cstr(&path)};
     struct answer a;
     struct outcome *o = &item->outcome;
-    if (outcome_call(cl, &rq, &a, o) == EXIT_OK)
+    if (outcome_call(c, cl, &rq, &a, o) == EXIT_OK)
         snprintf(o->text, sizeof o->text, "%s%s%s", rm->done, *a.left_behind ? ". Left behind: " : "",
                  a.left_behind);
     answer_free(&a);

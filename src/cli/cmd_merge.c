@@ -16,6 +16,10 @@ int cmd_merge_host(struct cli *c, const struct args *a) {
     struct buf body = {0};
     json_t *kept = NULL;
     char doing[128];
+    if (strcmp(host, other) == 0)
+        return cli_usage(
+            c, "Name the two that are one machine: orch-cli list host -o json shows UUIDs and serials.",
+            "%s is named twice: a host cannot be merged with itself", host);
     snprintf(doing, sizeof doing, "make one host of %.40s and %.40s", host, other);
     int code = cli_connect(c, true);
     if (code == EXIT_OK)

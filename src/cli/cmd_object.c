@@ -95,18 +95,17 @@ static int read_given(struct cli *c, enum opt o, char **out, size_t *n) {
         return cli_usage(c, NULL, "--%s FILE is needed", opt_row(o)->name);
     if (file_read(arg_text(c->args, o), FILE_BYTES_MAX, out, n, &ei) == 0)
         return EXIT_OK;
-    cli_fail(c, &ei);
-    return EXIT_USAGE;
+    return cli_usage(c, ei.remedy, "--%s: %s", opt_row(o)->name, ei.text);
 }
 
 static int put_until(struct cli *c, struct json *j, const char *member) {
-    struct wall until, now = {(int64_t)time(NULL) * 1000000};
+    struct wall until;
     char text[WALL_TEXT_CAP];
     if (!arg_given(c->args, OPT_UNTIL))
         return EXIT_OK;
-    if (!when_parse(arg_text(c->args, OPT_UNTIL), now, &until) || until.us <= now.us)
-        return cli_usage(c, "A time to come such as 2026-11-22T18:00:00Z, or from now: 90m, 12h, 30d.",
-                         "--until: not a time to come: %s", arg_text(c->args, OPT_UNTIL));
+    int code = cli_time_to_come(c, OPT_UNTIL, &until);
+    if (code != EXIT_OK)
+        return code;
     json_kstr(j, member, wall_rfc3339(until, text));
     return EXIT_OK;
 }

@@ -85,7 +85,7 @@ static void rotate_one(const struct cli *c, struct client *cl, struct bulk_item 
                                    .target = cli_host_path(c, &path, item->target, ":rotate"),
                                    .body = buf_slice(&body)};
         struct answer a;
-        if (outcome_call(cl, &rq, &a, o) == EXIT_OK)
+        if (outcome_call(c, cl, &rq, &a, o) == EXIT_OK)
             provisioning_text(o->json, o->text, sizeof o->text);
         answer_free(&a);
         buf_free(&body);
@@ -112,6 +112,8 @@ static int rotate_matching(struct cli *c, struct bulk_item *items, size_t n, voi
                 items[k].outcome.exit = EXIT_REFUSED;
                 text_clean(items[k].outcome.text, sizeof items->outcome.text,
                            slice_str(jget_str(r, "message")));
+                text_clean(items[k].outcome.remedy, sizeof items->outcome.remedy,
+                           slice_str(jget_str(r, "remedy")));
             }
     }
     json_decref(v);

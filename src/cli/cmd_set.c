@@ -53,7 +53,7 @@ static void post_operation(const struct cli *c, struct client *cl, struct bulk_i
                                .key = cli_key(key)};
     struct answer a;
     struct outcome *o = &item->outcome;
-    if (outcome_call(cl, &rq, &a, o) == EXIT_OK) {
+    if (outcome_call(c, cl, &rq, &a, o) == EXIT_OK) {
         char text[512], id[64];
         slice_to_str(slice_str(jget_str(o->json, "id")), id, sizeof id);
         if (ch->wait) {
@@ -78,7 +78,7 @@ static void patch_host(const struct cli *c, struct client *cl, struct bulk_item 
                                .body = buf_slice(&ch->patch)};
     struct answer a;
     struct outcome *o = &item->outcome;
-    if (outcome_call(cl, &rq, &a, o) == EXIT_OK) {
+    if (outcome_call(c, cl, &rq, &a, o) == EXIT_OK) {
         snprintf(o->text, sizeof o->text, "changed");
         if (ch->amt)
             provisioning_begun(c, cl, item->target, ch->amt, ch->wait, &ch->say, o);
@@ -153,11 +153,8 @@ static int put_patch(struct cli *c, const struct args *a, const char *amt_passwo
         return cli_usage(c, NULL, "--amt-user goes with --amt-password-file");
     if (until && (!policy || strcmp(policy, "hold") != 0))
         return cli_usage(c, NULL, "--until goes with --recovery-policy hold");
-    if (until && !when_parse(until, now_wall(), &end))
-        return cli_usage(c, "A time is 2026-11-22T18:00:00Z, or from now: 90m, 2h, 3d.",
-                         "--until: \"%.60s\" is not a time", until);
-    if (until && end.us <= now_wall().us)
-        return cli_usage(c, NULL, "--until: %.60s has passed already", until);
+    if (until && cli_time_to_come(c, OPT_UNTIL, &end) != EXIT_OK)
+        return EXIT_USAGE;
     struct json j = json_of(&ch->patch);
     json_obj(&j);
     if (put_amt(c, a, &j, ch) != EXIT_OK)

@@ -130,7 +130,7 @@ static int give_code(struct session *s, const char *code_text, bool *again) {
     if (session_ask(s, s->c->client, "POST", "/consent", &body, &a, &ei) < 0) {
         session_say(s, "%s", ei.text);
         code = exit_of_err(ei.code);
-    } else if ((code = answer_problem(&a, text, sizeof text)) != EXIT_OK) {
+    } else if ((code = answer_problem(&a, s->c->args, text, sizeof text)) != EXIT_OK) {
         say_wrong(s, &a, text);
         take_consent(s, jget(a.json, "consent"));
         *again = (a.status == 409 || a.status == 400 || a.status == 422) &&

@@ -13,7 +13,8 @@ void outcome_free(struct outcome *o) {
     o->json = NULL;
 }
 
-int outcome_call(struct client *cl, const struct request *rq, struct answer *a, struct outcome *o) {
+int outcome_call(const struct cli *c, struct client *cl, const struct request *rq, struct answer *a,
+                 struct outcome *o) {
     struct errinfo ei = {0};
     if (client_call(cl, rq, a, &ei) < 0) {
         o->exit = exit_of_err(ei.code);
@@ -22,9 +23,9 @@ int outcome_call(struct client *cl, const struct request *rq, struct answer *a, 
         snprintf(o->remedy, sizeof o->remedy, "%s", ei.remedy);
         return o->exit;
     }
-    o->exit = answer_problem(a, o->text, sizeof o->text);
+    o->exit = answer_problem(a, c->args, o->text, sizeof o->text);
     if (o->exit != EXIT_OK) {
-        slice_to_str(slice_str(answer_remedy(a)), o->remedy, sizeof o->remedy);
+        answer_remedy(a, c->args, o->remedy, sizeof o->remedy);
         o->server_gone = a->status == 401;
         return o->exit;
     }
@@ -46,13 +47,14 @@ void operation_text(const json_t *op, char *out, size_t cap) {
     snprintf(out, cap, "%s %s%s%s", kind, jget_str(op, "state"), *text ? ": " : "", text);
 }
 
-void follow(struct client *cl, const struct followed *f, struct mono deadline, struct outcome *o) {
+void follow(const struct cli *c, struct client *cl, const struct followed *f, struct mono deadline,
+            struct outcome *o) {
     char last[512] = "", now[512];
     int64_t pause = POLL_FIRST_MS;
     const struct request rq = {.method = "GET", .target = f->target};
     for (;;) {
         struct answer a;
-        if (outcome_call(cl, &rq, &a, o) != EXIT_OK) {
+        if (outcome_call(c, cl, &rq, &a, o) != EXIT_OK) {
             answer_free(&a);
             return;
         }
@@ -93,6 +95,6 @@ void operation_wait(const struct cli *c, struct client *cl, const char *id, stru
                                .text = operation_text,
                                .changed = changed,
                                .ctx = ctx};
-    follow(cl, &f, deadline, o);
+    follow(c, cl, &f, deadline, o);
     buf_free(&path);
 }

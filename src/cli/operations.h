@@ -14,7 +14,8 @@ struct outcome {
 };
 void outcome_free(struct outcome *o);
 /* One request on cl; o->exit tells. *a is freed by the caller (answer_free) in every case. */
-int outcome_call(struct client *cl, const struct request *rq, struct answer *a, struct outcome *o);
+int outcome_call(const struct cli *c, struct client *cl, const struct request *rq, struct answer *a,
+                 struct outcome *o);
 
 bool operation_ended(const json_t *op);
 /* "power off done: off (S0) …" into out. */
@@ -29,7 +30,8 @@ struct followed {
     void *ctx;
 };
 /* Poll until it has ended or the deadline passes; o gets its last state, sentence and exit code. */
-void follow(struct client *cl, const struct followed *f, struct mono deadline, struct outcome *o);
+void follow(const struct cli *c, struct client *cl, const struct followed *f, struct mono deadline,
+            struct outcome *o);
 enum { OPERATION_WAIT_MS = 900000 };
 /* The same for an operation. */
 void operation_wait(const struct cli *c, struct client *cl, const char *id, struct mono deadline,

@@ -49,7 +49,7 @@ void provisioning_follow(const struct cli *c, struct client *cl, const char *hos
                                .text = provisioning_text,
                                .changed = say_change,
                                .ctx = &to};
-    follow(cl, &f, mono_add_ms(now_mono(), cli_timeout_ms(c, PROVISIONING_WAIT_MS)), o);
+    follow(c, cl, &f, mono_add_ms(now_mono(), cli_timeout_ms(c, PROVISIONING_WAIT_MS)), o);
     buf_free(&path);
 }
 

@@ -33,8 +33,7 @@ int secret_from_file(struct cli *c, enum opt o, char **out) {
     struct errinfo ei = {0};
     if (password_read(arg_text(c->args, o), out, &ei) == 0)
         return EXIT_OK;
-    cli_fail(c, &ei);
-    return EXIT_USAGE;
+    return cli_usage(c, ei.remedy, "--%s: %s", opt_row(o)->name, ei.text);
 }
 
 static int ask(struct cli *c, const char *question, char answer[PASSWORD_CAP]) {

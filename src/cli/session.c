@@ -72,9 +72,9 @@ void session_take(struct session *s, json_t *json) {
 }
 
 int session_refused(struct session *s, const struct answer *a) {
-    char text[512];
-    int code = answer_problem(a, text, sizeof text);
-    const char *remedy = answer_remedy(a);
+    char text[512], remedy[256];
+    int code = answer_problem(a, s->c->args, text, sizeof text);
+    answer_remedy(a, s->c->args, remedy, sizeof remedy);
     session_say(s, "%s%s%s", text, *remedy ? ". " : "", remedy);
     return code;
 }
@@ -90,10 +90,10 @@ static int ask_for_session(struct session *s, struct client *cl, const char *met
         return exit_of_err(ei.code);
     }
     *status = a.status;
-    char text[384];
-    int code = answer_problem(&a, text, sizeof text);
+    char text[384], remedy[256];
+    int code = answer_problem(&a, s->c->args, text, sizeof text);
     if (code != EXIT_OK) {
-        const char *remedy = answer_remedy(&a);
+        answer_remedy(&a, s->c->args, remedy, sizeof remedy);
         snprintf(s->why, sizeof s->why, "%s%s%.120s", text, *remedy ? ". " : "", remedy);
     } else if (!*jget_str(a.json, "id") || !*jget_str(a.json, "state")) {
         snprintf(s->why, sizeof s->why, "%s does not answer as an Outband server with sessions",

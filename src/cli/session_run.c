@@ -162,7 +162,7 @@ static enum attempt open_stream(struct session *s, const char *ticket) {
     int rc = stream_open(&s->stream, s->client, &o, &a, &ei);
     int code = exit_of_err(ei.code);
     if (rc == ERR_REFUSED)
-        code = answer_problem(&a, s->why, sizeof s->why);
+        code = answer_problem(&a, s->c->args, s->why, sizeof s->why);
     else if (rc < 0)
         snprintf(s->why, sizeof s->why, "%s", ei.text);
     int status = a.status == 401 ? 409 : a.status; /* of the ticket, not of the user: another one may do */
@@ -188,7 +188,7 @@ static enum attempt get_ticket(struct session *s) {
         snprintf(s->why, sizeof s->why, "%s", ei.text);
     } else {
         status = a.status;
-        code = answer_problem(&a, s->why, sizeof s->why);
+        code = answer_problem(&a, s->c->args, s->why, sizeof s->why);
         snprintf(ticket, sizeof ticket, "ticket.%s", jget_str(a.json, "ticket"));
     }
     answer_free(&a);

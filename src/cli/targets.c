@@ -14,7 +14,7 @@ static void look_only(const struct cli *c, struct client *cl, struct bulk_item *
     const struct request rq = {.method = "GET", .target = cli_host_path(c, &path, item->target, "")};
     struct answer a;
     struct outcome *o = &item->outcome;
-    if (outcome_call(cl, &rq, &a, o) == EXIT_OK) {
+    if (outcome_call(c, cl, &rq, &a, o) == EXIT_OK) {
         char power[SAY_CAP];
         snprintf(o->text, sizeof o->text, "would %s; now %s, link %s", d->doing,
                  host_power_text(o->json, power), jget_str(o->json, "oob.link.state"));
@@ -79,7 +79,8 @@ static int say_single(struct cli *c, const struct bulk_item *item) {
     if (o->exit == EXIT_OK) {
         term_line(&c->term, "%s: %s", item->label, o->text);
     } else {
-        term_say(&c->term, "%s: %s", item->label, o->text);
+        bool named = strstr(o->text, item->label);
+        term_say(&c->term, "%s%s%s", named ? "" : item->label, named ? "" : ": ", o->text);
         term_hint(&c->term, o->remedy);
     }
     return o->exit;

@@ -2,6 +2,7 @@
 /* api_merge: identity mended by hand: two hosts become one, one becomes two. */
 #include "server/api.h"
 
+#include "base/text.h"
 #include "server/fleet_merge.h"
 #include "server/hostbody.h"
 #include "server/reading.h"
@@ -81,7 +82,9 @@ static int read_aliases(const json_t *body, unsigned *bits, struct errinfo *ei) 
         while (k < ALIASES_N && strcmp(json_string_value(one), ALIASES[k]) != 0)
             k++;
         if (k == ALIASES_N) {
-            err_set(ei, ERR_INVALID, "aliases", "aliases has a value that is not known");
+            char clean[24];
+            text_clean(clean, sizeof clean, slice_str(json_string_value(one)));
+            err_set(ei, ERR_INVALID, "aliases", "aliases: there is no alias \"%s\"", clean);
             err_remedy(ei, "Use some of: smbiosUuid, amtUuid, serial, ciraUser.");
             return ERR_INVALID;
         }

@@ -278,8 +278,10 @@ static int check_body(struct request *r, struct change *ch, struct errinfo *ei) 
         err = err_set(ei, ERR_INVALID, "holdUntil", "holdUntil goes with the recoveryPolicy hold only");
     if (!err && (ch->patch.bits & PATCH_NAME) &&
         directory_by_name(r->shard->app->directory, r->params[0], ch->patch.v.name, &e) == 0 &&
-        strcmp(e.id, ch->id) != 0)
+        strcmp(e.id, ch->id) != 0) {
         err = err_set(ei, ERR_EXISTS, "name", "the name %s is taken by %s", ch->patch.v.name, e.id);
+        err_remedy(ei, "Choose another one.");
+    }
     return err;
 }
 

@@ -173,6 +173,7 @@ static void rotation_refused(struct rotation *ro, const struct provisioning_orde
     json_kstr(&j, "host", o->call.host);
     json_kstr(&j, "name", directory_by_id(ro->r->shard->app->directory, o->call.host, &e) == 0 ? e.name : "");
     json_kstr(&j, "message", o->call.error.text);
+    json_kstr(&j, "remedy", o->call.error.remedy);
     json_obj_end(&j);
 }
 

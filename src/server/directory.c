@@ -130,7 +130,9 @@ static struct slice name_key(struct entry *x, const char *project, const char *n
 }
 
 static int name_taken(struct errinfo *ei, const struct directory_entry *e, const char *who) {
-    return err_set(ei, ERR_EXISTS, "name", "the name \"%s\" is taken by %s", e->name, who);
+    err_set(ei, ERR_EXISTS, "name", "the name \"%s\" is taken by %s", e->name, who);
+    err_remedy(ei, "Choose another one.");
+    return ERR_EXISTS;
 }
 static int user_taken(struct errinfo *ei, const struct directory_entry *e, const char *who) {
     return err_set(ei, ERR_EXISTS, "cira.user", "the CIRA user \"%s\" is taken by %s", e->cira_user, who);

@@ -80,12 +80,18 @@ static const struct {
 };
 enum { ALIASES = sizeof aliases / sizeof *aliases };
 
+static int nothing_to_give(struct errinfo *ei, const char *host, const char *alias) {
+    err_set(ei, ERR_INVALID, "aliases", "%s has no %s to give", host, alias);
+    err_remedy(ei, "orch-cli get host %s shows what it has.", host);
+    return ERR_INVALID;
+}
+
 static int share_out(struct split *x, struct errinfo *ei) {
     for (size_t i = 0; i < ALIASES; i++) {
         if (!(x->c->aliases & aliases[i].bit))
             continue;
         if (!aliases[i].has(&x->old))
-            return err_set(ei, ERR_INVALID, "aliases", "%s has no %s to give", x->old.name, aliases[i].name);
+            return nothing_to_give(ei, x->old.name, aliases[i].name);
         aliases[i].move(&x->old, &x->fresh);
     }
     return 0;

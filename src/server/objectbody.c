@@ -137,7 +137,7 @@ static int check_profile(struct object_work *w, struct errinfo *ei) {
     if (!password)
         return 0;
     if (!amt_password_ok(password)) {
-        err_set(ei, ERR_INVALID, "sharedPassword", "sharedPassword is none that the firmware takes");
+        err_set(ei, ERR_INVALID, "sharedPassword", "sharedPassword: the firmware takes no such password");
         err_remedy(ei, "Use 8 to 32 ASCII characters: upper and lower case letters, digits and others, but "
                        "none of \" : , and no blank.");
         return ERR_INVALID;
@@ -151,7 +151,7 @@ static int check_address(const char *address, struct errinfo *ei) {
     if (address_is_ip(address) || text_in_set(slice_str(address), TEXT_ALNUM "-.", 1, AMT_HOST_CAP - 1))
         return 0;
     err_set(ei, ERR_INVALID, "address", "address is neither a host name nor an IP address");
-    err_remedy(ei, "Leave out the port (it has a member of its own) and brackets.");
+    err_remedy(ei, "Give a name such as mps.example.com or an IP address, without port, brackets or blanks.");
     return ERR_INVALID;
 }
 
@@ -247,6 +247,13 @@ static int make_key(struct object_work *w, struct errinfo *ei) {
     return 0;
 }
 
+static int too_late(struct errinfo *ei) {
+    err_set(ei, ERR_INVALID, "expiresAt",
+            "expiresAt is more than a year away; a key that lives for ever is one that gets lost");
+    err_remedy(ei, "At most %d days from now; make another one then.", ENROL_DAYS_MAX);
+    return ERR_INVALID;
+}
+
 static int check_enrol(struct object_work *w, struct errinfo *ei) {
     struct wall until = wall_add_ms(w->now, ENROL_DEFAULT_MS);
     char text[WALL_TEXT_CAP];
@@ -255,9 +262,7 @@ static int check_enrol(struct object_work *w, struct errinfo *ei) {
     if (until.us <= w->now.us)
         return err_set(ei, ERR_INVALID, "expiresAt", "expiresAt is in the past");
     if (until.us > wall_add_ms(w->now, ENROL_DAYS_MAX * 86400000LL).us)
-        return err_set(ei, ERR_INVALID, "expiresAt",
-                       "expiresAt is more than a year away; a key that lives for ever "
-                       "is one that gets lost");
+        return too_late(ei);
     if (!project_name_ok(project))
         return err_set(ei, ERR_INVALID, "hostProject",
                        "a project name has lower-case letters, digits and dashes");

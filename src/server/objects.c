@@ -229,7 +229,7 @@ static int copy_built_in(struct objects *o, enum object_kind k, const char *proj
     return out->body ? 0 : ERR_NOMEM;
 }
 
-static int not_found(struct errinfo *ei, enum object_kind k, const char *project, const char *name) {
+int objects_not_found(struct errinfo *ei, enum object_kind k, const char *project, const char *name) {
     char clean[OBJECT_NAME_CAP];
     text_clean(clean, sizeof clean, slice_str(name));
     err_set(ei, ERR_NOT_FOUND, KINDS[k].word, "there is no %s \"%s\" in the project %s", KINDS[k].text, clean,
@@ -248,7 +248,7 @@ int objects_get(struct objects *o, enum object_kind k, const char *project, cons
     } else {
         pthread_rwlock_rdlock(&o->lock);
         struct entry *e = objects_find(o, k, project, name);
-        r = entry_seen(e) ? copy_out(e, out) : not_found(ei, k, project, name);
+        r = entry_seen(e) ? copy_out(e, out) : objects_not_found(ei, k, project, name);
         pthread_rwlock_unlock(&o->lock);
     }
     return r == ERR_NOMEM ? err_set(ei, r, "", "out of memory") : r;

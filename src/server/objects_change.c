@@ -15,6 +15,14 @@ static int busy(struct errinfo *ei, const struct entry *e) {
                    object_kind_text(e->kind), e->name);
 }
 
+static int exists(struct object_change *c) {
+    err_set(&c->error, ERR_EXISTS, "name", "the %s \"%s\" is there already, in the project %s",
+            object_kind_text(c->kind), c->name, c->project);
+    err_remedy(&c->error, c->kind == OBJECT_EXCEPTION ? "Change or delete that one."
+                                                      : "Choose another name, or change or delete that one.");
+    return ERR_EXISTS;
+}
+
 /* What a profile names must be there. */
 static int check_refs(const struct objects *o, const struct object_change *c, struct errinfo *ei) {
     static const struct {
@@ -78,8 +86,7 @@ static int find_target(const struct objects *o, const struct object_change *c, s
         return ERR_STATE;
     }
     if (!entry_seen(e))
-        return err_set(ei, ERR_NOT_FOUND, "name", "there is no %s \"%s\" in the project %s",
-                       object_kind_text(c->kind), c->name, c->project);
+        return objects_not_found(ei, c->kind, c->project, c->name);
     if (e->state != ENTRY_LIVE)
         return busy(ei, e);
     if (c->if_version && c->if_version != e->version) {
@@ -167,10 +174,7 @@ static int submit(struct object_change *c, const struct entry *as, enum store_wr
 static int create(struct objects *o, struct object_change *c) {
     struct entry *e = objects_find(o, c->kind, c->project, c->name);
     if (e || objects_built_in(c->kind, c->project, c->name))
-        return e && e->state == ENTRY_GOING
-                   ? busy(&c->error, e)
-                   : err_set(&c->error, ERR_EXISTS, "name", "there is a %s \"%s\" in the project %s already",
-                             object_kind_text(c->kind), c->name, c->project);
+        return e && e->state == ENTRY_GOING ? busy(&c->error, e) : exists(c);
     int r = check_refs(o, c, &c->error);
     r = r ? r : check_room(o, c, &c->error);
     r = r ? r : objects_enter(o, c->kind, c->project, c->name, c->body, &e);

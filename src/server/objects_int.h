@@ -56,6 +56,9 @@ static inline void entry_set_state(struct entry *e, enum entry_state state) {
 NODISCARD int objects_enter(struct objects *o, enum object_kind k, const char *project, const char *name,
                             const struct json_t *body, struct entry **out);
 void objects_forget(struct objects *o, struct entry *e);
+/* ERR_NOT_FOUND with its sentence. */
+NODISCARD int objects_not_found(struct errinfo *ei, enum object_kind k, const char *project,
+                                const char *name);
 /* Is this name one of those that are always there? */
 bool objects_built_in(enum object_kind k, const char *project, const char *name);
 /* Its body; NULL when it is none, or out of memory. */

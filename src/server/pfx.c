@@ -84,7 +84,7 @@ static int too_costly(struct errinfo *ei) {
 
 static int malformed(struct errinfo *ei) {
     err_set(ei, ERR_INVALID, "certificate", "the file is no PKCS #12 (PFX) file that can be read");
-    err_remedy(ei, "Send the .pfx or .p12 file itself, in base64; PEM files become one with `openssl pkcs12 "
+    err_remedy(ei, "It must be the .pfx or .p12 file itself; PEM files become one with `openssl pkcs12 "
                    "-export -inkey KEY -in CHAIN`.");
     return ERR_INVALID;
 }

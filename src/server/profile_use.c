@@ -35,12 +35,12 @@ int profile_use_check(const struct profile_use *u, struct errinfo *ei) {
         return 0;
     if (u->found > 1)
         snprintf(more, sizeof more, " and %u more", u->found - 1);
-    err_set(ei, ERR_STATE, "name", "the profile %s is in use: the host %s%s is set up by it", u->profile,
-            u->host, more);
+    err_set(ei, ERR_STATE, "name", "the profile %s is in use: the host %s%s is, or is to be, set up by it",
+            u->profile, u->host, more);
     err_remedy(
         ei,
         "Have it set up by another one (orch-cli set host %s --amt-state provisioned --amt-profile NAME), "
-        "or deactivate it, then delete the profile.",
-        u->host);
+        "or deactivate it (orch-cli set host %s --amt-state unprovisioned), then delete the profile.",
+        u->host, u->host);
     return ERR_STATE;
 }

@@ -209,8 +209,11 @@ static void do_hang_up(struct provisioning *pv, const struct prov_act *a) {
 static void do_refuse(struct provisioning *pv, const struct prov_act *a) {
     struct provisioning_order *o = pv->fresh;
     pv->fresh = NULL;
-    if (o)
-        answer(o, ERR_STATE, a->text, PROV_REFUSED_REMEDY);
+    if (!o)
+        return;
+    provisioning_refusal(pv->fh, a->text, &o->call.error);
+    o->call.err = ERR_STATE;
+    fleet_answer(&o->call);
 }
 
 /* What people are told of a state: "activate failed: …". A run that goes on is told by its steps. */

@@ -33,14 +33,12 @@ struct provisioning {
     char *tls_key;          /* public key of TLS_KEY, base64 DER */
 };
 
-/* What to do when another one is under way. */
-#define PROV_REFUSED_REMEDY                                                                                  \
-    "orch-cli get provisioning HOST shows it, orch-cli delete provisioning HOST cancels it."
-
 /* --- provisioning.c --- */
 struct provisioning *
 provisioning_of(struct fleet_host *fh); /* made when there is none; NULL: out of memory */
 struct prov_has prov_has_of(const struct fleet_host *fh);
+/* ERR_STATE: an order is refused because of what is under way, or not: with what to do. */
+void provisioning_refusal(const struct fleet_host *fh, const char *text, struct errinfo *ei);
 /* All secrets of o's host are void here, and its firmware is not touched; o is answered when it is written.
  * false: there are none, and nothing was done. */
 bool provisioning_void(struct provisioning *pv, struct provisioning_order *o);

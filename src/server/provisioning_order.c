@@ -23,6 +23,20 @@ static void refuse(struct provisioning_order *o, int err, const char *remedy, co
     fleet_answer(&o->call);
 }
 
+static const char *name_of(const struct fleet_host *fh) {
+    return fh->h.name[0] ? fh->h.name : fh->h.id;
+}
+
+void provisioning_refusal(const struct fleet_host *fh, const char *text, struct errinfo *ei) {
+    bool open = fh->prov && provision_open(&fh->prov->m);
+    err_set(ei, ERR_STATE, "", "%s", text);
+    if (open)
+        err_remedy(ei, "orch-cli get provisioning %s shows it, orch-cli delete provisioning %s cancels it.",
+                   name_of(fh), name_of(fh));
+    else
+        err_remedy(ei, "orch-cli get provisioning %s shows the last one.", name_of(fh));
+}
+
 static bool reachable(const struct fleet_host *fh) {
     return (fh->tunnel && link_usable(&fh->h.link)) || (fh->h.agent && fh->h.agent->here);
 }
@@ -59,7 +73,7 @@ void provisioning_forget(struct provisioning *pv, struct provisioning_order *o) 
     snprintf(o->left_behind, sizeof o->left_behind,
              "The firmware of %.60s is still set up for this server. Its secrets are void here: to free it, "
              "%s",
-             fh->h.name[0] ? fh->h.name : fh->h.id, by_hand(fh));
+             name_of(fh), by_hand(fh));
     o->wait = false;
     pv->fresh = o;
     prov_feed(pv, &(struct prov_ev){.kind = PROV_EV_FORGET, .actor = o->actor});
@@ -181,15 +195,16 @@ int provisioning_check(const struct fleet_host *fh, const struct provisioning_or
         return 0;
     if (!provision_refuses(&fh->prov->m, text))
         return 0;
-    err_set(ei, ERR_STATE, "", "%s", text);
-    err_remedy(ei, PROV_REFUSED_REMEDY);
+    provisioning_refusal(fh, text, ei);
     return ERR_STATE;
 }
 
 static void rotate(struct fleet_host *fh, struct provisioning *pv, struct provisioning_order *o) {
     if (is_free(fh)) {
-        refuse(o, ERR_STATE, "Activate it first.", "%s is not provisioned: it has no secret to change",
-               fh->h.name[0] ? fh->h.name : fh->h.id);
+        char remedy[HOST_NAME_CAP + 80];
+        snprintf(remedy, sizeof remedy, "Activate it first: orch-cli set host %s --amt-state provisioned",
+                 name_of(fh));
+        refuse(o, ERR_STATE, remedy, "%s is not provisioned: it has no secret to change", name_of(fh));
         return;
     }
     pv->fresh = o;

@@ -175,6 +175,9 @@ static void merging_and_splitting(void **s) {
                                           .status = 201,
                                           .body = "{\"resourceId\":\"host-2\",\"name\":\"n9\"}"},
                                          {0}};
+    rig_run(rows, "merge", "host", "n1", "n1", NULL);
+    rig_expect(EXIT_USAGE, "", "n1 is named twice");
+    assert_string_equal(rig.log, "");
     rig_run(rows, "merge", "host", "n1", "n2", NULL);
     rig_expect(EXIT_USAGE, "", "nobody can be asked");
     rig_run(rows, "merge", "host", "n1", "n2", "--yes", NULL);

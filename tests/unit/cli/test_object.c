@@ -161,7 +161,10 @@ static void enrolment_keys(void **state) {
     rig_expect(EXIT_OK, "\"key\": \"oek-abc\"", "");
     assert_string_equal(rig.err, "");
     rig_run(rows, "create", "enrolment-key", "k", "--until", "yesterday", NULL);
-    rig_expect(EXIT_USAGE, "", "--until: not a time to come: yesterday");
+    rig_expect(EXIT_USAGE, "", "--until: \"yesterday\" is not a time");
+    rig_run(rows, "create", "enrolment-key", "k", "--until", "2020-01-01T00:00:00Z", NULL);
+    rig_expect(EXIT_USAGE, "", "--until: 2020-01-01T00:00:00Z has passed already");
+    rig_expect(EXIT_USAGE, "", "from now (90m, 12h, 30d)");
     rig_run(rows, "revoke", "enrolment-key", "k", NULL);
     rig_expect(EXIT_OK, "enrolment key k revoked", "");
     rig_run(rows, "list", "enrolment-keys", NULL);

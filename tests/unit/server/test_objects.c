@@ -94,7 +94,7 @@ static void a_profile_lives(void **state) {
     assert_non_null(strstr(c->head, "Location: " AMT "/profiles/lab\n"));
     assert_non_null(strstr(c->head, "ETag: \"1\"\n"));
     assert_int_equal(ask("POST", AMT "/profiles", "{\"name\":\"lab\",\"controlMode\":\"acm\"}"), 409);
-    assert_says("there is a profile \"lab\" in the project default already");
+    assert_says("the profile \"lab\" is there already, in the project default");
 
     restart();
     assert_int_equal(objects_profile(g->app->objects, "default", "lab", &p, &ei), 0);
@@ -147,7 +147,7 @@ static void a_profile_in_use_stays(void **state) {
     assert_says("and 1 more");
     host_named("n1")->h.amt_intent.profile[0] = 0;
     assert_int_equal(ask("DELETE", AMT "/profiles/lab", NULL), 409);
-    assert_says("the profile lab is in use: the host n2 is set up by it");
+    assert_says("the profile lab is in use: the host n2 is, or is to be, set up by it");
     assert_non_null(strstr(answer_text(c, "remedy"), "set host n2"));
     assert_int_equal(ask("DELETE", AMT "/profiles/gone", NULL), 404);
     /* a host that is to be free names none; and another project's host another profile */
