@@ -32,7 +32,9 @@ enum {
 #define CONSENT_CODE                                                                                         \
     {                                                                                                        \
         OPT_CONSENT_CODE,                                                                                    \
-            "the six digits of the node's screen (- reads them from standard input); else asked for", NULL   \
+            "the six digits of the node's screen (- reads them from standard input); else asked for on the " \
+            "terminal. With neither, a node that wants them is left alone: exit code 2",                     \
+            NULL                                                                                             \
     }
 #define TAKE_OVER                                                                                            \
     { OPT_TAKE_OVER, "end the session of this kind that is open first: one's own, or as admin any", NULL }

@@ -310,6 +310,33 @@ static int use_given(struct session *s) {
     return give_code(s, text, &again);
 }
 
+static int no_terminal(struct session *s) {
+    session_say(s,
+                "%s asks its user for consent, and there is no terminal to enter the code on. Pass "
+                "--consent-code -, which reads the code from standard input while the node's screen shows "
+                "it, or use a terminal",
+                *s->host_name ? s->host_name : s->host);
+    return EXIT_USAGE;
+}
+
+/* Would a session of this kind wait for a code? From a consent object of the server. */
+static bool wants_code(const json_t *consent, enum redir_kind kind) {
+    const char *required = jget_str(consent, "required"), *action = jget_str(consent, "action");
+    bool covered = strcmp(required, "all") == 0 || (strcmp(required, "kvm") == 0 && kind == REDIR_KVM);
+    return covered && (strcmp(action, "enter-code") == 0 || strcmp(action, "wait") == 0);
+}
+
+int consent_foresee(struct session *s) {
+    struct answer a;
+    struct errinfo ei = {0};
+    if (s->consent_code || s->c->term.in_tty)
+        return EXIT_OK;
+    bool wanted = session_ask(s, s->client, "GET", "/consent", NULL, &a, &ei) == 0 && a.status == 200 &&
+                  wants_code(a.json, s->kind);
+    answer_free(&a);
+    return wanted ? no_terminal(s) : EXIT_OK;
+}
+
 int consent_get(struct session *s) {
     const json_t *c = consent_of(s);
     if (strcmp(jget_str(c, "action"), "unavailable") == 0) {
@@ -319,8 +346,6 @@ int consent_get(struct session *s) {
     if (s->consent_code)
         return use_given(s);
     if (!s->c->term.in_tty)
-        return cli_usage(s->c, "Give it with --consent-code CODE (- reads it from standard input).",
-                         "%s asks its user for consent, and there is no terminal to enter the code on",
-                         s->host_name);
+        return no_terminal(s); /* wanted since consent_foresee() */
     return ask_on_terminal(s);
 }

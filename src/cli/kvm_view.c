@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/kvm_view.h"
 
-#include "base/json.h"
 #include "cli/local_page.h"
 #include "cli/signals.h"
 #include "cli/splice.h"
@@ -97,17 +96,8 @@ static void stream_close(struct view *v, uint16_t code, const char *why) {
 }
 
 static void over(struct view *v, int exit_code, const char *why) {
-    struct buf note = {0};
-    struct json j = json_of(&note);
-    json_obj(&j);
-    json_kstr(&j, "type", "end");
-    json_kstr(&j, "reason", "local");
-    json_kstr(&j, "text", why);
-    json_kbool(&j, "resumable", false);
-    json_obj_end(&j);
-    if (v->stream && !v->end_told && ws_text(local_ws(v->stream->page), buf_slice(&note)) < 0)
+    if (v->stream && !v->end_told && local_end(local_ws(v->stream->page), why) == ERR_NOMEM)
         term_say(&v->c->term, "out of memory");
-    buf_free(&note);
     stream_close(v, WS_CLOSE_NORMAL, why);
     v->exit = exit_code;
     v->over = true;

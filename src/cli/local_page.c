@@ -182,6 +182,32 @@ static bool has_ticket(const struct local_conn *c) {
     return speaks && ticket;
 }
 
+int local_end(struct ws *ws, const char *why) {
+    struct buf note = {0};
+    struct json j = json_of(&note);
+    json_obj(&j);
+    json_kstr(&j, "type", "end");
+    json_kstr(&j, "reason", "local");
+    json_kstr(&j, "text", why);
+    json_kbool(&j, "resumable", false);
+    json_obj_end(&j);
+    int rc = note.failed ? ERR_NOMEM : ws_text(ws, buf_slice(&note));
+    buf_free(&note);
+    ws_close(ws, WS_CLOSE_NORMAL, why);
+    return rc;
+}
+
+/* Another page has the stream. A browser shows its page nothing of an upgrade that is refused, so it is told
+ * on a stream of its own; to try again would take the screen from the other one at its next interruption. */
+static int turn_away(struct local_conn *c) {
+    char why[256];
+    snprintf(why, sizeof why,
+             "Another tab of this browser shows %.100s already. Go on there, or close it and reload this one",
+             c->site->title);
+    int rc = local_end(c->ws, why);
+    return rc < 0 ? rc : ERR_CLOSED;
+}
+
 static int open_stream(struct local_conn *c, struct slice rest) {
     char accept[WS_ACCEPT_CAP];
     if (!slice_ieq(http1_header(c->http, "Upgrade"), SLICE_LIT("websocket")) ||
@@ -192,8 +218,6 @@ static int open_stream(struct local_conn *c, struct slice rest) {
         return say(c, 403, "The stream is for the page of this address only.\n");
     if (!has_ticket(c))
         return say(c, 403, "The stream wants the protocols that /local.json names.\n");
-    if (c->site->stream)
-        return say(c, 409, "Another page shows this screen; close it first.\n");
     const char *headers[] = {"Upgrade",
                              "websocket",
                              "Connection",
@@ -206,6 +230,8 @@ static int open_stream(struct local_conn *c, struct slice rest) {
     c->ws = ws_new(WS_SERVER, TEXT_MAX, NULL);
     if (!c->ws || http1_put_response(&c->out, 101, headers, -1) < 0)
         return ERR_NOMEM;
+    if (c->site->stream)
+        return turn_away(c);
     c->site->stream = c;
     return 0;
 }

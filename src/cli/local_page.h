@@ -19,7 +19,7 @@ struct local_site {
     bool view_only;
     char key[LOCAL_SECRET_CAP], cookie[LOCAL_SECRET_CAP], ticket[LOCAL_SECRET_CAP];
     bool key_used;
-    const struct local_conn *stream; /* the page's; NULL: another may have it */
+    const struct local_conn *stream; /* the page's; another one is told so. NULL: the next one gets it */
 };
 /* Fill in the secrets; the fields before them are the caller's. ERR_CRYPTO. */
 NODISCARD int local_site_seal(struct local_site *s);
@@ -49,3 +49,6 @@ struct slice local_conn_output(const struct local_conn *c);
 void local_conn_sent(struct local_conn *c, size_t n_bytes);
 /* After LOCAL_EV_STREAM, to write to the page; NULL before. */
 struct ws *local_ws(const struct local_conn *c);
+/* Queue a page's last words: the note "end" of docs/sessions.md with this sentence, not to be resumed, and
+ * the close frame. 0; ERR_CLOSED after a close, ERR_NOMEM: without the note. */
+NODISCARD int local_end(struct ws *ws, const char *why);

@@ -182,6 +182,9 @@ int session_start(struct session *s) {
         session_say(s, "out of memory");
         return EXIT_FAILED;
     }
+    code = consent_foresee(s);
+    if (code != EXIT_OK)
+        return code;
     code = session_make(s, NULL, &status);
     if (code != EXIT_OK) {
         session_say(s, "%s", s->why);

@@ -28,6 +28,10 @@ bool session_pause(int fd, int64_t ms);
 
 /* Six digits. */
 bool consent_is_code(const char *text);
+/* Before a session is asked for, which would put a code on the node's screen: could one be entered here?
+ * EXIT_OK, also when the server cannot tell; EXIT_USAGE (said): there is neither a terminal nor
+ * --consent-code. */
+int consent_foresee(struct session *s);
 /* state `consent`: ask for the code until the server is content. EXIT_OK, or said and an exit code. */
 int consent_get(struct session *s);
 /* Say that the consent given before still holds, when it does. */

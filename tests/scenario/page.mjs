@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // orch-cli's local page in Debian's chromium, for scenarios: node tests/scenario/page.mjs URL
 // What the page says of its state is told in lines: `state WORDS`, `overlay WORDS`. A line of input is an order:
-// `type TEXT`, `png FILE` (the canvas, pixel by pixel), `second` (the same page in another tab), `shut` (that one), `close`. `ok` when it is done.
+// `type TEXT`, `png FILE` (the canvas, pixel by pixel), `second` (the same page in another tab), `close`. `ok` when it is done.
 // @ts-check
 import { writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -29,7 +29,6 @@ const canvas = page.locator('canvas');
 watch(page, '');
 say(`opened ${(await page.goto(process.argv[2]))?.status()} ${page.url()}`);
 
-/** @type {import('playwright-core').Page|undefined} */ let other;
 /** @type {Record<string, (rest: string) => Promise<void>>} */
 const ORDERS = {
   type: async (text) => {
@@ -41,11 +40,10 @@ const ORDERS = {
     writeFileSync(file, Buffer.from(url.slice(url.indexOf(',') + 1), 'base64'));
   },
   second: async () => {
-    other = await context.newPage();
+    const other = await context.newPage();
     watch(other, 'second ');
     await other.goto(page.url());
   },
-  shut: async () => other?.close(), /* the second one: it would try on, and might be first when there is room */
   close: async () => {
     for (const text of bad) say(`complaint ${text}`);
     await browser.close();

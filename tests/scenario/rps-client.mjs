@@ -5,46 +5,13 @@
 // is told: a server that wants to be fast lets the firmware close. Exit: 0 success, 1 the server's error, 2 anything else.
 // @ts-check
 import net from 'node:net';
-import tls from 'node:tls';
-import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { CLOSE, Reader, Server, TEXT, broken, say } from './ws.mjs';
 
 const [url, ca, mei, profile, keyFile] = process.argv.slice(2);
 const PTHI = '12f80028-b4b7-4b2d-aca8-46e0ff65814c', LME = '6733a4db-0476-4e7b-b3af-bcfc29bee7a7';
 const FIRST_BYTE_MS = 3000, IDLE_MS = 100, WINDOW = 4096, WSMAN_PORT = 16992;
-const say = (/** @type {string} */ text) => process.stdout.write(`${text}\n`);
-
-/** @param {string} why @returns {never} */
-function broken(why) {
-  say(`broken: ${why}`);
-  process.exit(2);
-}
-
-/** A stream that is read by so many bytes. */
-class Reader {
-  /** @param {net.Socket} socket @param {string} what */
-  constructor(socket, what) {
-    this.input = Buffer.alloc(0);
-    this.wake = () => {};
-    this.over = false;
-    socket.on('data', (more) => { this.input = Buffer.concat([this.input, more]); this.wake(); });
-    socket.on('close', () => { this.over = true; this.wake(); });
-    socket.on('error', (e) => broken(`${what}: ${e.message}`));
-  }
-
-  /** n bytes; null when the stream has ended before. @param {number} n */
-  async take(n) {
-    while (this.input.length < n) {
-      if (this.over) return null;
-      await new Promise((/** @type {(v?: unknown) => void} */ done) => { this.wake = done; });
-    }
-    const head = this.input.subarray(0, n);
-    this.input = this.input.subarray(n);
-    return head;
-  }
-}
-
 /* --- the host interface: a socket that behaves like /dev/mei0 (docs/activation.md) --- */
 
 /** A GUID as the firmware has it: the first three fields with the low byte first. @param {Buffer} b */
@@ -246,85 +213,35 @@ class Lme {
   }
 }
 
-/* --- the server: a WebSocket by hand --- */
+/* --- the server --- */
 
-class Server {
-  /** @param {net.Socket} socket */
-  constructor(socket) {
-    this.socket = socket;
-    this.reader = new Reader(socket, 'server');
-  }
-
-  /** The status of the upgrade, and the server when it is 101. */
-  static async open() {
-    const to = new URL(url), nonce = randomBytes(16).toString('base64');
-    const socket = tls.connect({ host: '127.0.0.1', port: Number(to.port), servername: to.hostname, ca: readFileSync(ca) });
-    const s = new Server(socket);
-    const key = keyFile ? `Authorization: Bearer ${readFileSync(keyFile, 'utf8').trim()}\r\n` : '';
-    socket.write(`GET ${to.pathname} HTTP/1.1\r\nHost: ${to.host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n`
-      + `Sec-WebSocket-Key: ${nonce}\r\nSec-WebSocket-Version: 13\r\n${key}\r\n`);
-    let head = '';
-    while (!head.endsWith('\r\n\r\n')) head += (await s.reader.take(1))?.toString() ?? broken('server: no answer');
-    const accept = createHash('sha1').update(`${nonce}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
-    const status = Number(head.split(' ')[1]), length = Number(/^content-length: (\d+)/im.exec(head)?.[1] ?? 0);
-    if (status === 101 && !head.includes(accept)) broken('server: Sec-WebSocket-Accept');
-    return { s, status, body: status === 101 ? '' : String(await s.reader.take(length)) };
-  }
-
-  /** @param {number} opcode @param {Buffer} data */
-  frame(opcode, data) {
-    const mask = randomBytes(4), masked = Buffer.from(data);
-    for (let i = 0; i < masked.length; i++) masked[i] ^= mask[i % 4];
-    const head = data.length < 126 ? Buffer.of(0x80 | opcode, 0x80 | data.length) : Buffer.alloc(data.length < 65536 ? 4 : 10);
-    if (data.length >= 126) {
-      head[0] = 0x80 | opcode;
-      head[1] = data.length < 65536 ? 0xfe : 0xff;
-      if (data.length < 65536) head.writeUInt16BE(data.length, 2); else head.writeBigUInt64BE(BigInt(data.length), 2);
-    }
-    this.socket.write(Buffer.concat([head, mask, masked]));
-  }
-
-  /** @param {string} method @param {Buffer} payload */
-  tell(method, payload) {
-    this.frame(1, Buffer.from(JSON.stringify({
-      method, apiKey: 'key', appVersion: '2.0.0', protocolVersion: '4.0.0', status: 'ok', message: 'ok', fqdn: '', payload: payload.toString('base64'), tenantId: '',
-    })));
-  }
-
-  /** The next text, null: the connection is over. @returns {Promise<any>} */
-  async hear() {
-    let whole = Buffer.alloc(0);
-    for (;;) {
-      const head = await this.reader.take(2);
-      if (!head) return null;
-      const [first, second] = head;
-      let length = second & 0x7f;
-      if (length === 126) length = Buffer.from(await this.reader.take(2) ?? []).readUInt16BE(0);
-      else if (length === 127) length = Number(Buffer.from(await this.reader.take(8) ?? []).readBigUInt64BE(0));
-      const data = Buffer.from(await this.reader.take(length) ?? []);
-      const opcode = first & 0x0f;
-      if (second & 0x80) broken('server: a masked frame');
-      if (opcode === 9) this.frame(10, data);
-      else if (opcode === 8) return null;
-      else if (opcode > 1) broken(`server: frame of kind ${opcode}`);
-      else whole = Buffer.concat([whole, data]);
-      if (opcode <= 1 && first & 0x80) return JSON.parse(whole.toString());
-    }
-  }
+/** @param {string} method @param {Buffer} payload */
+function tell(method, payload) {
+  server.frame(TEXT, Buffer.from(JSON.stringify({
+    method, apiKey: 'key', appVersion: '2.0.0', protocolVersion: '4.0.0', status: 'ok', message: 'ok', fqdn: '', payload: payload.toString('base64'), tenantId: '',
+  })));
 }
 
-const { s: server, status, body } = await Server.open();
+/** The next message, null: the connection is over. @returns {Promise<any>} */
+async function hear() {
+  const m = await server.hear();
+  if (m && m.kind !== TEXT && m.kind !== CLOSE) broken(`server: message of kind ${m.kind}`);
+  return m?.kind === TEXT ? JSON.parse(m.data.toString()) : null;
+}
+
+const key = keyFile ? `Authorization: Bearer ${readFileSync(keyFile, 'utf8').trim()}` : '';
+const { s: server, status, body } = await Server.open(url, ca, key);
 if (status !== 101) {
   say(`refused ${status}: ${JSON.parse(body).message}`);
   process.exit(1);
 }
 const node = await describe();
-server.tell(`activate --profile ${profile}`, Buffer.from(JSON.stringify(node)));
+tell(`activate --profile ${profile}`, Buffer.from(JSON.stringify(node)));
 /** @type {Lme | undefined} */
 let lme;
 let requests = 0, waits = 0, spent = 0;
 for (;;) {
-  const m = await server.hear();
+  const m = await hear();
   if (!m) broken('server: it hung up without a last word');
   if (m.protocolVersion !== '4.0.0') broken(`server: protocol ${m.protocolVersion}`);
   if (m.method === 'wsman') {
@@ -333,9 +250,9 @@ for (;;) {
     requests++;
     waits += idle ? 1 : 0;
     spent += performance.now() - before;
-    if (answer.length) server.tell('response', answer); else server.tell('connection_reset', Buffer.from('connection_closed'));
+    if (answer.length) tell('response', answer); else tell('connection_reset', Buffer.from('connection_closed'));
   } else if (m.method === 'heartbeat_request') {
-    server.tell('heartbeat_response', Buffer.from(m.payload ?? '', 'base64'));
+    tell('heartbeat_response', Buffer.from(m.payload ?? '', 'base64'));
   } else if (m.method === 'success' || m.method === 'error') {
     const end = JSON.parse(m.message);
     say(`${m.method} ${m.status}: ${end.Status}`);

@@ -59,12 +59,11 @@ story() {
     wait_until 10 "what was typed is on the screen" canvas_has "echo > Hello, AMT!_"
     say "Keys that the browser took came back as pixels: $(grep '^echo' "$WORK/canvas")"
     asks second
-    shows page '^second (state|overlay) .*(ended|No session|interrupted)'
+    shows page "^second overlay The session has ended .*Another tab of this browser shows $NODE"
     tell page '^second overlay'
-    asks shut
     state_now connected || fail "the first page has lost its session: $(screen page | tail -n 5)"
     session_is $NODE kvm '.state == "active"' || fail "the session is not active any more"
-    say "A second page does not get the stream, and the first one keeps it."
+    say "A second page does not get the stream and is told why; the first one keeps it."
 
     server_stop
     shows page '^state interrupted'
@@ -75,7 +74,8 @@ story() {
     wait_until 10 "the picture is whole again" canvas_has
     asks type "?"
     wait_until 10 "keys go again" canvas_has "echo > ?_"
-    say "The server was restarted; page and session are back."
+    [ "$(grep '^second state' "$WORK/page.screen" | tail -n 1)" = "second state ended" ] || fail "the second page has tried on: $(grep '^second' "$WORK/page.screen")"
+    say "The server was restarted; page and session are back, and the second page has kept out of it."
     tell cli "back after"
 
     type_in cli '\003'

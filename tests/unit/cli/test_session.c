@@ -213,9 +213,52 @@ static void code_of_the_command_line(void **state) {
         rig_expect(EXIT_USAGE, "", "--consent-code takes six digits");
         assert_string_equal(rig.log, "");
     }
+    /* the server could not tell before, so there is a session */
     rig_run(rows, START, NULL);
-    rig_expect(EXIT_USAGE, "", "no terminal to enter the code on\n  Give it with --consent-code");
+    rig_expect(EXIT_USAGE, "", "no terminal to enter the code on. Pass --consent-code -, ");
     is_asked("DELETE " H "/sessions/ses-1");
+}
+
+#define FORESEEN(required, action)                                                                           \
+    {                                                                                                        \
+        .method = "GET", .target = H "/consent", .status = 200,                                              \
+        .body = "{\"required\":\"" required "\",\"state\":\"not-started\",\"action\":\"" action "\"}"        \
+    }
+#define IN_VAIN(required, action)                                                                            \
+    {                                                                                                        \
+        FORESEEN(required, action), ROW_DELETE, ROW_POST(SES_MORE("sol", "consent", ASKS)), {                \
+            0                                                                                                \
+        }                                                                                                    \
+    }
+#define GOES_ON(required, action)                                                                            \
+    {                                                                                                        \
+        FORESEEN(required, action), ROWS_READY("sol", a_line), {                                             \
+            0                                                                                                \
+        }                                                                                                    \
+    }
+
+/* No code is put on a node's screen that nobody could enter. */
+static void without_a_terminal_no_code_is_shown(void **state) {
+    static const struct script in_vain[][8] = {IN_VAIN("all", "enter-code"), IN_VAIN("all", "wait")};
+    static const struct script goes_on[][8] = {GOES_ON("kvm", "enter-code"), GOES_ON("all", "none"),
+                                               GOES_ON("none", "none"), GOES_ON("unknown", "unavailable")};
+    static const struct script kvm[] = {FORESEEN("kvm", "enter-code"), {0}};
+    for (size_t i = 0; i < sizeof in_vain / sizeof *in_vain; i++) {
+        rig_run(in_vain[i], START, NULL);
+        rig_expect(EXIT_USAGE, "",
+                   "n1 asks its user for consent, and there is no terminal to enter the code on. Pass "
+                   "--consent-code -, which reads the code from standard input while the node's screen "
+                   "shows it, or use a terminal\n");
+        assert_null(strstr(rig.log, "POST"));
+        assert_null(strstr(rig.log, "DELETE"));
+    }
+    for (size_t i = 0; i < sizeof goes_on / sizeof *goes_on; i++) {
+        rig_run(goes_on[i], START, NULL);
+        rig_expect(EXIT_OK, "from the node\n", "Stopped by admin");
+    }
+    rig_run(kvm, "set", "host", "n1", "--session-type", "kvm", "--session-state", "start", NULL);
+    rig_expect(EXIT_USAGE, "", "n1 asks its user for consent");
+    assert_null(strstr(rig.log, "POST"));
 }
 
 /* --- interruptions --- */
@@ -597,6 +640,7 @@ int main(int argc, char **argv) {
         T(inside_the_reuse_window),
         T(no_screen),
         T(code_of_the_command_line),
+        T(without_a_terminal_no_code_is_shown),
         T(resumed_after_a_cut),
         T(resumed_after_a_restart),
         T(refused_for_a_while),
