@@ -53,10 +53,10 @@ int session_rest(struct session *s, const char *method, const char *path, const 
 
 /* The text behind `before` in the last answer. */
 static void text_of(struct session *s, const char *before, char *out, size_t cap) {
-    const char *all = buf_cstr(&s->rest.got), *at = strstr(all, before);
-    must(&s->rest, at != NULL, "no %s in the answer: %.200s", before, all);
-    at += strlen(before);
-    snprintf(out, cap, "%.*s", (int)strcspn(at, "\""), at);
+    const char *at = strstr(buf_cstr(&s->rest.got), before);
+    size_t n = at ? strcspn(at + strlen(before), "\"") : 0;
+    must(&s->rest, at != NULL, "no \"%s\" in an answer of %zu bytes", before, s->rest.got.len);
+    snprintf(out, cap, "%.*s", (int)n, at ? at + strlen(before) : "");
 }
 
 /* --- a session --- */

@@ -349,7 +349,7 @@ static void an_error_is_sent_and_stays(void **s) {
 static void a_flood_of_pings_costs_little(void **s) {
     struct pair p = pair_new();
     struct ws_ev ev;
-    char name[8], words[200] = "";
+    char name[12], words[200] = "";
     for (int i = 0; i < 5000; i++) {
         snprintf(name, sizeof name, "%d", i);
         f(0x89, name);
